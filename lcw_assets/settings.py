@@ -1,0 +1,130 @@
+"""Every environment variable, typed, with its default and one line of meaning. Nothing else reads the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(ValueError):
+    """A setting is out of range. The text names every such variable, its value and what is allowed."""
+
+
+class DataSettings(BaseSettings):
+    """Where the data is: all that a reader of the tables needs to know. Takes any value, so that nothing can fail."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    api_key: SecretStr | None = Field(
+        None, alias="LCW_API_KEY", description="Live Coin Watch API key; without one the simulator serves"
+    )
+    data_dir: Path = Field(
+        Path("data"), alias="LCW_DATA_DIR", description="folder for the database, the spool and backups"
+    )
+
+    @field_validator("api_key", mode="before")
+    @classmethod
+    def _no_blanks(cls, value: Any) -> Any:
+        return value.strip() or None if isinstance(value, str) else value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def simulated(self) -> bool:
+        """Is this demo data? It is whenever there is no key, whoever answers."""
+        return self.api_key is None
+
+    @property
+    def source(self) -> str:
+        """Who answers, in `ops.cycles`, `raw.pulls` and every materialization."""
+        return "simulator" if self.simulated else "lcw"
+
+    @property
+    def database(self) -> Path:
+        """Demo data has a file of its own: the two can never mix."""
+        return self.data_dir / ("demo.duckdb" if self.simulated else "lcw.duckdb")
+
+    @property
+    def spool_dir(self) -> Path:
+        """Answers on their way into `database`; one folder for each source, for the same reason."""
+        return self.data_dir / "spool" / self.source
+
+
+class Settings(DataSettings):
+    """Everything. An empty variable counts as not set."""
+
+    base_url: str | None = Field(
+        None, alias="LCW_BASE_URL", description="another address for the API, such as a simulator that runs alone"
+    )
+    currency: str = Field(
+        "USD",
+        alias="LCW_CURRENCY",
+        pattern=r"^\S{1,64}$",
+        description="fiat or coin code that rates and volumes are in",
+    )
+    coins: int = Field(1000, alias="LCW_COINS", ge=1, le=50_000, description="how many coins a cycle pulls, by rank")
+    exchanges: int = Field(
+        100, alias="LCW_EXCHANGES", ge=1, le=5_000, description="how many exchanges a cycle pulls, by volume"
+    )
+    max_in_flight: int = Field(
+        4, alias="LCW_MAX_IN_FLIGHT", ge=1, le=20, description="API calls at once; 20 draw 429 from Live Coin Watch"
+    )
+    cycle_deadline_s: float = Field(
+        45.0, alias="LCW_CYCLE_DEADLINE_S", ge=5, le=55, description="seconds from the tick until a cycle stops asking"
+    )
+
+    @field_validator("api_key")
+    @classmethod
+    def _printable(cls, value: SecretStr | None) -> SecretStr | None:
+        key = value.get_secret_value() if value else ""
+        if not (key.isascii() and key.isprintable()):
+            raise ValueError("it holds a character that no HTTP header can carry")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _http_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+            raise ValueError("it must look like https://host or http://host:port, without user name or query")
+        return value.rstrip("/")
+
+
+def load_settings(**given: Any) -> Settings:
+    """The settings from the environment; `given` (by variable name) wins over it. Raises `SettingsError`."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_say(problem, given) for problem in error.errors())) from None
+
+
+def load_dotenv_settings() -> Settings:
+    """The same with a `.env` of the current folder on top, as every `dagster` command reads it."""
+    from dotenv import dotenv_values
+
+    return load_settings(**{key: value for key, value in dotenv_values(".env").items() if key in _VARIABLES and value})
+
+
+_VARIABLES = {str(field.alias): field for field in Settings.model_fields.values()}
+
+
+def _say(problem: Any, given: dict[str, Any]) -> str:
+    """`LCW_COINS=0 is out of range: 1 to 50000`. Never the value of a secret."""
+    variable = str(problem["loc"][0])
+    field = _VARIABLES[variable]
+    value = "" if variable == "LCW_API_KEY" else f"={given.get(variable, os.environ.get(variable, ''))}"
+    bounds = {kind: getattr(item, kind) for item in field.metadata for kind in ("ge", "le") if hasattr(item, kind)}
+    if bounds:
+        return f"{variable}{value} is out of range: it must be a number from {bounds['ge']} to {bounds['le']}"
+    reason = str(problem.get("ctx", {}).get("error", problem["msg"]))
+    return f"{variable}{value}: {reason}"
