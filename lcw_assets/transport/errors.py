@@ -1,0 +1,28 @@
+"""The two kinds of failure there are: one passes, so that asking again makes sense; the other stays."""
+
+from __future__ import annotations
+
+from lcw_assets.transport.facts import Outcome
+
+
+class CallError(Exception):
+    """A call that brought no answer.
+
+    `reason` is one line for a person; `str` puts the endpoint before it. `retry_after_s` is what the server asked
+    for, in seconds from now, never negative.
+    """
+
+    def __init__(self, endpoint: str, reason: str, *, outcome: Outcome, retry_after_s: float | None = None) -> None:
+        super().__init__(f"{endpoint}: {reason}")
+        self.endpoint = endpoint
+        self.reason = reason
+        self.outcome = outcome
+        self.retry_after_s = retry_after_s
+
+
+class PassingError(CallError):
+    """It may work in a moment: 429, 5xx, 52x, a reset, a time-out, a body that broke on the way."""
+
+
+class PermanentError(CallError):
+    """It will not work until somebody changes something: a bad key, an unknown code, a wrong address."""

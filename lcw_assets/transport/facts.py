@@ -1,0 +1,74 @@
+"""What is known of a call: the fact that every attempt leaves, and the answer that one of them brought."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+Outcome = Literal[
+    "ok",
+    "timeout",  # connect, read or whole attempt
+    "connection",  # refused, reset, name not found, cut off in the middle
+    "rate_limited",  # 429
+    "server_error",  # 5xx
+    "broken_body",  # not the JSON that the endpoint answers with
+    "rejected",  # an error that no repeat will mend
+    "deadline",  # no time was left to ask
+]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One request that was made, or that found no time left. Becomes a row of `ops.calls`.
+
+    `waited_s` is what passed since the call was wanted (attempt 1) or since the attempt before it ended:
+    back-off, a pause that the server asked for, a free slot. `latency_s` is from the request to the last
+    byte. `bytes` are counted on the wire, so gzip counts as gzip.
+    """
+
+    source: str
+    endpoint: str
+    request: str
+    started_at: datetime
+    attempt: int
+    hedge: bool
+    waited_s: float
+    latency_s: float
+    http_status: int | None
+    bytes: int
+    outcome: Outcome
+    error: str | None
+
+    def to_row(self) -> dict[str, Any]:
+        return dataclasses.asdict(self) | {"started_at": self.started_at.isoformat()}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server sent: the body as text, as it came (a secret that it echoes is blotted out)."""
+
+    source: str
+    endpoint: str
+    request: dict[str, Any]
+    requested_at: datetime
+    received_at: datetime
+    latency_s: float
+    http_status: int
+    bytes: int
+    headers: dict[str, str]
+    text: str
+
+    def to_row(self) -> dict[str, Any]:
+        """The columns of `raw.pulls`, less the cycle's own."""
+        return {
+            "source": self.source,
+            "endpoint": self.endpoint,
+            "request": json.dumps(self.request),
+            "requested_at": self.requested_at.isoformat(),
+            "received_at": self.received_at.isoformat(),
+            "http_status": self.http_status,
+            "payload": self.text,
+        }

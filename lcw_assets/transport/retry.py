@@ -1,0 +1,69 @@
+"""When to ask again, and how long to wait first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+import tenacity
+
+from lcw_assets.transport.deadline import Deadline
+from lcw_assets.transport.errors import PassingError
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """Exponential back-off with full jitter on top: `first_s`, twice that, and so on up to `longest_s`.
+
+    Jitter matters here: four calls that fail together would otherwise come back together.
+    """
+
+    attempts: int = 5
+    first_s: float = 0.5
+    longest_s: float = 8.0
+
+    def within(self, deadline: Deadline) -> tenacity.Retrying:
+        """A retrier whose waits never outlast `deadline`: when the next one would, it gives up at once."""
+        backoff = tenacity.wait_exponential_jitter(initial=self.first_s, max=self.longest_s, jitter=self.first_s)
+
+        def wait(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            asked = error.retry_after_s if isinstance(error, PassingError) else None
+            return backoff(state) if asked is None else max(asked, self.first_s)
+
+        def out_of_tries_or_time(state: RetryCallState) -> bool:
+            return state.attempt_number >= self.attempts or state.upcoming_sleep >= deadline.left()
+
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(PassingError),
+            wait=wait,
+            stop=out_of_tries_or_time,
+            sleep=deadline.sleep,
+            reraise=True,
+        )
+
+
+def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds that a `Retry-After` header asks for (RFC 9110 section 10.2.3: seconds, or an HTTP date).
+
+    A moment that is past counts as 0; what is neither a number nor a date counts as not sent.
+    """
+    value = headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            date = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        seconds = ((date if date.tzinfo else date.replace(tzinfo=timezone.utc)) - now).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -1,0 +1,69 @@
+"""Work on daemon threads, so that a process ends when its work does, whatever a server is still doing to it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def bounded(work: Callable[[], T], seconds: float) -> T:
+    """Run `work` on a daemon thread and give its result, or raise what it raised, or `TimeoutError`.
+
+    The only bound that holds against every server: a read time-out starts again with each byte that drips in,
+    and a name look-up has none. A thread that is late is left behind; it cannot keep the process alive.
+    """
+    box: queue.SimpleQueue[Callable[[], T]] = queue.SimpleQueue()
+    threading.Thread(target=_run_into, args=(work, box), daemon=True).start()
+    try:
+        result = box.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError from None
+    return result()
+
+
+def fan_out(tasks: Sequence[Callable[[], T]], width: int) -> Iterator[tuple[int, Callable[[], T]]]:
+    """Run `tasks` on `width` daemon threads; yield `(index, result)` as each ends, in the order of ending.
+
+    `result()` gives the value or raises what the task raised. Whoever stops iterating leaves the rest behind:
+    tasks that have not started never will. (ThreadPoolExecutor would join its threads at exit.)
+    """
+    todo = iter(enumerate(tasks))
+    lock = threading.Lock()
+    done: queue.SimpleQueue[tuple[int, Callable[[], T]]] = queue.SimpleQueue()
+    stop = threading.Event()
+
+    def worker() -> None:
+        while not stop.is_set():
+            with lock:
+                index, task = next(todo, (-1, None))
+            if task is None:
+                return
+            box: queue.SimpleQueue[Callable[[], T]] = queue.SimpleQueue()
+            _run_into(task, box)
+            done.put((index, box.get()))
+
+    for _ in range(min(width, len(tasks))):
+        threading.Thread(target=worker, daemon=True).start()
+    try:
+        for _ in tasks:
+            yield done.get()
+    finally:
+        stop.set()
+
+
+def _run_into(work: Callable[[], T], box: queue.SimpleQueue[Callable[[], T]]) -> None:
+    try:
+        value = work()
+    except BaseException as error:  # noqa: BLE001 - not swallowed: raised again in the thread that waits
+        raised = error
+
+        def fail() -> T:
+            raise raised
+
+        box.put(fail)
+    else:
+        box.put(lambda: value)
