@@ -1,0 +1,72 @@
+"""The tables: made by numbered SQL files, each run once. The files are the one place that names columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lcw_assets.warehouse.errors import NewerSchemaError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+SQL = Path(__file__).parent / "sql"
+MIGRATIONS = tuple(sorted(SQL.glob("[0-9][0-9][0-9]_*.sql")))
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    type: str
+    description: str
+    required: bool
+
+
+def migrate(db: DuckDBPyConnection, migrations: Iterable[Path] = MIGRATIONS) -> None:
+    """Bring a database up to date: the missing migrations, all of them or none. Raises `NewerSchemaError`."""
+    wanted = {int(file.name[:3]): file for file in migrations}
+    found = _version(db)
+    if found == max(wanted):
+        return
+    if found > max(wanted):
+        raise NewerSchemaError(found, max(wanted))
+    db.execute("BEGIN")
+    db.execute("CREATE SCHEMA IF NOT EXISTS ops")
+    db.execute("CREATE TABLE IF NOT EXISTS ops.schema_versions (version INTEGER, name VARCHAR, applied_at TIMESTAMPTZ)")
+    for version, file in wanted.items():
+        if version > found:
+            db.execute(file.read_text())
+            db.execute("INSERT INTO ops.schema_versions VALUES (?, ?, now())", [version, file.stem])
+    db.execute("COMMIT")
+
+
+def _version(db: DuckDBPyConnection) -> int:
+    """0 for a fresh file. (Asking the catalogue first whether the table exists costs 7 ms; this costs half of one.)"""
+    import duckdb
+
+    try:
+        row = db.execute("SELECT coalesce(max(version), 0) FROM ops.schema_versions").fetchone()
+    except duckdb.CatalogException:
+        return 0
+    return int(row[0]) if row else 0
+
+
+_TABLE = re.compile(r"^CREATE TABLE ([a-z_.]+) \($(.*?)^\);$", re.DOTALL | re.MULTILINE)
+_COLUMN = re.compile(r"^ +([a-z0-9_]+) +([A-Z]+(?:\[\])?)( NOT NULL)?, *-- (.+)$", re.MULTILINE)
+
+
+@lru_cache(maxsize=1)
+def tables() -> dict[str, tuple[Column, ...]]:
+    """Every table with its columns, read from the migrations: what the UI shows before any database exists."""
+    text = "\n".join(file.read_text() for file in MIGRATIONS)
+    return {
+        table: tuple(
+            Column(name, type_, description, bool(required))
+            for name, type_, required, description in _COLUMN.findall(body)
+        )
+        for table, body in _TABLE.findall(text)
+    }
