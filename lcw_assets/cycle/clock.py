@@ -1,0 +1,52 @@
+"""Where a cycle's time counts from, and how much of it is left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+PERIOD = timedelta(minutes=1)
+
+# A cycle that was launched late still gets this long to ask, so that a slow start costs freshness and not the data.
+_LEAST_TIME_TO_ASK_S = 5.0
+
+
+@dataclass(frozen=True)
+class CycleClock:
+    """`started_at` is the tick; for a manual run, and for a tick that came over a period late, the run's creation.
+
+    A schedule that was down launches its latest missed tick when it comes back, under its old time: measured from
+    there, every restart would look like a breach.
+    """
+
+    scheduled_at: datetime | None
+    started_at: datetime
+    late_tick: bool
+    queue_s: float
+    start_s: float
+    now: datetime
+
+    def time_to_ask_s(self, deadline_s: float) -> float:
+        """Seconds that the pull may take for the cycle to ask no longer than `deadline_s` from its tick."""
+        return max(_LEAST_TIME_TO_ASK_S, deadline_s - (self.now - self.started_at).total_seconds())
+
+
+def read_clock(
+    *, scheduled_at: datetime | None, run_created_at: datetime, process_started_at: datetime, now: datetime
+) -> CycleClock:
+    """The clock of the run that is about to pull.
+
+    `queue_s` ends when the run's process existed, `start_s` when it pulls; a process that was there before its run
+    (`dagster job execute`, a test) has not queued.
+    """
+    late = scheduled_at is not None and run_created_at - scheduled_at > PERIOD
+    started_at = run_created_at if scheduled_at is None or late else scheduled_at
+    ready_at = min(max(process_started_at, started_at), now)
+    return CycleClock(
+        scheduled_at=scheduled_at,
+        started_at=started_at,
+        late_tick=late,
+        queue_s=(ready_at - started_at).total_seconds(),
+        start_s=(now - ready_at).total_seconds(),
+        now=now,
+    )

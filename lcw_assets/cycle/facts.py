@@ -1,0 +1,65 @@
+"""The row of `ops.cycles`: where each second of a cycle went, and what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from lcw_assets.warehouse.spool import Spooled
+from lcw_assets.warehouse.tables import Merged
+
+
+@dataclass
+class StoreClock:
+    """A store step's time: since when it runs, and how much of that it waited for the lock."""
+
+    started_at: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    lock_wait_s: float = 0.0
+    _started: float = field(default_factory=time.perf_counter)
+
+    def waited(self, seconds: float) -> None:
+        self.lock_wait_s = seconds
+
+    def store_s(self) -> float:
+        """Seconds of work so far, the wait for the lock apart."""
+        return time.perf_counter() - self._started - self.lock_wait_s
+
+
+def cycle_row(spooled: Spooled, merged: Mapping[str, Merged], quarantined: int, clock: StoreClock) -> dict[str, Any]:
+    """Made when everything else of the cycle is written: its commit is the next thing that happens.
+
+    The phases add up to `cycle_s`. What a dead process did not live to measure is null.
+    """
+    cycle, end, attempts = spooled.cycle, spooled.end, spooled.attempts
+    missing = end.missing if end else ["the process died while it pulled"]
+    came = any(part.seen for table, part in merged.items() if table.startswith("market."))
+    committed_at = datetime.now(timezone.utc)
+    return {
+        "cycle_id": cycle.cycle_id,
+        "run_id": cycle.run_id,
+        "scheduled_at": cycle.scheduled_at.isoformat() if cycle.scheduled_at else None,
+        "started_at": cycle.started_at.isoformat(),
+        "committed_at": committed_at.isoformat(),
+        "cycle_s": (committed_at - cycle.clock_started_at).total_seconds(),
+        "queue_s": cycle.queue_s,
+        "start_s": cycle.start_s,
+        "pull_s": end.pull_s if end else None,
+        "handover_s": (clock.started_at - end.ended_at).total_seconds() if end else None,
+        "store_s": clock.store_s(),
+        "lock_wait_s": clock.lock_wait_s,
+        "status": "complete" if not missing else "partial" if came else "failed",
+        "late_tick": cycle.late_tick,
+        "calls": len(attempts),
+        "retries": sum(attempt["attempt"] > 1 for attempt in attempts),
+        "hedges": sum(attempt["hedge"] for attempt in attempts),
+        "bytes": sum(attempt["bytes"] for attempt in attempts),
+        "coins_seen": merged["market.coins"].seen,
+        "coins_changed": merged["market.coins"].changed,
+        "quarantined": quarantined,
+        "source": cycle.source,
+        "currency": cycle.currency,
+        "missing": missing,
+    }

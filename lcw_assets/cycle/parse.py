@@ -1,0 +1,77 @@
+"""From a cycle's answers, as text, to records. What is no record goes to the quarantine and stops nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from lcw_assets.sources.lcw_records import Coin, Exchange, Overview, Record, read_records, rows_json
+from lcw_assets.warehouse.spool import Spooled
+from lcw_assets.warehouse.tables import Page
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class AnsweredPage(Generic[R]):
+    """The records of one answer, and what had been asked for."""
+
+    request: dict[str, Any]
+    received_at: datetime
+    records: list[R]
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A cycle's answers as records. `quarantine` has rows of `ops.quarantine`, less the cycle's id."""
+
+    coins: list[AnsweredPage[Coin]] = field(default_factory=list)
+    exchanges: list[AnsweredPage[Exchange]] = field(default_factory=list)
+    overview: list[AnsweredPage[Overview]] = field(default_factory=list)
+    quarantine: list[dict[str, Any]] = field(default_factory=list)
+
+
+def parse(spooled: Spooled) -> Parsed:
+    parsed = Parsed()
+    models: dict[str, tuple[type[Record], list[Any]]] = {
+        "coins/list": (Coin, parsed.coins),
+        "exchanges/list": (Exchange, parsed.exchanges),
+        "overview": (Overview, parsed.overview),
+    }
+    for row in spooled.answers:
+        if row["endpoint"] not in models:
+            continue
+        model, pages = models[row["endpoint"]]
+        records, rejects = read_records(model, row["payload"])
+        pages.append(AnsweredPage(json.loads(row["request"]), datetime.fromisoformat(row["received_at"]), records))
+        parsed.quarantine.extend(_quarantined(row, reject.reason, reject.text) for reject in rejects)
+    parsed.quarantine.extend(_quarantined(row, row["reason"], row["payload"]) for row in spooled.refused)
+    torn = {
+        "source": spooled.cycle.source,
+        "endpoint": "spool",
+        "received_at": spooled.cycle.started_at.isoformat(),
+    }
+    parsed.quarantine.extend(
+        _quarantined(torn, "a line that is not whole: the process died while it wrote it", line)
+        for line in spooled.damaged
+    )
+    return parsed
+
+
+def table_pages(pages: Sequence[AnsweredPage[Any]]) -> list[Page]:
+    """The pages as rows for a merge. A code that stands in several counts where it was answered last."""
+    seen: set[str] = set()
+    merged = []
+    for page in sorted(pages, key=lambda page: page.received_at, reverse=True):
+        latest = {record.code: record for record in page.records if record.code not in seen}
+        seen |= latest.keys()
+        if latest:
+            merged.append(Page(rows_json(list(latest.values())), page.received_at))
+    return merged
+
+
+def _quarantined(row: dict[str, Any], reason: str, text: str) -> dict[str, Any]:
+    return {name: row[name] for name in ("source", "endpoint", "received_at")} | {"reason": reason, "payload": text}

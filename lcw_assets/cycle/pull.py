@@ -1,0 +1,119 @@
+"""The first half of a cycle: ask for everything, a few calls at a time, within one deadline."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import partial
+from typing import Any
+
+from lcw_assets.cycle.plan import PlannedCall
+from lcw_assets.sources.lcw import LiveCoinWatch, RefusedError
+from lcw_assets.sources.lcw_records import Credits, read_records
+from lcw_assets.transport.deadline import Deadline
+from lcw_assets.transport.errors import CallError
+from lcw_assets.transport.threads import fan_out
+from lcw_assets.warehouse.cycle import PullEnd
+
+_MARKET_PARTS = ("coins", "exchanges", "overview")
+
+# Calls that failed, with all their retries, before anything was answered. Nobody is there then, and the rest of the
+# calls would take until the deadline to say the same.
+_GIVE_UP_AFTER = 4
+
+
+@dataclass
+class Part:
+    """What came for one raw asset. `seconds` are added up over its calls, retries and waits included."""
+
+    endpoint: str
+    planned: int = 0
+    answered: int = 0
+    entries: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Pulled:
+    """What came of a pull. `missing` names each call that brought nothing, and why."""
+
+    parts: dict[str, Part]
+    seconds: float = 0.0
+    missing: list[str] = field(default_factory=list)
+    credits: Credits | None = None
+    refused: RefusedError | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Did nothing come that belongs in a market table?"""
+        return not any(self.parts[name].entries for name in _MARKET_PARTS)
+
+    @property
+    def why(self) -> str:
+        """Why nothing came, in one line: what ended the pull, or what its calls met most often."""
+        if self.refused:
+            return self.refused.reason
+        return Counter(missed.partition(": ")[2] for missed in self.missing).most_common(1)[0][0]
+
+    def end(self, started_at: datetime) -> PullEnd:
+        """What the spool is told now that the pull is over, which began at `started_at`."""
+        now = datetime.now(timezone.utc)
+        return PullEnd(now, (now - started_at).total_seconds(), self.missing)
+
+
+def pull(
+    api: LiveCoinWatch,
+    calls: Sequence[PlannedCall],
+    *,
+    deadline: Deadline,
+    in_flight: int,
+    log: Callable[[str], None],
+) -> Pulled:
+    """Make the planned calls, `in_flight` at a time. A call that fails is named in the result and raises nothing.
+
+    An error that every call would meet (`RefusedError`: a wrong key, no credits) ends the pull at once. The answers
+    themselves are with the client's sink by then.
+    """
+    started = time.perf_counter()
+    pulled = Pulled({call.part: Part(call.endpoint) for call in calls})
+    for call in calls:
+        pulled.parts[call.part].planned += 1
+    waiting = dict(enumerate(calls))
+    try:
+        for index, result in fan_out([partial(_fetch, api, call) for call in calls], in_flight):
+            call = waiting.pop(index)
+            try:
+                seconds, document = result()
+            except RefusedError as error:
+                pulled.refused = error
+                pulled.missing += [f"{other.label}: {error.reason}" for other in (call, *waiting.values())]
+                break
+            except CallError as error:
+                pulled.missing.append(f"{call.label}: {error.reason}")
+                log(f"{call.label} is missing: {error.reason}")
+                if len(pulled.missing) >= _GIVE_UP_AFTER and not any(part.answered for part in pulled.parts.values()):
+                    pulled.missing += [f"{other.label}: {error.reason}" for other in waiting.values()]
+                    break
+            else:
+                part = pulled.parts[call.part]
+                part.answered += 1
+                part.entries += len(document) if isinstance(document, list) else 1
+                part.seconds += seconds
+                log(f"{call.label} in {seconds:.2f} s")
+                if call.part == "credits":
+                    pulled.credits = next(iter(read_records(Credits, json.dumps(document))[0]), None)
+    finally:
+        deadline.cancel()  # whatever still runs has nobody left to tell
+    pulled.seconds = time.perf_counter() - started
+    return pulled
+
+
+def _fetch(api: LiveCoinWatch, call: PlannedCall) -> tuple[float, Any]:
+    """The seconds it took, and what came."""
+    started = time.perf_counter()
+    document = api.fetch(call.endpoint, call.request)
+    return time.perf_counter() - started, document

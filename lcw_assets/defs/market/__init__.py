@@ -1,0 +1,1 @@
+"""The fetch cycle: raw pulls -> market tables."""

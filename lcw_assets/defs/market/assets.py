@@ -1,0 +1,196 @@
+"""The two steps of a fetch cycle. Thin: what they do is in `lcw_assets/cycle`; this is what Dagster sees of it."""
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from lcw_assets.cycle.clock import CycleClock, read_clock
+from lcw_assets.defs.market.checks import pull_checks, pull_results, store_checks, store_results
+from lcw_assets.defs.market.jobs import SCHEDULED_AT_TAG
+from lcw_assets.defs.market.specs import RAW_PARTS, pull_specs, store_specs
+from lcw_assets.resources.live_coin_watch import LiveCoinWatchResource
+from lcw_assets.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from lcw_assets.cycle.store import Stored
+    from lcw_assets.resources.warehouse import WarehouseResource
+
+# For what nobody foresaw. What was foreseen (the API's errors, a locked or broken database, a full disk) is tried
+# again where that helps, within the cycle's deadline: by the transport, and by the next cycle.
+_RETRY_ONCE = dg.RetryPolicy(max_retries=1, delay=1.0, jitter=dg.Jitter.PLUS_MINUS)
+
+
+@dg.multi_asset(
+    name="pull",
+    specs=pull_specs(),
+    check_specs=pull_checks(),
+    retry_policy=_RETRY_ONCE,
+    required_resource_keys={"lcw", "warehouse"},  # by name: the warehouse's type would bring DuckDB along
+)
+def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+    """Ask Live Coin Watch for everything, and leave each answer in the spool as it comes."""
+    # Imported here, as in the store step: what loads definitions all day long needs none of it.
+    from lcw_assets.cycle.plan import plan_cycle
+    from lcw_assets.cycle.pull import pull
+    from lcw_assets.transport.deadline import Deadline
+    from lcw_assets.warehouse.cycle import Cycle
+    from lcw_assets.warehouse.spool import Spool, SpoolError
+
+    lcw: LiveCoinWatchResource = context.resources.lcw
+    settings = _settings()
+    clock = _clock(context)
+    cycle = Cycle(
+        cycle_id=_cycle_id(context, clock),
+        run_id=context.run_id,
+        scheduled_at=clock.scheduled_at,
+        clock_started_at=clock.started_at,
+        started_at=clock.now,
+        queue_s=clock.queue_s,
+        start_s=clock.start_s,
+        late_tick=clock.late_tick,
+        source=settings.source,
+        currency=settings.currency,
+    )
+    calls = plan_cycle(coins=settings.coins, exchanges=settings.exchanges, currency=settings.currency)
+    deadline = Deadline.after(clock.time_to_ask_s(settings.cycle_deadline_s))
+    context.log.info(f"cycle {cycle.cycle_id}: {len(calls)} calls, {settings.max_in_flight} at once, {settings.source}")
+    try:
+        with Spool(settings.spool_dir).open(cycle) as spool:
+            with lcw.connect(settings, sink=spool, deadline=deadline) as api:
+                pulled = pull(api, calls, deadline=deadline, in_flight=settings.max_in_flight, log=context.log.info)
+            spool.end(pulled.end(cycle.started_at))
+    except SpoolError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+    if pulled.failed:
+        _store(context, settings)  # the facts of a failed cycle are facts too
+        raise dg.Failure(
+            f"nothing was answered: {pulled.why}", metadata={"missing": pulled.missing}, allow_retries=False
+        )
+    context.log.info(
+        f"pulled in {pulled.seconds:.2f} s" + (f", {len(pulled.missing)} missing" if pulled.missing else "")
+    )
+    for name in RAW_PARTS:
+        part = pulled.parts[name]
+        attempts = [attempt for attempt in spool.attempts if attempt["endpoint"] == part.endpoint]
+        yield dg.MaterializeResult(
+            asset_key=["raw", name],
+            metadata={
+                "source": settings.source,
+                "cycle_id": cycle.cycle_id,
+                "entries": part.entries,
+                "calls": part.answered,
+                "calls_missing": part.planned - part.answered,
+                "retries": sum(attempt["attempt"] > 1 for attempt in attempts),
+                "bytes": sum(attempt["bytes"] for attempt in attempts),
+                "seconds": round(part.seconds, 3),
+            },
+            check_results=pull_results(pulled, len(calls), clock.now) if name == "credits" else [],
+        )
+
+
+@dg.multi_asset(
+    name="store",
+    specs=store_specs(),
+    check_specs=store_checks(),
+    retry_policy=_RETRY_ONCE,
+    required_resource_keys={"warehouse"},
+)
+def store_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+    """Put everything that waits in the spool into the tables: this cycle, and before it any that could not be."""
+    settings = _settings()
+    stored = _store(context, settings)
+    own = next((cycle for cycle in reversed(stored.cycles) if cycle.cycle.run_id == context.run_id), None)
+    if own is None:
+        return
+    checks = store_results(own, stored.tables, datetime.now(timezone.utc))
+    for spec in store_specs():
+        table = spec.metadata["dagster/table_name"]
+        merged = own.merged[table]
+        yield dg.MaterializeResult(
+            asset_key=spec.key,
+            metadata={
+                "dagster/row_count": stored.tables[table].rows,
+                "source": settings.source,
+                "cycle_id": own.cycle.cycle_id,
+                "status": own.row["status"],
+                "rows_seen": merged.seen,
+                "rows_changed": merged.changed,
+                "rows_unchanged": merged.seen - merged.changed,
+                "rows_quarantined": own.quarantined.get(_ENDPOINTS.get(table, ""), 0),
+                "calls": own.row["calls"],
+                "bytes": own.row["bytes"],
+                "cycle_s": round(own.row["cycle_s"], 3),
+                "seconds": round(stored.clock.store_s(), 3),
+                "lock_wait_s": round(stored.clock.lock_wait_s, 3),
+                "older_cycles_stored": len(stored.cycles) - 1,
+            },
+            check_results=[result for result in checks if result.asset_key == spec.key],
+        )
+
+
+_ENDPOINTS = {
+    "market.coins": "coins/list",
+    "market.coin_ticks": "coins/list",
+    "market.exchanges": "exchanges/list",
+    "market.exchange_ticks": "exchanges/list",
+    "market.overview_ticks": "overview",
+}
+
+
+def _store(context: dg.AssetExecutionContext, settings: Settings) -> "Stored":
+    """Store what waits, and say so. A database that somebody has open only delays that: nothing is raised for it."""
+    from lcw_assets.cycle.facts import StoreClock
+    from lcw_assets.cycle.store import Stored, store_pending
+    from lcw_assets.warehouse.errors import LockedError, WarehouseError
+    from lcw_assets.warehouse.spool import Spool
+
+    warehouse: WarehouseResource = context.resources.warehouse
+    spool = Spool(settings.spool_dir)
+    try:
+        stored = store_pending(warehouse.get_connection, spool, context.log.warning)
+    except LockedError as error:
+        waiting = len(spool.pending())
+        context.log.warning(
+            f"spooled: {error}. {waiting} cycles wait in {spool.folder}; the next cycle that gets in stores them all"
+        )
+        return Stored(StoreClock())
+    except WarehouseError as error:
+        message = f"{error}. Nothing is lost: {len(spool.pending())} cycles wait in {spool.folder}"
+        raise dg.Failure(message, allow_retries=False) from None
+    for cycle in stored.cycles:
+        row = cycle.row
+        context.log.info(
+            f"stored {row['cycle_id']}, {row['status']}: {row['coins_seen']:,} coins seen, {row['coins_changed']:,} "
+            f"changed, {row['quarantined']} quarantined, in {row['store_s']:.2f} s; "
+            f"the cycle took {row['cycle_s']:.2f} s"
+        )
+    return stored
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except SettingsError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+
+
+def _clock(context: dg.AssetExecutionContext) -> CycleClock:
+    import psutil
+
+    record = context.instance.get_run_record_by_id(context.run_id)
+    scheduled_at = context.run.tags.get(SCHEDULED_AT_TAG)
+    now = datetime.now(timezone.utc)
+    return read_clock(
+        scheduled_at=datetime.fromisoformat(scheduled_at) if scheduled_at else None,
+        run_created_at=record.create_timestamp if record else now,
+        process_started_at=datetime.fromtimestamp(psutil.Process().create_time(), timezone.utc),
+        now=now,
+    )
+
+
+def _cycle_id(context: dg.AssetExecutionContext, clock: CycleClock) -> str:
+    """`20261120T080100.000Z-1a2b3c4d`: sorts by time, names the run. A step that is tried again is another cycle."""
+    again = f"-{context.retry_number}" if context.retry_number else ""
+    return f"{clock.started_at:%Y%m%dT%H%M%S}.{clock.started_at.microsecond // 1000:03}Z-{context.run_id[:8]}{again}"

@@ -1,0 +1,1 @@
+"""Dagster resources: settings in, a source or the warehouse out."""

@@ -1,0 +1,43 @@
+"""Live Coin Watch as a Dagster resource; the embedded simulator where there is no key."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from lcw_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from lcw_assets.sources.lcw import LiveCoinWatch
+    from lcw_assets.transport.client import Sink
+    from lcw_assets.transport.deadline import Deadline
+
+
+class LiveCoinWatchResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Connects to Live Coin Watch. All it needs comes from the environment, so the key is in no run config."""
+
+    @contextmanager
+    def connect(self, settings: Settings, *, sink: "Sink", deadline: "Deadline") -> "Iterator[LiveCoinWatch]":
+        """The API for one pull. What it answers goes to `sink` before anybody else sees it."""
+        # Imported here: code servers load definitions all day and never call.
+        from lcw_assets.sources.lcw import BASE_URL, LiveCoinWatch
+        from lcw_assets.transport.client import Client
+
+        with ExitStack() as stack:
+            address = settings.base_url or BASE_URL
+            if settings.simulated and not settings.base_url:
+                from lcw_assets.simulator.server import Simulator
+
+                address = stack.enter_context(Simulator().serve())
+            key = settings.api_key.get_secret_value() if settings.api_key else None
+            client = Client(
+                address,
+                source=settings.source,
+                sink=sink,
+                headers={"x-api-key": key} if key else {},
+                secret=key,
+                in_flight=settings.max_in_flight,
+            )
+            stack.callback(client.close)
+            yield LiveCoinWatch(client, deadline=deadline, currency=settings.currency, simulated=settings.simulated)
