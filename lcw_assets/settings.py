@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -64,12 +65,7 @@ class Settings(DataSettings):
     base_url: str | None = Field(
         None, alias="LCW_BASE_URL", description="another address for the API, such as a simulator that runs alone"
     )
-    currency: str = Field(
-        "USD",
-        alias="LCW_CURRENCY",
-        pattern=r"^\S{1,64}$",
-        description="fiat or coin code that rates and volumes are in",
-    )
+    currency: str = Field("USD", alias="LCW_CURRENCY", description="fiat or coin code that rates and volumes are in")
     coins: int = Field(1000, alias="LCW_COINS", ge=1, le=50_000, description="how many coins a cycle pulls, by rank")
     exchanges: int = Field(
         100, alias="LCW_EXCHANGES", ge=1, le=5_000, description="how many exchanges a cycle pulls, by volume"
@@ -87,6 +83,13 @@ class Settings(DataSettings):
         key = value.get_secret_value() if value else ""
         if not (key.isascii() and key.isprintable()):
             raise ValueError("it holds a character that no HTTP header can carry")
+        return value
+
+    @field_validator("currency")
+    @classmethod
+    def _code(cls, value: str) -> str:
+        if len(value) > 64 or value.split() != [value]:
+            raise ValueError("it must be a code such as USD, EUR or BTC")
         return value
 
     @field_validator("base_url")
@@ -122,7 +125,9 @@ def _say(problem: Any, given: dict[str, Any]) -> str:
     """`LCW_COINS=0 is out of range: 1 to 50000`. Never the value of a secret."""
     variable = str(problem["loc"][0])
     field = _VARIABLES[variable]
-    value = "" if variable == "LCW_API_KEY" else f"={given.get(variable, os.environ.get(variable, ''))}"
+    raw = str(given.get(variable, os.environ.get(variable, "")))
+    # An address may hold a password, where it has no place.
+    value = "" if variable == "LCW_API_KEY" else "=" + re.sub(r"//.*@", "//***@", raw)
     bounds = {kind: getattr(item, kind) for item in field.metadata for kind in ("ge", "le") if hasattr(item, kind)}
     if bounds:
         return f"{variable}{value} is out of range: it must be a number from {bounds['ge']} to {bounds['le']}"

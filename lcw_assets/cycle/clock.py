@@ -46,7 +46,7 @@ def read_clock(
         scheduled_at=scheduled_at,
         started_at=started_at,
         late_tick=late,
-        queue_s=(ready_at - started_at).total_seconds(),
+        queue_s=max(0.0, (ready_at - started_at).total_seconds()),
         start_s=(now - ready_at).total_seconds(),
         now=now,
     )

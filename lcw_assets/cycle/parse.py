@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -46,7 +45,7 @@ def parse(spooled: Spooled) -> Parsed:
             continue
         model, pages = models[row["endpoint"]]
         records, rejects = read_records(model, row["payload"])
-        pages.append(AnsweredPage(json.loads(row["request"]), datetime.fromisoformat(row["received_at"]), records))
+        pages.append(AnsweredPage(row["request"], datetime.fromisoformat(row["received_at"]), records))
         parsed.quarantine.extend(_quarantined(row, reject.reason, reject.text) for reject in rejects)
     parsed.quarantine.extend(_quarantined(row, row["reason"], row["payload"]) for row in spooled.refused)
     torn = {

@@ -158,7 +158,7 @@ class Simulator:
     def _response(self, request: Request, status: int, content: bytes, fault: Fault) -> ASGIApp:
         headers = {"content-type": "text/html" if fault.kind == "html" else "application/json; charset=utf-8"}
         if self._marked:
-            headers["X-LCW-Simulator"] = "1"
+            headers["x-lcw-simulator"] = "1"
         if fault.retry_after is not None:
             headers["Retry-After"] = fault.retry_after
         if fault.kind == "drip":

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 BASE_URL = "https://api.livecoinwatch.com"
 LARGEST_PAGE = 100
-SIMULATOR_HEADER = "X-LCW-Simulator"
+SIMULATOR_HEADER = "x-lcw-simulator"
 
 CoinSort = Literal["rank", "price", "volume", "code", "name", "age"]
 ExchangeSort = Literal["volume", "liquidity", "code", "name", "visitors"]

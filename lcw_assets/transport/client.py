@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -121,7 +120,7 @@ class Client:
         fact = Attempt(
             source=self._source,
             endpoint=call.endpoint,
-            request=json.dumps(call.request),
+            request=call.request,
             started_at=datetime.now(timezone.utc),
             attempt=number,
             hedge=False,
@@ -156,7 +155,7 @@ class Client:
     def _slot(self, call: Call[T]) -> Iterator[None]:
         """One of the `in_flight` places, once the quiet that a 429 asked of all calls is over."""
         pause = self._quiet_until - time.monotonic()
-        if pause >= call.deadline.left():
+        if not call.deadline.left() or pause >= call.deadline.left():
             raise PassingError(call.endpoint, _NO_TIME, outcome="deadline", retry_after_s=max(0.0, pause))
         call.deadline.sleep(pause)
         if not self._slots.acquire(timeout=call.deadline.left()):
@@ -213,7 +212,7 @@ class Client:
                     latency_s=time.perf_counter() - started,
                     http_status=response.status_code,
                     bytes=response.raw.tell(),
-                    headers=dict(response.headers),
+                    headers={name.lower(): value for name, value in response.headers.items()},
                     text=text.replace(self._secret, "***") if self._secret else text,
                 )
 
@@ -226,7 +225,7 @@ class Client:
             raise PassingError(call.endpoint, reason, outcome="timeout") from None
         except requests_errors.Timeout:
             raise PassingError(call.endpoint, f"{self.base_url} was silent for too long", outcome="timeout") from None
-        except (requests_errors.SSLError, requests_errors.InvalidURL, requests_errors.InvalidHeader) as error:
+        except (requests_errors.SSLError, requests_errors.InvalidURL) as error:
             raise PermanentError(call.endpoint, f"{self.base_url}: {error}", outcome="rejected") from None
         except requests_errors.RequestException as error:
             reason = f"{self.base_url} {_meaning(error)}"

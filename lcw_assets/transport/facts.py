@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -31,7 +30,7 @@ class Attempt:
 
     source: str
     endpoint: str
-    request: str
+    request: dict[str, Any]
     started_at: datetime
     attempt: int
     hedge: bool
@@ -48,7 +47,10 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server sent: the body as text, as it came (a secret that it echoes is blotted out)."""
+    """What a server sent: the body as text, as it came (a secret that it echoes is blotted out).
+
+    The names in `headers` are in lower case.
+    """
 
     source: str
     endpoint: str
@@ -66,7 +68,7 @@ class Answer:
         return {
             "source": self.source,
             "endpoint": self.endpoint,
-            "request": json.dumps(self.request),
+            "request": self.request,
             "requested_at": self.requested_at.isoformat(),
             "received_at": self.received_at.isoformat(),
             "http_status": self.http_status,

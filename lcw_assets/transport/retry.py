@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """Exponential back-off with full jitter on top: `first_s`, twice that, and so on up to `longest_s`.
+    """Exponential back-off: `first_s`, twice that, and so on up to `longest_s`, each with up to `first_s` on top.
 
     Jitter matters here: four calls that fail together would otherwise come back together.
     """
@@ -31,7 +31,10 @@ class RetryPolicy:
 
     def within(self, deadline: Deadline) -> tenacity.Retrying:
         """A retrier whose waits never outlast `deadline`: when the next one would, it gives up at once."""
-        backoff = tenacity.wait_exponential_jitter(initial=self.first_s, max=self.longest_s, jitter=self.first_s)
+        backoff = tenacity.wait_combine(
+            tenacity.wait_exponential(multiplier=self.first_s, max=self.longest_s),
+            tenacity.wait_random(0, self.first_s),
+        )
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
@@ -51,11 +54,11 @@ class RetryPolicy:
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds that a `Retry-After` header asks for (RFC 9110 section 10.2.3: seconds, or an HTTP date).
+    """Seconds that a `retry-after` header asks for (RFC 9110 section 10.2.3: seconds, or an HTTP date).
 
     A moment that is past counts as 0; what is neither a number nor a date counts as not sent.
     """
-    value = headers.get("Retry-After", "").strip()
+    value = headers.get("retry-after", "").strip()
     if not value:
         return None
     try:
@@ -63,7 +66,7 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
     except ValueError:
         try:
             date = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         seconds = ((date if date.tzinfo else date.replace(tzinfo=timezone.utc)) - now).total_seconds()
     return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -32,10 +32,14 @@ class Page:
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merge did, in rows. New rows count as changed. `negative` names those with a value below zero."""
+    """What a merge did, in rows. New rows count as changed; `late` ones were older than what was there already.
+
+    `negative` names those with a value below zero.
+    """
 
     seen: int = 0
     changed: int = 0
+    late: int = 0
     negative: tuple[str, ...] = ()
 
 
@@ -70,8 +74,8 @@ def merge(
 ) -> Merged:
     """Bring the latest rows up to date, and add a tick for each row whose values differ from its latest ones.
 
-    No code may stand in two pages. A row older than its latest one leaves that alone, and becomes a tick if it
-    differs from the tick before it.
+    No code may stand in two pages. A row older than its latest one is left out: the ticks after it were decided
+    without it, so that taking it in would make them wrong. This takes two cycles that overlap.
     """
     names = _names(ticks) | {"latest": latest, "structure": _structure(latest, _KEY[1:])}
     _run(db, "stage", names, [currency, cycle_id, [page.rows for page in pages], [page.observed_at for page in pages]])
@@ -81,9 +85,7 @@ def merge(
         "coalesce(list(code) FILTER (is_negative), []) FROM staged",
     )
     _run(db, "merge", names)
-    if late:
-        changed += int(_run(db, "merge_late", names))
-    return Merged(seen, changed, tuple(negative))
+    return Merged(seen, changed, late, tuple(negative))
 
 
 def append_changed(
@@ -98,10 +100,10 @@ def append_changed(
     ).fetchone()
     negative = tuple(name for name in values if (row.get(name) or 0) < 0)
     if last == tuple(row.get(name) for name in values):
-        return Merged(1, 0, negative)
+        return Merged(1, 0, negative=negative)
     key = {"observed_at": observed_at.isoformat(), "currency": currency, "cycle_id": cycle_id}
     append(db, ticks, [{**row, **key}])
-    return Merged(1, 1, negative)
+    return Merged(1, 1, negative=negative)
 
 
 def one_row(db: DuckDBPyConnection, query: str, parameters: object = None) -> tuple[Any, ...]:
@@ -129,20 +131,15 @@ def _names(ticks: str) -> dict[str, str]:
     return {
         "ticks": ticks,
         "tick_columns": ", ".join(columns),
-        "late_columns": ", ".join(f"new.{name}" for name in columns),
         "new_values": ", ".join(f"new.{name}" for name in values),
         "old_values": ", ".join(f"old.{name}" for name in values),
     }
 
 
-def _run(db: DuckDBPyConnection, file: str, names: Mapping[str, str], parameters: Sequence[Any] = ()) -> Any:
-    """Run the statements of a template; the first one takes the parameters. Gives the last one's row count."""
-    result: Any = 0
+def _run(db: DuckDBPyConnection, file: str, names: Mapping[str, str], parameters: Sequence[Any] = ()) -> None:
+    """Run the statements of a template; the first one takes the parameters."""
     for number, statement in enumerate(_statements(file)):
-        query = statement.substitute(names)
-        row = db.execute(query, parameters if number == 0 else None).fetchone()
-        result = row[0] if row else 0
-    return result
+        db.execute(statement.substitute(names), parameters if number == 0 else None)
 
 
 @cache

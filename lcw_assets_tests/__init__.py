@@ -1,0 +1,1 @@
+"""Tests mirror lcw_assets. They use real servers on loopback, real files and real processes; nothing is mocked."""

@@ -1,0 +1,83 @@
+"""What many tests start from: a clean environment, simulators, recorded answers, and a cycle to run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import hypothesis
+import pytest
+
+from lcw_assets.definitions import defs
+from lcw_assets.simulator.server import Simulator
+
+# Machines are slow and noisy; what a test needs is the same examples everywhere.
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("suite")
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
+
+# Answers that the real service gave. They are not part of the project: see SOURCES.md beside them.
+RECORDED = Path(os.environ.get("LCW_RECORDED_DIR", Path(__file__).parents[2] / "shared" / "recorded"))
+
+StartSimulator = Callable[..., tuple[Simulator, str]]
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the developer's reaches a test, and no test writes beside its own folder."""
+    for name in list(os.environ):
+        if name.startswith("LCW_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("LCW_DATA_DIR", str(tmp_path / "data"))
+
+
+@pytest.fixture
+def start_simulator() -> Iterator[StartSimulator]:
+    """Start a simulator with the given arguments; gives it and its address. Its clock stands at noon."""
+    with ExitStack() as stack:
+
+        def start(**options: Any) -> tuple[Simulator, str]:
+            simulator = Simulator(**{"clock": lambda: NOON, **options})
+            return simulator, stack.enter_context(simulator.serve())
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def definitions() -> dg.Definitions:
+    return defs()
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture
+def run_cycle(definitions: dg.Definitions, instance: dg.DagsterInstance) -> Callable[..., dg.ExecuteInProcessResult]:
+    """Run the job `fetch_cycle` in this process, with the environment as it is then."""
+
+    def run(**options: Any) -> dg.ExecuteInProcessResult:
+        job = definitions.resolve_job_def("fetch_cycle")
+        return job.execute_in_process(instance=instance, raise_on_error=False, **options)
+
+    return run
+
+
+@pytest.fixture
+def recorded_lcw() -> Path:
+    """The folder of recorded Live Coin Watch answers. Without it a test skips, except in CI, where it fails."""
+    folder = RECORDED / "lcw"
+    if not folder.is_dir():
+        message = f"recorded answers are not at {folder}: set LCW_RECORDED_DIR"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder

@@ -1,0 +1,82 @@
+"""One cycle without Dagster: for tests of what it asks, keeps and stores."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lcw_assets.cycle.plan import plan_cycle
+from lcw_assets.cycle.pull import Pulled, pull
+from lcw_assets.cycle.store import Stored, store_pending
+from lcw_assets.sources.lcw import LiveCoinWatch
+from lcw_assets.transport.client import Client, Timeouts
+from lcw_assets.transport.deadline import Deadline
+from lcw_assets.transport.retry import RetryPolicy
+from lcw_assets.warehouse.connection import open_database
+from lcw_assets.warehouse.cycle import Cycle
+from lcw_assets.warehouse.spool import Spool
+
+_numbers = itertools.count()
+
+
+@dataclass
+class Bench:
+    """A data folder, and cycles into it."""
+
+    folder: Path
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def spool(self) -> Spool:
+        return Spool(self.folder / "spool" / "simulator")
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "demo.duckdb"
+
+    def pull(self, address: str, *, coins: int = 300, seconds: float = 20.0, in_flight: int = 4) -> Pulled:
+        now = datetime.now(timezone.utc)
+        cycle = Cycle(
+            cycle_id=f"{now:%Y%m%dT%H%M%S}.{next(_numbers):04}Z-test",
+            run_id="run",
+            scheduled_at=None,
+            clock_started_at=now,
+            started_at=now,
+            queue_s=0.0,
+            start_s=0.0,
+            late_tick=False,
+            source="simulator",
+            currency="USD",
+        )
+        deadline = Deadline.after(seconds)
+        with self.spool.open(cycle) as sink:
+            client = Client(
+                address,
+                source="simulator",
+                sink=sink,
+                in_flight=in_flight,
+                timeouts=Timeouts(attempt_s=2.0),
+                retry=RetryPolicy(attempts=4, first_s=0.02),
+            )
+            with closing(client):
+                pulled = pull(
+                    LiveCoinWatch(client, deadline=deadline, simulated=True),
+                    plan_cycle(coins=coins, exchanges=100, currency="USD"),
+                    deadline=deadline,
+                    in_flight=in_flight,
+                    log=self.said.append,
+                )
+            sink.end(pulled.end(now))
+        return pulled
+
+    def store(self) -> Stored:
+        return store_pending(partial(open_database, self.database, lock_wait_s=0.2), self.spool, self.said.append)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with open_database(self.database, read_only=True) as db:
+            return db.execute(sql).fetchall()

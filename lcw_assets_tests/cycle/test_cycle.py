@@ -1,0 +1,299 @@
+"""A cycle from the first call to the commit, against servers that answer, and servers that do not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lcw_assets.simulator.faults import Draw, Fault
+from lcw_assets.warehouse.errors import LockedError, WarehouseError
+from lcw_assets_tests.conftest import NOON, StartSimulator
+from lcw_assets_tests.cycle.cycles import Bench
+from lcw_assets_tests.servers import answer, raw_server, silence
+from lcw_assets_tests.warehouse.test_connection import held_open
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path / "data")
+
+
+def test_a_cycle_fills_every_table(bench: Bench, start_simulator: StartSimulator) -> None:
+    simulator, address = start_simulator()
+    pulled = bench.pull(address)
+    assert not pulled.missing
+    stored = bench.store()
+    [cycle] = stored.cycles
+    assert cycle.row["status"] == "complete"
+    assert {table: state.rows for table, state in stored.tables.items()} == {
+        "market.coins": 300,
+        "market.coin_ticks": 300,
+        "market.exchanges": 100,
+        "market.exchange_ticks": 100,
+        "market.overview_ticks": 1,
+        "ops.cycles": 1,
+        "ops.calls": 7,
+    }
+    assert (cycle.pages.received, cycle.pages.absent, cycle.pages.repeated) == (300, (), ())
+    assert bench.spool.pending() == []
+    digests = {
+        hashlib.sha256(payload.encode()).hexdigest() for (payload,) in bench.query("SELECT payload FROM raw.pulls")
+    }
+    assert digests == {entry.digest for entry in simulator.ledger.entries}
+
+
+def test_the_phases_add_up_to_the_cycle(bench: Bench, start_simulator: StartSimulator) -> None:
+    bench.pull(start_simulator()[1])
+    bench.store()
+    [(cycle_s, phases)] = bench.query(
+        "SELECT cycle_s, queue_s + start_s + pull_s + handover_s + lock_wait_s + store_s FROM ops.cycles"
+    )
+    assert phases == pytest.approx(cycle_s, abs=0.05)
+
+
+def test_the_recorded_page_arrives_to_the_last_value(
+    bench: Bench, start_simulator: StartSimulator, recorded_lcw: Path
+) -> None:
+    """A real answer through HTTP, spool, parsing and merge; every value of every coin compared."""
+    _, address = start_simulator(replay=recorded_lcw)
+    pulled = bench.pull(address, coins=100)
+    assert {missed.partition(":")[0] for missed in pulled.missing} == {
+        "credits",
+        "overview",
+        "exchanges/list page 1 of 1",
+    }
+    [cycle] = bench.store().cycles
+    assert (cycle.row["status"], cycle.quarantined, cycle.pages.absent) == ("partial", {}, ())
+    [file] = recorded_lcw.glob("*.json")
+    recorded: list[dict[str, Any]] = json.loads(file.read_text())
+    names = {"age": "age_days", "allTimeHighUSD": "all_time_high_usd", "circulatingSupply": "circulating_supply"}
+    names |= {"totalSupply": "total_supply", "maxSupply": "max_supply"}
+    columns = [column for column, *_ in bench.query("DESCRIBE market.coins")]
+    rows = {row[0]: dict(zip(columns, row, strict=True)) for row in bench.query("SELECT * FROM market.coins")}
+    for coin in recorded:
+        row = rows.pop(coin["code"])
+        expected = {names.get(name, name): value for name, value in coin.items() if name not in ("delta", "links")}
+        expected |= {f"delta_{span}": value for span, value in coin["delta"].items()}
+        assert {name: row[name] for name in expected} == expected
+        assert json.loads(row["links"]) == coin["links"]
+        assert row["symbol"] == coin.get("symbol")
+        assert row["liquidity"] is None
+    assert rows == {}
+    common = [column for column, *_ in bench.query("DESCRIBE market.coin_ticks")]
+    ticks = bench.query("SELECT * FROM market.coin_ticks")
+    assert {row[0]: dict(zip(common, row, strict=True)) for row in ticks} == {
+        row[0]: dict(zip(common, row, strict=True))
+        for row in bench.query(f"SELECT {', '.join(common)} FROM market.coins")
+    }
+
+
+def test_a_second_cycle_adds_only_what_changed(bench: Bench, start_simulator: StartSimulator) -> None:
+    now = NOON
+    _, address = start_simulator(clock=lambda: now)
+    for _ in range(2):
+        bench.pull(address)
+        [cycle] = bench.store().cycles
+    assert cycle.merged["market.coins"].changed == 0
+    assert bench.query("SELECT count(*) FROM market.coin_ticks") == [(300,)]
+    now = NOON + timedelta(minutes=1)
+    bench.pull(address)
+    [cycle] = bench.store().cycles
+    changed = cycle.merged["market.coins"].changed
+    assert 100 < changed < 300
+    assert bench.query("SELECT count(*) FROM market.coin_ticks") == [(300 + changed,)]
+    assert bench.query("SELECT count(*) FROM market.overview_ticks") == [(2,)]
+
+
+def test_flaky_is_survived(bench: Bench, start_simulator: StartSimulator) -> None:
+    """Repeats mend nearly everything; what they do not is named."""
+    simulator, address = start_simulator(profile="flaky", seed=3)
+    for _ in range(5):
+        bench.pull(address, coins=1000)
+    stored = bench.store()
+    assert len(stored.cycles) == 5
+    assert {cycle.row["status"] for cycle in stored.cycles} <= {"complete", "partial"}
+    good = [entry for entry in simulator.ledger.entries if entry.good and entry.endpoint != "status"]
+    [(kept,)] = bench.query("SELECT count(*) FROM raw.pulls WHERE endpoint <> 'status'")
+    assert kept == len(good)
+    [(facts, requests)] = bench.query("SELECT count(*), count(*) FILTER (outcome <> 'deadline') FROM ops.calls")
+    assert facts >= requests >= len(simulator.ledger.entries) - 2
+
+
+def faulty(endpoint: str, fault: Fault, **match: Any) -> Any:
+    """A profile with one fault: for every request to this endpoint whose fields match."""
+
+    def profile(draw: Draw) -> Fault:
+        request = json.loads(draw.content or "{}")
+        hit = draw.endpoint == endpoint and all(request.get(name) == value for name, value in match.items())
+        return fault if hit else Fault()
+
+    return profile
+
+
+def test_a_dead_endpoint_costs_only_its_own_data(bench: Bench, start_simulator: StartSimulator) -> None:
+    _, address = start_simulator(profile=faulty("exchanges/list", Fault("error", status=500)))
+    bench.pull(address)
+    [cycle] = bench.store().cycles
+    assert cycle.row["status"] == "partial"
+    assert cycle.row["missing"] == ["exchanges/list page 1 of 1: 500 Internal Server Error: We had a problem "
+                                    "with our server. Try again later."]  # fmt: skip
+    assert (cycle.row["coins_seen"], cycle.row["retries"]) == (300, 3)
+
+
+def test_at_the_deadline_what_came_is_stored_and_what_did_not_is_named(
+    bench: Bench, start_simulator: StartSimulator
+) -> None:
+    _, address = start_simulator(profile=faulty("coins/list", Fault(delay_s=30), offset=100))
+    started = time.monotonic()
+    bench.pull(address, seconds=1.5)
+    assert time.monotonic() - started < 3
+    [cycle] = bench.store().cycles
+    assert (cycle.row["status"], cycle.row["coins_seen"]) == ("partial", 200)
+    [missed] = cycle.row["missing"]
+    assert missed.startswith("coins/list page 2 of 3: ")
+    assert cycle.pages.absent == ()  # the page did not come: nothing fell between pages
+
+
+def test_a_silent_server_ends_at_the_deadline(bench: Bench) -> None:
+    with raw_server(silence) as address:
+        started = time.monotonic()
+        pulled = bench.pull(address, seconds=1.0)
+        assert time.monotonic() - started < 2.5
+    assert pulled.failed
+    assert len(pulled.missing) == 7
+    [cycle] = bench.store().cycles
+    assert (cycle.row["status"], cycle.row["coins_seen"]) == ("failed", 0)
+
+
+def test_nobody_there_is_found_out_without_asking_for_everything(bench: Bench) -> None:
+    pulled = bench.pull("http://127.0.0.1:1")
+    assert pulled.failed
+    assert pulled.why == "http://127.0.0.1:1 refuses connections"
+    assert len(pulled.missing) == 7
+    bench.store()
+    assert bench.query("SELECT count(DISTINCT endpoint) FROM ops.calls")[0][0] < 7
+    assert bench.query("SELECT status, len(missing) FROM ops.cycles") == [("failed", 7)]
+
+
+def test_a_server_that_is_not_live_coin_watch_is_told_apart(bench: Bench) -> None:
+    with raw_server(answer("404 Not Found", b"<html>nginx</html>")) as address:
+        pulled = bench.pull(address)
+    assert pulled.why == f"{address} answers with HTTP 404: is LCW_BASE_URL right?"
+
+
+def test_an_empty_list_of_coins_is_an_error(bench: Bench, start_simulator: StartSimulator) -> None:
+    with raw_server(answer("200 OK", b"[]")) as address:
+        pulled = bench.pull(address, coins=100)
+    assert any(missed.startswith("coins/list") and "an empty list of coins" in missed for missed in pulled.missing)
+    assert pulled.failed
+
+
+def test_a_page_that_is_no_list_is_quarantined_and_missed(bench: Bench, start_simulator: StartSimulator) -> None:
+    _, address = start_simulator(profile=faulty("coins/list", Fault("wrong_shape"), offset=200))
+    bench.pull(address)
+    [cycle] = bench.store().cycles
+    assert (cycle.row["status"], cycle.row["coins_seen"]) == ("partial", 200)
+    quarantined = bench.query("SELECT endpoint, reason, payload FROM ops.quarantine")
+    assert len(quarantined) == 4  # one for each time it was asked
+    assert all(
+        "where a list was due" in reason and payload.startswith('{"data":') for _, reason, payload in quarantined
+    )
+
+
+def test_a_page_that_repeats_coins_is_noticed(bench: Bench, start_simulator: StartSimulator) -> None:
+    """While page 2 was read, ranks moved: its first five coins are page 1's last, and five fell between."""
+    _, address = start_simulator(profile=faulty("coins/list", Fault("repeated"), offset=100))
+    bench.pull(address)
+    [cycle] = bench.store().cycles
+    assert (len(cycle.pages.repeated), cycle.pages.absent) == (5, (196, 197, 198, 199, 200))
+    assert bench.query("SELECT count(*), count(DISTINCT code) FROM market.coins") == [(295, 295)]
+
+
+def test_records_that_do_not_validate_stop_nothing(
+    bench: Bench, start_simulator: StartSimulator, tmp_path: Path
+) -> None:
+    recordings = tmp_path / "recordings"
+    recordings.mkdir()
+    coins = [{"code": "A", "rate": 1.0}, {"code": "B", "rate": "two"}, {"rate": 3.0}, {"code": "D", "rate": 4.0}]
+    (recordings / "coins_list.json").write_text(json.dumps(coins))
+    _, address = start_simulator(replay=recordings)
+    bench.pull(address, coins=4)
+    [cycle] = bench.store().cycles
+    assert bench.query("SELECT code, rate FROM market.coins ORDER BY code") == [("A", 1.0), ("D", 4.0)]
+    assert cycle.quarantined == {"coins/list": 2}
+    assert bench.query("SELECT reason, payload FROM ops.quarantine ORDER BY reason") == [
+        ("code: Field required", '{"rate":3.0}'),
+        ("rate: Input should be a valid number", '{"code":"B","rate":"two"}'),
+    ]
+
+
+def test_a_locked_database_leaves_the_cycle_in_the_spool_and_the_next_stores_both(
+    bench: Bench, start_simulator: StartSimulator
+) -> None:
+    _, address = start_simulator()
+    bench.pull(address)
+    bench.store()
+    with held_open(bench.database):
+        bench.pull(address)
+        with pytest.raises(LockedError):
+            bench.store()
+        assert len(bench.spool.pending()) == 1
+    bench.pull(address)
+    stored = bench.store()
+    assert [cycle.row["status"] for cycle in stored.cycles] == ["complete", "complete"]
+    assert bench.query("SELECT count(*), count(DISTINCT cycle_id) FROM ops.cycles") == [(3, 3)]
+    assert bench.query("SELECT count(*) FROM raw.pulls") == [(21,)]
+
+
+def test_a_broken_database_keeps_the_spool(bench: Bench, start_simulator: StartSimulator) -> None:
+    bench.pull(start_simulator()[1])
+    bench.database.write_bytes(b"not a database" * 999)
+    with pytest.raises(WarehouseError, match="move it away"):
+        bench.store()
+    bench.database.unlink()
+    [cycle] = bench.store().cycles
+    assert cycle.row["status"] == "complete"
+
+
+def test_a_cycle_that_is_stored_already_is_not_stored_again(bench: Bench, start_simulator: StartSimulator) -> None:
+    """Its process died between the commit and the removal of the file."""
+    bench.pull(start_simulator()[1])
+    [path] = bench.spool.pending()
+    content = path.read_bytes()
+    bench.store()
+    path.write_bytes(content)
+    assert bench.store().cycles == []
+    assert bench.spool.pending() == []
+    assert bench.query("SELECT count(*) FROM raw.pulls") == [(7,)]
+
+
+def test_junk_in_the_spool_is_set_aside_and_blocks_nothing(bench: Bench, start_simulator: StartSimulator) -> None:
+    bench.pull(start_simulator()[1])
+    (bench.spool.folder / "0-junk.jsonl").write_text("what?\n")
+    assert len(bench.store().cycles) == 1
+    assert any("does not begin with a cycle; it is set aside" in line for line in bench.said)
+
+
+def test_every_sixtieth_cycle_tidies_up(bench: Bench, start_simulator: StartSimulator) -> None:
+    """Small row groups pile up between two tidyings, and are merged by them."""
+    _, address = start_simulator()
+
+    def row_groups() -> int:
+        [(groups,)] = bench.query("SELECT count(DISTINCT row_group_id) FROM pragma_storage_info('ops.calls')")
+        return int(groups)
+
+    for number in range(59):
+        bench.pull(address, coins=100)
+        if number % 10 == 8:
+            bench.store()
+    before = row_groups()
+    bench.pull(address, coins=100)
+    bench.store()
+    assert bench.query("SELECT count(*) FROM ops.cycles") == [(60,)]
+    assert row_groups() < before

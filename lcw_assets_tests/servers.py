@@ -1,0 +1,68 @@
+"""Servers that misbehave below HTTP, where the simulator cannot: real sockets on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Accept connections and let `talk` deal with each on a thread of its own. Gives the address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=_talk, args=(talk, connection), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+def _talk(talk: Callable[[socket.socket], None], connection: socket.socket) -> None:
+    with connection:
+        with contextlib.suppress(OSError):  # the client has gone, which is what these servers are for
+            talk(connection)
+
+
+def drip(text: bytes, after: bytes = b"") -> Callable[[socket.socket], None]:
+    """Send `after` at once and then `text`, a byte each tenth of a second, for as long as anybody listens."""
+
+    def talk(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(after)
+        for place in range(len(text)):
+            connection.sendall(text[place : place + 1])
+            time.sleep(0.1)
+
+    return talk
+
+
+def silence(connection: socket.socket) -> None:
+    """Accept, read, never answer."""
+    connection.recv(65536)
+    time.sleep(60)
+
+
+def answer(status: str, body: bytes, *headers: str, announced: int | None = None) -> Callable[[socket.socket], None]:
+    """Send one answer to whatever is asked, and close. `announced` is the length that it claims to have."""
+    length = len(body) if announced is None else announced
+    head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {length}", "Connection: close", *headers])
+
+    def talk(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(head.encode() + b"\r\n\r\n" + body)
+
+    return talk

@@ -1,0 +1,284 @@
+"""What a call does against servers that misbehave: how long it takes, what it raises, which facts it leaves."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from lcw_assets.transport.client import Call, Client, Timeouts
+from lcw_assets.transport.deadline import Deadline
+from lcw_assets.transport.errors import PassingError, PermanentError
+from lcw_assets.transport.facts import Answer, Attempt
+from lcw_assets.transport.retry import RetryPolicy
+from lcw_assets_tests.servers import answer, drip, raw_server, silence
+
+OK_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+class Kept:
+    """A sink that keeps things."""
+
+    def __init__(self) -> None:
+        self.attempts: list[Attempt] = []
+        self.answers: list[Answer] = []
+        self.refusals: list[tuple[Answer, str]] = []
+
+    def attempt(self, attempt: Attempt) -> None:
+        self.attempts.append(attempt)
+
+    def answer(self, answer: Answer) -> None:
+        self.answers.append(answer)
+
+    def refused(self, answer: Answer, reason: str) -> None:
+        self.refusals.append((answer, reason))
+
+
+def read_text(answer: Answer) -> str:
+    if answer.http_status == 429:
+        raise PassingError(answer.endpoint, "slow down", outcome="rate_limited", retry_after_s=0.4)
+    if answer.http_status != 200:
+        raise PassingError(answer.endpoint, "no", outcome="server_error")
+    return answer.text
+
+
+def call(address: str, sink: Kept, *, seconds: float = 5.0, read: Any = read_text, **options: Any) -> Any:
+    client = Client(
+        address,
+        source="test",
+        sink=sink,
+        **{"retry": RetryPolicy(attempts=2, first_s=0.05), "timeouts": Timeouts(1.0, 1.0, 0.5), **options},
+    )
+    return client.call(Call("POST", "coins/list", {"limit": 1}, Deadline.after(seconds), read))
+
+
+def one_after_another(replies: Iterator[Any]) -> Any:
+    def talk(connection: Any) -> None:
+        next(replies)(connection)
+
+    return talk
+
+
+def test_an_answer_leaves_itself_and_a_fact() -> None:
+    sink = Kept()
+    with raw_server(answer("200 OK", b"[]")) as address:
+        assert call(address, sink) == "[]"
+    [fact], [kept] = sink.attempts, sink.answers
+    assert (fact.outcome, fact.attempt, fact.http_status, fact.bytes) == ("ok", 1, 200, 2)
+    assert (kept.endpoint, kept.request, kept.text) == ("coins/list", {"limit": 1}, "[]")
+    assert kept.requested_at <= kept.received_at <= datetime.now(timezone.utc)
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        pytest.param(drip(b" " * 600, OK_HEAD + b"Content-Length: 600\r\n\r\n"), id="body"),
+        pytest.param(drip(b"X-Slow: " + b"a" * 600, OK_HEAD), id="headers"),
+        pytest.param(silence, id="silence"),
+    ],
+)
+def test_a_server_that_drips_does_not_hold_a_call(talk: Any) -> None:
+    """Each byte restarts requests' read time-out of 1 s; the attempt's 0.5 s must hold nevertheless."""
+    sink = Kept()
+    with raw_server(talk) as address:
+        started = time.monotonic()
+        with pytest.raises(PassingError, match=r"no whole answer within 0\.5 s"):
+            call(address, sink)
+        assert time.monotonic() - started < 2.5
+    assert [(fact.outcome, fact.attempt) for fact in sink.attempts] == [("timeout", 1), ("timeout", 2)]
+
+
+def test_a_process_ends_although_a_server_still_drips() -> None:
+    """The thread that was left behind is a daemon: nobody waits for it at exit."""
+    program = (
+        "import sys; from lcw_assets_tests.transport.test_client import *\n"
+        "try: call(sys.argv[1], Kept())\n"
+        "except PassingError as error: print(error)"
+    )
+    with raw_server(drip(b"X-Slow: " + b"a" * 6000, OK_HEAD)) as address:
+        done = subprocess.run([sys.executable, "-c", program, address], capture_output=True, text=True, timeout=30)
+    assert "no whole answer" in done.stdout
+    assert done.returncode == 0
+
+
+def test_no_wait_outlasts_the_deadline() -> None:
+    """A back-off that would end after the deadline is not begun."""
+    with raw_server(answer("503 Busy", b"")) as address:
+        started = time.monotonic()
+        with pytest.raises(PassingError):
+            call(address, Kept(), seconds=1.0, retry=RetryPolicy(attempts=99, first_s=0.3, longest_s=60))
+        assert time.monotonic() - started < 1.1
+
+
+def test_an_attempt_gets_only_what_is_left() -> None:
+    with raw_server(silence) as address:
+        started = time.monotonic()
+        with pytest.raises(PassingError, match=r"within 0\.3 s"):
+            call(address, Kept(), seconds=0.3, timeouts=Timeouts())
+        assert time.monotonic() - started < 1.0
+
+
+def test_nothing_is_asked_when_no_time_is_left() -> None:
+    sink = Kept()
+    with raw_server(answer("200 OK", b"[]")) as address, pytest.raises(PassingError, match="no time was left"):
+        call(address, sink, seconds=0.0)
+    [fact] = sink.attempts
+    assert (fact.outcome, fact.http_status) == ("deadline", None)
+
+
+def test_a_passing_error_is_tried_again_and_each_try_is_a_fact() -> None:
+    replies = iter([answer("500 Oops", b"x"), answer("200 OK", b"[1]")])
+    sink = Kept()
+    with raw_server(one_after_another(replies)) as address:
+        assert call(address, sink) == "[1]"
+    assert [(fact.attempt, fact.outcome, fact.http_status) for fact in sink.attempts] == [
+        (1, "server_error", 500),
+        (2, "ok", 200),
+    ]
+    assert sink.attempts[1].waited_s >= 0.05
+    assert len(sink.answers) == 1
+
+
+def test_a_permanent_error_is_not_tried_again() -> None:
+    def refuse(answer: Answer) -> None:
+        raise PermanentError(answer.endpoint, "never", outcome="rejected")
+
+    sink = Kept()
+    with raw_server(answer("200 OK", b"{}")) as address, pytest.raises(PermanentError, match="coins/list: never"):
+        call(address, sink, read=refuse)
+    assert [fact.outcome for fact in sink.attempts] == ["rejected"]
+
+
+def test_a_429_holds_back_every_call_of_the_client() -> None:
+    replies = iter([answer("429 Too Many", b""), *[answer("200 OK", b"[]")] * 3])
+    sink = Kept()
+    with raw_server(one_after_another(replies)) as address:
+        client = Client(address, source="test", sink=sink, retry=RetryPolicy(attempts=3, first_s=0.05))
+
+        def ask() -> str:
+            return client.call(Call("POST", "coins/list", {}, Deadline.after(5), read_text))
+
+        first = threading.Thread(target=ask)
+        first.start()
+        while not sink.attempts:
+            time.sleep(0.005)
+        assert ask() == "[]"
+        first.join()
+    other = next(fact for fact in sink.attempts if fact.attempt == 1 and fact.outcome == "ok")
+    assert other.waited_s > 0.3  # of the 0.4 s that the first call's answer asked for
+
+
+def test_a_retry_after_beyond_the_deadline_ends_the_call_at_once() -> None:
+    def come_back_tomorrow(answer: Answer) -> str:
+        raise PassingError(answer.endpoint, "later", outcome="rate_limited", retry_after_s=86_400)
+
+    with raw_server(answer("429 Too Many", b"")) as address:
+        started = time.monotonic()
+        with pytest.raises(PassingError, match="later"):
+            call(address, Kept(), seconds=30, read=come_back_tomorrow)
+        assert time.monotonic() - started < 2
+
+
+def test_calls_in_flight_are_bounded() -> None:
+    now = most = 0
+    lock = threading.Lock()
+
+    def talk(connection: Any) -> None:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.05)
+        with lock:
+            now -= 1
+        answer("200 OK", b"[]")(connection)
+
+    with raw_server(talk) as address:
+        client = Client(address, source="test", sink=Kept(), in_flight=3)
+        ask = Call("POST", "coins/list", {}, Deadline.after(10), read_text)
+        threads = [threading.Thread(target=client.call, args=(ask,)) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert most == 3
+
+
+@pytest.mark.parametrize(
+    ("talk", "meaning"),
+    [
+        pytest.param(lambda connection: None, "without an answer|cut the connection", id="closed"),
+        pytest.param(answer("200 OK", b"[]", announced=4000), "cut its answer off", id="cut"),
+        pytest.param(answer("200 OK", b"nonsense", "Content-Encoding: gzip"), "failed", id="not gzip"),
+    ],
+)
+def test_broken_connections_pass(talk: Any, meaning: str) -> None:
+    sink = Kept()
+    with raw_server(talk) as address, pytest.raises(PassingError, match=meaning):
+        call(address, sink)
+    assert [fact.outcome for fact in sink.attempts] == ["connection", "connection"]
+
+
+@pytest.mark.parametrize(
+    ("address", "meaning"),
+    [("http://127.0.0.1:1", "refuses connections"), ("http://no-such-host.invalid", "not a name that can be found")],
+)
+def test_an_unreachable_server_is_named(address: str, meaning: str) -> None:
+    with pytest.raises(PassingError, match=f"{address} .*{meaning}"):
+        call(address, Kept())
+
+
+def test_a_redirect_is_not_followed() -> None:
+    """It would carry the key to wherever it points."""
+    elsewhere: list[bytes] = []
+    with (
+        raw_server(lambda connection: elsewhere.append(connection.recv(999))) as other,
+        raw_server(answer("302 Found", b"", f"Location: {other}/")) as address,
+        pytest.raises(PassingError),
+    ):
+        call(address, Kept(), headers={"x-api-key": "secret"})
+    assert not elsewhere
+
+
+def test_an_endless_answer_is_refused() -> None:
+    def flood(connection: Any) -> None:
+        connection.recv(65536)
+        connection.sendall(OK_HEAD + b"\r\n")
+        while True:
+            connection.sendall(b" " * 1_000_000)
+
+    with raw_server(flood) as address, pytest.raises(PermanentError, match="over 32 MB"):
+        call(address, Kept(), timeouts=Timeouts(attempt_s=20))
+
+
+def test_a_secret_that_the_server_echoes_is_blotted_out() -> None:
+    sink = Kept()
+    with raw_server(answer("200 OK", b'{"you sent": "s3cr3t"}')) as address:
+        assert call(address, sink, secret="s3cr3t") == '{"you sent": "***"}'
+    assert "s3cr3t" not in repr(sink.answers)
+
+
+def test_an_answer_is_kept_even_if_reading_it_fails_in_an_unforeseen_way() -> None:
+    def buggy(answer: Answer) -> None:
+        raise KeyError("bug")
+
+    sink = Kept()
+    with raw_server(answer("200 OK", b"[1, 2]")) as address, pytest.raises(KeyError):
+        call(address, sink, read=buggy)
+    [(kept, reason)] = sink.refusals
+    assert (kept.text, reason) == ("[1, 2]", "KeyError('bug')")
+
+
+def test_gzip_is_asked_for_and_counted_as_it_came(start_simulator: Any) -> None:
+    _, address = start_simulator()
+    sink = Kept()
+    call(address, sink, read=lambda answer: answer.text, timeouts=Timeouts())
+    body = Call("POST", "coins/list", {"limit": 100, "meta": True}, Deadline.after(9), read_text)
+    text = Client(address, source="test", sink=sink).call(body)
+    assert sink.attempts[-1].bytes < len(text) / 3

@@ -1,0 +1,70 @@
+"""Migrations: forward, all or nothing; and the columns that the UI shows are the ones that exist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from lcw_assets.warehouse.connection import open_database
+from lcw_assets.warehouse.errors import NewerSchemaError, WarehouseError
+from lcw_assets.warehouse.schema import MIGRATIONS, migrate, tables
+
+
+def test_a_fresh_file_gets_every_table(tmp_path: Path) -> None:
+    with open_database(tmp_path / "lcw.duckdb") as db:
+        found = db.execute("SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()
+    assert {name for (name,) in found} == {*tables(), "ops.schema_versions"}
+
+
+def test_an_older_file_is_brought_up_to_date_and_keeps_its_rows(tmp_path: Path) -> None:
+    file = tmp_path / "lcw.duckdb"
+    with duckdb.connect(str(file)) as db:
+        migrate(db, MIGRATIONS[:1])
+        db.execute("INSERT INTO raw.pulls VALUES ('c1', 'lcw', 'status', '{}', now(), now(), 200, '{}')")
+    with open_database(file) as db:
+        assert db.execute("SELECT cycle_id FROM raw.pulls").fetchall() == [("c1",)]
+        assert db.execute("SELECT count(*) FROM market.coins").fetchall() == [(0,)]
+        versions = db.execute("SELECT version, name FROM ops.schema_versions ORDER BY version").fetchall()
+    assert versions == [(int(migration.name[:3]), migration.stem) for migration in MIGRATIONS]
+
+
+def test_a_newer_file_is_refused_by_name_and_not_touched(tmp_path: Path) -> None:
+    file = tmp_path / "lcw.duckdb"
+    with open_database(file) as db:
+        db.execute("INSERT INTO ops.schema_versions VALUES (99, 'from the future', now())")
+    with pytest.raises(WarehouseError, match=rf"{file} was made by a newer lcw-assets \(schema version 99"):
+        with open_database(file):
+            pass
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
+    bad = tmp_path / "004_bad.sql"
+    bad.write_text("CREATE TABLE ops.half (x INTEGER); SELECT * FROM no_such_table;")
+    with duckdb.connect(str(tmp_path / "lcw.duckdb")) as db, pytest.raises(duckdb.CatalogException):
+        migrate(db, [*MIGRATIONS, bad])
+    with duckdb.connect(str(tmp_path / "lcw.duckdb")) as db:
+        assert db.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [(0,)]
+
+
+def test_migrating_twice_does_nothing(tmp_path: Path) -> None:
+    with duckdb.connect() as db:
+        migrate(db)
+        migrate(db)
+        assert db.execute("SELECT count(*) FROM ops.schema_versions").fetchall() == [(len(MIGRATIONS),)]
+        with pytest.raises(NewerSchemaError):
+            migrate(db, MIGRATIONS[:2])
+
+
+def test_the_columns_read_from_the_files_are_the_ones_in_the_database() -> None:
+    names = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
+    with duckdb.connect() as db:
+        migrate(db)
+        for table, columns in tables().items():
+            described = db.execute(f"DESCRIBE {table}").fetchall()
+            assert [(column.name, names.get(column.type, column.type)) for column in columns] == [
+                (name, type_) for name, type_, *_ in described
+            ]
+            assert [column.required for column in columns] == [nullable == "NO" for _, _, nullable, *_ in described]
+            assert all(column.description for column in columns)
