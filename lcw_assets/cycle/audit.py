@@ -23,13 +23,15 @@ class PageAudit:
 
 
 def audit_pages(pages: Sequence[AnsweredPage[Coin]]) -> PageAudit:
-    """Hold what came against what was asked for. The list may end early: no rank beyond the last one is absent."""
+    """Hold what came against what was asked for. A short last page is where the list ends: nothing beyond is absent."""
     coins = [coin for page in pages for coin in page.records]
     ranks = {coin.rank for coin in coins if coin.rank is not None}
-    offsets = [(page.request["offset"], page.request["limit"]) for page in pages]
-    asked = {rank for offset, limit in offsets for rank in range(offset + 1, offset + limit + 1)}
+    windows = [(page.request["offset"], page.request["limit"], len(page.records)) for page in pages]
+    asked = {rank for offset, limit, _ in windows for rank in range(offset + 1, offset + limit + 1)}
+    _, limit, came = max(windows, default=(0, 0, 0))
+    last = max(ranks, default=0) if came < limit else max(asked, default=0)
     return PageAudit(
         received=len(coins),
         repeated=tuple(code for code, times in Counter(coin.code for coin in coins).items() if times > 1),
-        absent=tuple(sorted(rank for rank in asked - ranks if ranks and rank < max(ranks))),
+        absent=tuple(sorted(rank for rank in asked - ranks if ranks and rank <= last)),
     )

@@ -49,8 +49,9 @@ class Pulled:
 
     @property
     def failed(self) -> bool:
-        """Did nothing come that belongs in a market table?"""
-        return not any(self.parts[name].entries for name in _MARKET_PARTS)
+        """Did nothing come for a market table, or, where none was to be served, nothing at all?"""
+        market = [part for name, part in self.parts.items() if name in _MARKET_PARTS]
+        return not any(part.entries for part in market or self.parts.values())
 
     @property
     def why(self) -> str:

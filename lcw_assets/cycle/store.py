@@ -15,6 +15,7 @@ from lcw_assets.cycle.facts import StoreClock, cycle_row
 from lcw_assets.cycle.parse import AnsweredPage, parse, table_pages
 from lcw_assets.warehouse.connection import compact
 from lcw_assets.warehouse.cycle import Cycle
+from lcw_assets.warehouse.errors import WarehouseError
 from lcw_assets.warehouse.spool import Spool, Spooled
 from lcw_assets.warehouse.tables import Merged, append, append_changed, merge, one_row, transaction
 
@@ -70,17 +71,22 @@ class OpenDatabase(Protocol):
 
 def store_pending(open_database: OpenDatabase, spool: Spool, log: Callable[[str], None]) -> Stored:
     """Store all that waits, in order, each cycle once. Raises `WarehouseError`; the spool then keeps what it has."""
+    import duckdb
+
     clock = StoreClock()
     stored = Stored(clock)
-    # One thread: there are a thousand rows to move.
-    with open_database(on_wait=clock.waited, config={"threads": 1}) as db:
-        for path in spool.pending():
-            done = _store_file(db, spool, path, clock, log)
-            if done:
-                stored.cycles.append(done)
-        stored.tables = _look_at_tables(db)
-        if stored.tables["ops.cycles"].rows % _COMPACT_EVERY == 0:
-            compact(db)
+    try:
+        # One thread: there are a thousand rows to move.
+        with open_database(on_wait=clock.waited, config={"threads": 1}) as db:
+            for path in spool.pending():
+                done = _store_file(db, spool, path, clock, log)
+                if done:
+                    stored.cycles.append(done)
+            stored.tables = _look_at_tables(db)
+            if stored.tables["ops.cycles"].rows % _COMPACT_EVERY == 0:
+                compact(db)
+    except duckdb.IOException as error:
+        raise WarehouseError(f"the database could not be written: {str(error).splitlines()[0]}") from None
     return stored
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,46 +11,9 @@ from typing import Any
 from lcw_assets.simulator import coins, exchanges, history
 from lcw_assets.simulator.market import Listing, Market
 from lcw_assets.simulator.names import name_of
+from lcw_assets.simulator.question import FIATS, ApiError, Question
 
-# Units for one USD. Any listed coin's code is a currency too.
-_FIATS = {
-    "USD": (1.0, "United States Dollar", "USA", "$"),
-    "EUR": (0.92, "Euro", "DEU", "€"),
-    "GBP": (0.79, "British Pound", "GBR", "£"),
-    "JPY": (151.0, "Japanese Yen", "JPN", "¥"),
-    "CHF": (0.88, "Swiss Franc", "CHE", None),
-    "AZN": (1.7, "Azerbaijani Manat", "AZE", "₼"),
-    "PAB": (1.0, "Panamanian Balboa", "PAN", "B/."),
-    "PKR": (278.0, "Pakistani Rupee", "PAK", "₨"),
-}
 _PLATFORMS = {"ETH": "Ethereum", "BSC": "BNB Smart Chain", "SOL": "Solana", "MATIC": "Polygon", "TRX": "Tron (TRC20)"}
-_LARGEST_PAGE = 100
-
-_ERRORS = {
-    400: ("Bad request", "Your request is invalid."),
-    401: (
-        "Unauthorized",
-        "The requester is not authorized to access the resource. This is similar to 403 but is used in cases where "
-        "authentication is expected but has failed or has not been provided.",
-    ),
-    # Not recorded anywhere: what LCW really sends when the day's credits are gone.
-    402: ("Payment Required", "Your daily credits are used up."),
-    404: ("Not Found", "The specified resource could not be found."),
-    405: ("Method Not Available.", "You tried to access a resource with an invalid method."),
-    429: ("Too Many Requests", "You're requesting too many resources! Slow down!"),
-    500: ("Internal Server Error", "We had a problem with our server. Try again later."),
-    503: ("Service Unavailable", "We're temporarily offline for maintenance. Please try again later."),
-}
-
-
-class ApiError(Exception):
-    """An answer with an error object. `code` is the HTTP status as well."""
-
-    def __init__(self, code: int, description: str | None = None) -> None:
-        super().__init__(code)
-        self.code = code
-        status, usual = _ERRORS[code]
-        self.document = {"error": {"code": code, "status": status, "description": description or usual}}
 
 
 @dataclass
@@ -84,83 +47,10 @@ class Api:
             raise ApiError(400) from None
         if not isinstance(request, dict):
             raise ApiError(400)
-        return ENDPOINTS[path](Question(self, request, now))
+        return ENDPOINTS[path](Question(self.market, request, now, self.credits_left(now), self.credits_per_day))
 
     def credits_left(self, now: datetime) -> int:
         return max(0, self.credits_per_day - self._spent.get(now.date().isoformat(), 0))
-
-
-@dataclass(frozen=True)
-class Question:
-    """A request's fields, read as leniently as LCW reads them, and no more so."""
-
-    api: Api
-    request: dict[str, Any]
-    now: datetime
-
-    @property
-    def market(self) -> Market:
-        return self.api.market
-
-    @property
-    def minute(self) -> int:
-        return int(self.now.timestamp()) // 60
-
-    @property
-    def meta(self) -> bool:
-        return self.request.get("meta") in (True, "true")
-
-    @property
-    def units(self) -> float:
-        """Units of the asked currency for one USD."""
-        currency = self.request.get("currency", "USD")
-        if currency in _FIATS:
-            return _FIATS[currency][0]
-        return 1 / self.market.rate(self.coin(currency), self.minute)
-
-    def whole(self, name: str, default: int | None = None) -> int:
-        """A whole number, not negative, as a number or as a string of digits."""
-        value = self.request.get(name, default)
-        if isinstance(value, str) and value.isdecimal():
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise ApiError(400)
-        return value
-
-    def coin(self, code: Any) -> Listing:
-        coin = self.market.find(code, self.minute) if isinstance(code, str) else None
-        if coin is None:
-            raise ApiError(400, "Unknown coin code.")
-        return coin
-
-    def window(self, limit: int) -> slice:
-        """`offset` and `limit`. Whether LCW cuts a `limit` above 100 or refuses it is not known; this one cuts."""
-        offset = self.whole("offset", 0)
-        return slice(offset, offset + min(self.whole("limit", limit) or limit, _LARGEST_PAGE))
-
-    def sorted_by(self, usual: str, allowed: Sequence[str]) -> tuple[str, bool]:
-        """What to sort by, and whether the largest come first."""
-        sort, order = self.request.get("sort", usual), self.request.get("order", "ascending")
-        if sort not in allowed or order not in ("ascending", "descending"):
-            raise ApiError(400)
-        return sort, order == "descending"
-
-    def coin_document(self, coin: Listing, rank: int | None = None, *, alone: bool = False) -> dict[str, Any]:
-        """As in a list; `alone` adds what only the endpoints for a single coin tell."""
-        document: dict[str, Any] = {}
-        if self.meta:
-            document |= coins.profile(self.market, coin, self.minute, rank or self.market.rank(coin, self.minute))
-        document |= {"code": coin.code, **coins.quote(self.market, coin, self.minute, self.units)}
-        if alone:
-            document["liquidity"] = coins.liquidity(self.market, coin, self.minute, self.units)
-        return document
-
-    def span(self) -> tuple[int, int]:
-        """`start` and `end`, UNIX milliseconds."""
-        start, end = self.whole("start"), self.whole("end")
-        if start > end:
-            raise ApiError(400)
-        return start, end
 
 
 def _status(_: Question) -> Any:
@@ -168,7 +58,7 @@ def _status(_: Question) -> Any:
 
 
 def _credits(ask: Question) -> Any:
-    return {"dailyCreditsRemaining": ask.api.credits_left(ask.now), "dailyCreditsLimit": ask.api.credits_per_day}
+    return {"dailyCreditsRemaining": ask.credits_left, "dailyCreditsLimit": ask.credits_per_day}
 
 
 def _overview(ask: Question) -> Any:
@@ -227,7 +117,7 @@ def _coins_contract(ask: Question) -> Any:
 def _fiats_all(_: Question) -> Any:
     return [
         {"code": code, "countries": [country], "flag": country, "name": name, **({"symbol": symbol} if symbol else {})}
-        for code, (_units, name, country, symbol) in _FIATS.items()
+        for code, (_units, name, country, symbol) in FIATS.items()
     ]
 
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lcw_assets.simulator.api import ENDPOINTS, ApiError
+from lcw_assets.simulator.api import ENDPOINTS
+from lcw_assets.simulator.question import ApiError
 
 
 class Replay:

@@ -23,10 +23,11 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from lcw_assets.simulator.api import Api, ApiError
+from lcw_assets.simulator.api import Api
 from lcw_assets.simulator.faults import PROFILES, Draw, Fault, Profile
 from lcw_assets.simulator.ledger import Entry, Ledger
 from lcw_assets.simulator.market import Market
+from lcw_assets.simulator.question import ApiError
 from lcw_assets.simulator.replay import Replay
 
 _HTML = b"<!DOCTYPE html><html><head><title>Web server is down</title></head><body>Error</body></html>"

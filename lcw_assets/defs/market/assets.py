@@ -9,7 +9,7 @@ import dagster as dg
 from lcw_assets.cycle.clock import CycleClock, read_clock
 from lcw_assets.defs.market.checks import pull_checks, pull_results, store_checks, store_results
 from lcw_assets.defs.market.jobs import SCHEDULED_AT_TAG
-from lcw_assets.defs.market.specs import RAW_PARTS, pull_specs, store_specs
+from lcw_assets.defs.market.specs import pull_specs, store_specs
 from lcw_assets.resources.live_coin_watch import LiveCoinWatchResource
 from lcw_assets.settings import Settings, SettingsError, load_settings
 
@@ -26,6 +26,7 @@ _RETRY_ONCE = dg.RetryPolicy(max_retries=1, delay=1.0, jitter=dg.Jitter.PLUS_MIN
     name="pull",
     specs=pull_specs(),
     check_specs=pull_checks(),
+    can_subset=True,
     retry_policy=_RETRY_ONCE,
     required_resource_keys={"lcw", "warehouse"},  # by name: the warehouse's type would bring DuckDB along
 )
@@ -43,7 +44,7 @@ def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
     clock = _clock(context)
     cycle = Cycle(
         cycle_id=_cycle_id(context, clock),
-        run_id=context.run_id,
+        run_id=context.run.run_id,
         scheduled_at=clock.scheduled_at,
         clock_started_at=clock.started_at,
         started_at=clock.now,
@@ -53,7 +54,8 @@ def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
         source=settings.source,
         currency=settings.currency,
     )
-    calls = plan_cycle(coins=settings.coins, exchanges=settings.exchanges, currency=settings.currency)
+    plan = plan_cycle(coins=settings.coins, exchanges=settings.exchanges, currency=settings.currency)
+    calls = [call for call in plan if dg.AssetKey(["raw", call.part]) in context.selected_asset_keys]
     deadline = Deadline.after(clock.time_to_ask_s(settings.cycle_deadline_s))
     context.log.info(f"cycle {cycle.cycle_id}: {len(calls)} calls, {settings.max_in_flight} at once, {settings.source}")
     try:
@@ -71,8 +73,7 @@ def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
     context.log.info(
         f"pulled in {pulled.seconds:.2f} s" + (f", {len(pulled.missing)} missing" if pulled.missing else "")
     )
-    for name in RAW_PARTS:
-        part = pulled.parts[name]
+    for name, part in pulled.parts.items():
         attempts = [attempt for attempt in spool.attempts if attempt["endpoint"] == part.endpoint]
         yield dg.MaterializeResult(
             asset_key=["raw", name],
@@ -86,7 +87,7 @@ def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
                 "bytes": sum(attempt["bytes"] for attempt in attempts),
                 "seconds": round(part.seconds, 3),
             },
-            check_results=pull_results(pulled, len(calls), clock.now) if name == "credits" else [],
+            check_results=pull_results(pulled, len(plan), clock.now) if name == "credits" else [],
         )
 
 
@@ -94,6 +95,7 @@ def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
     name="store",
     specs=store_specs(),
     check_specs=store_checks(),
+    can_subset=True,  # so that a cycle that finds the database locked may say nothing of the tables
     retry_policy=_RETRY_ONCE,
     required_resource_keys={"warehouse"},
 )
@@ -101,11 +103,13 @@ def store_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResu
     """Put everything that waits in the spool into the tables: this cycle, and before it any that could not be."""
     settings = _settings()
     stored = _store(context, settings)
-    own = next((cycle for cycle in reversed(stored.cycles) if cycle.cycle.run_id == context.run_id), None)
+    own = next((cycle for cycle in reversed(stored.cycles) if cycle.cycle.run_id == context.run.run_id), None)
     if own is None:
         return
     checks = store_results(own, stored.tables, datetime.now(timezone.utc))
     for spec in store_specs():
+        if spec.key not in context.selected_asset_keys:
+            continue
         table = spec.metadata["dagster/table_name"]
         merged = own.merged[table]
         yield dg.MaterializeResult(
@@ -179,7 +183,7 @@ def _settings() -> Settings:
 def _clock(context: dg.AssetExecutionContext) -> CycleClock:
     import psutil
 
-    record = context.instance.get_run_record_by_id(context.run_id)
+    record = context.instance.get_run_record_by_id(context.run.run_id)
     scheduled_at = context.run.tags.get(SCHEDULED_AT_TAG)
     now = datetime.now(timezone.utc)
     return read_clock(
@@ -193,4 +197,6 @@ def _clock(context: dg.AssetExecutionContext) -> CycleClock:
 def _cycle_id(context: dg.AssetExecutionContext, clock: CycleClock) -> str:
     """`20261120T080100.000Z-1a2b3c4d`: sorts by time, names the run. A step that is tried again is another cycle."""
     again = f"-{context.retry_number}" if context.retry_number else ""
-    return f"{clock.started_at:%Y%m%dT%H%M%S}.{clock.started_at.microsecond // 1000:03}Z-{context.run_id[:8]}{again}"
+    return (
+        f"{clock.started_at:%Y%m%dT%H%M%S}.{clock.started_at.microsecond // 1000:03}Z-{context.run.run_id[:8]}{again}"
+    )

@@ -1,6 +1,5 @@
 """What the assets of the fetch cycle are: one table each, described once."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 import dagster as dg
@@ -13,15 +12,7 @@ OWNERS = ["team:lcw-assets"]
 _FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=5), warn_window=timedelta(minutes=2))
 
 
-def table_spec(
-    key: str,
-    description: str,
-    *,
-    table: str | None = None,
-    deps: Sequence[str] = (),
-    kinds: set[str] | None = None,
-    skippable: bool = False,
-) -> dg.AssetSpec:
+def table_spec(key: str, description: str, *deps: str, table: str | None = None) -> dg.AssetSpec:
     """An asset that is a table. Its key is the table's address unless `table` says otherwise."""
     address = table or key.replace("/", ".")
     columns = [
@@ -39,8 +30,7 @@ def table_spec(
         deps=[dep.split("/") for dep in deps],
         group_name=key.split("/")[0],
         owners=OWNERS,
-        kinds=kinds or {"duckdb", "table"},
-        skippable=skippable,
+        kinds={"duckdb", "table"},
         freshness_policy=_FRESHNESS,
         metadata={
             "dagster/table_name": address,
@@ -49,49 +39,33 @@ def table_spec(
     )
 
 
-def _raw(name: str, description: str) -> dg.AssetSpec:
-    return table_spec(f"raw/{name}", description, table="raw.pulls", kinds={"python", "duckdb"})
-
-
-def _stored(key: str, description: str, *deps: str) -> dg.AssetSpec:
-    # Skippable: a cycle that finds the database locked leaves its answers in the spool and changes no table.
-    return table_spec(key, description, deps=deps, skippable=True)
-
-
-RAW_PARTS = ("status", "credits", "overview", "coins", "exchanges")
-
-
 # Functions, because Dagster takes every spec that it finds in a module for an asset of its own.
 def pull_specs() -> list[dg.AssetSpec]:
-    return [
-        _raw("status", "Is the API up: the answer to `status`, which costs no credit."),
-        _raw("credits", "The day's API credits, of which every call costs one."),
-        _raw("overview", "The whole market's cap, volume, liquidity and Bitcoin's share, as answered."),
-        _raw("coins", "The largest coins by rank, in pages of 100, as answered."),
-        _raw("exchanges", "The largest exchanges by volume, in pages of 100, as answered."),
-    ]
+    described = {
+        "status": "Is the API up: the answer to `status`, which costs no credit.",
+        "credits": "The day's API credits, of which every call costs one.",
+        "overview": "The whole market's cap, volume, liquidity and Bitcoin's share, as answered.",
+        "coins": "The largest coins by rank, in pages of 100, as answered.",
+        "exchanges": "The largest exchanges by volume, in pages of 100, as answered.",
+    }
+    return [table_spec(f"raw/{part}", description, table="raw.pulls") for part, description in described.items()]
 
 
 def store_specs() -> list[dg.AssetSpec]:
-    raw = [f"raw/{part}" for part in RAW_PARTS]
+    raw = [spec.key.to_user_string() for spec in pull_specs()]
+    latest = "latest values, one row a `(code, currency)`."
+    changes = "a row only where they differ from the ones before."
     return [
-        _stored("market/coins", "Every coin's latest values, one row a `(code, currency)`.", "raw/coins"),
-        _stored(
-            "market/coin_ticks",
-            "Every change of a coin's values: a row only where they differ from the ones before.",
-            "raw/coins",
-            "market/coins",
-        ),
-        _stored("market/exchanges", "Every exchange's latest values, one row a `(code, currency)`.", "raw/exchanges"),
-        _stored(
+        table_spec("market/coins", f"Every coin's {latest}", "raw/coins"),
+        table_spec("market/coin_ticks", f"Every change of a coin's values: {changes}", "raw/coins", "market/coins"),
+        table_spec("market/exchanges", f"Every exchange's {latest}", "raw/exchanges"),
+        table_spec(
             "market/exchange_ticks",
-            "Every change of an exchange's values: a row only where they differ from the ones before.",
+            f"Every change of an exchange's values: {changes}",
             "raw/exchanges",
             "market/exchanges",
         ),
-        _stored("market/overview_ticks", "Every change of the whole market's values.", "raw/overview"),
-        _stored(
-            "ops/cycles", "One row a fetch cycle: how long it took, where each second went, what was missing.", *raw
-        ),
-        _stored("ops/calls", "One row a request: endpoint, attempt, latency, bytes, outcome.", *raw),
+        table_spec("market/overview_ticks", f"Every change of the whole market's values: {changes}", "raw/overview"),
+        table_spec("ops/cycles", "One row a cycle: how long it took, where each second went, what was missing.", *raw),
+        table_spec("ops/calls", "One row a request: endpoint, attempt, latency, bytes, outcome.", *raw),
     ]

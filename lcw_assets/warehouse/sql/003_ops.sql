@@ -14,7 +14,7 @@ CREATE TABLE ops.cycles (
     lock_wait_s  DOUBLE,                -- waiting for whoever had the database open
     status       VARCHAR NOT NULL,      -- complete, partial or failed
     late_tick    BOOLEAN NOT NULL,      -- launched over a period after its tick, so measured from run creation
-    calls        BIGINT NOT NULL,       -- requests made
+    calls        BIGINT NOT NULL,       -- requests that were sent
     retries      BIGINT NOT NULL,       -- of these, repeats after a failure
     hedges       BIGINT NOT NULL,       -- of these, second requests for the same answer
     bytes        BIGINT NOT NULL,       -- received, as compressed on the wire

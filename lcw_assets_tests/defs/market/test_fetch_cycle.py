@@ -1,0 +1,254 @@
+"""The job `fetch_cycle` as Dagster runs and shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from lcw_assets.defs.market.jobs import SCHEDULED_AT_TAG
+from lcw_assets.settings import load_settings
+from lcw_assets.simulator.faults import Fault
+from lcw_assets.warehouse.connection import open_database
+from lcw_assets_tests.conftest import StartSimulator
+from lcw_assets_tests.cycle.test_cycle import faulty
+from lcw_assets_tests.warehouse.test_connection import held_open
+
+RunCycle = Callable[..., dg.ExecuteInProcessResult]
+
+ASSETS = {
+    "raw/status", "raw/credits", "raw/overview", "raw/coins", "raw/exchanges", "market/coins", "market/coin_ticks",
+    "market/exchanges", "market/exchange_ticks", "market/overview_ticks", "ops/cycles", "ops/calls",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LCW_COINS", "200")
+
+
+def materialized(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
+    """Metadata by asset."""
+    found = {}
+    for event in result.get_asset_materialization_events():
+        materialization = event.materialization
+        values = {name: value.value for name, value in materialization.metadata.items()}
+        found[materialization.asset_key.to_user_string()] = values
+    return found
+
+
+def checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
+    found = result.get_asset_check_evaluations()
+    return {f"{check.asset_key.to_user_string()}:{check.check_name}": check for check in found}
+
+
+def logs(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> list[str]:
+    """What the user sees at info level and above."""
+    records = instance.all_logs(result.run_id)
+    return [record.user_message for record in records if int(record.level) >= 20 and not record.is_dagster_event]
+
+
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    [event] = [event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_FAILURE]
+    error = event.step_failure_data.error
+    assert error is not None
+    return error.message.removeprefix("dagster._core.definitions.events.Failure: ").strip()
+
+
+def test_without_a_key_a_cycle_fills_the_demo_and_says_so(run_cycle: RunCycle, instance: dg.DagsterInstance) -> None:
+    """The embedded simulator, in the run's own process."""
+    result = run_cycle()
+    assert result.success
+    metadata = materialized(result)
+    assert set(metadata) == ASSETS
+    assert {values["source"] for values in metadata.values()} == {"simulator"}
+    assert load_settings().database.name == "demo.duckdb"
+    assert load_settings().database.exists()
+    assert metadata["raw/coins"] | {"seconds": 0, "bytes": 0, "cycle_id": ""} == {
+        "source": "simulator",
+        "cycle_id": "",
+        "entries": 200,
+        "calls": 2,
+        "calls_missing": 0,
+        "retries": 0,
+        "bytes": 0,
+        "seconds": 0,
+    }
+    coins = metadata["market/coins"]
+    assert coins["dagster/row_count"] == coins["rows_seen"] == coins["rows_changed"] == 200
+    assert (coins["rows_unchanged"], coins["rows_quarantined"], coins["status"]) == (0, 0, "complete")
+    assert coins["seconds"] > 0
+    assert coins["bytes"] > 10_000
+    assert all(check.passed for check in checks(result).values())
+    assert len(checks(result)) == 10
+    story = logs(instance, result)
+    assert len(story) < 20
+    assert any(line.startswith("coins/list page 2 of 2 in 0.") for line in story)
+    assert any("complete: 200 coins seen, 200 changed" in line for line in story)
+
+
+def test_the_second_cycle_reports_its_counts_too(
+    run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
+    run_cycle()
+    coins = materialized(run_cycle())["market/coins"]
+    assert (coins["rows_seen"], coins["rows_changed"], coins["rows_unchanged"]) == (200, 0, 200)
+    assert coins["dagster/row_count"] == 200
+
+
+def test_a_partial_cycle_succeeds_and_its_checks_say_what_is_missing(
+    run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, address = start_simulator(profile=faulty("exchanges/list", Fault("error", status=400)))
+    monkeypatch.setenv("LCW_BASE_URL", address)
+    result = run_cycle()
+    assert result.success
+    failed = {name: check for name, check in checks(result).items() if not check.passed}
+    assert set(failed) == {"ops/cycles:complete", "market/exchanges:fresh"}
+    assert failed["ops/cycles:complete"].severity == dg.AssetCheckSeverity.WARN
+    assert "exchanges/list page 1 of 1: 400" in (failed["ops/cycles:complete"].description or "")
+    assert materialized(result)["raw/exchanges"]["calls_missing"] == 1
+    assert materialized(result)["ops/cycles"]["status"] == "partial"
+
+
+def test_repeats_and_gaps_are_counted_in_a_check(
+    run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, address = start_simulator(profile=faulty("coins/list", Fault("repeated"), offset=100))
+    monkeypatch.setenv("LCW_BASE_URL", address)
+    check = checks(run_cycle())["market/coins:no_gap_or_repeat"]
+    assert not check.passed
+    assert (check.description or "").startswith("5 coins fell between pages and 5 stood in two: rank 196, rank 197")
+    assert check.metadata["absent"].value == check.metadata["repeated"].value == 5
+
+
+def test_credits_that_will_not_last_are_told_in_time(
+    run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, address = start_simulator(credits_per_day=40)
+    monkeypatch.setenv("LCW_BASE_URL", address)
+    check = checks(run_cycle())["raw/credits:enough_for_today"]
+    assert not check.passed
+    assert "of 40 credits are left" in (check.description or "")
+    assert "lower LCW_COINS" in (check.description or "")
+
+
+def test_spent_credits_fail_the_cycle_in_one_line(
+    run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, address = start_simulator(credits_per_day=0)
+    monkeypatch.setenv("LCW_BASE_URL", address)
+    result = run_cycle()
+    assert not result.success
+    assert "today's credits are used up" in failure(result)
+
+
+def test_a_failed_cycle_leaves_its_facts(run_cycle: RunCycle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LCW_BASE_URL", "http://127.0.0.1:1")
+    result = run_cycle()
+    assert not result.success
+    assert failure(result) == "nothing was answered: http://127.0.0.1:1 refuses connections"
+    with open_database(load_settings().database, read_only=True) as db:
+        [(status, calls)] = db.execute("SELECT status, calls FROM ops.cycles").fetchall()
+        assert status == "failed"
+        assert db.execute("SELECT count(*) FROM ops.calls WHERE outcome = 'connection'").fetchall() == [(calls,)]
+
+
+def test_a_locked_database_is_no_failure_and_the_next_cycle_stores_both(
+    run_cycle: RunCycle, instance: dg.DagsterInstance, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
+    run_cycle()
+    with held_open(load_settings().database) as holder:
+        result = run_cycle()
+        assert result.success
+        assert set(materialized(result)) == {name for name in ASSETS if name.startswith("raw/")}
+        [line] = [line for line in logs(instance, result) if line.startswith("spooled: ")]
+        assert f"(process {holder.pid})" in line
+        assert "1 cycles wait in" in line
+    metadata = materialized(run_cycle())
+    assert metadata["ops/cycles"]["dagster/row_count"] == 3
+    assert metadata["ops/cycles"]["older_cycles_stored"] == 1
+
+
+def test_a_database_that_cannot_be_used_fails_the_store_and_keeps_the_answers(
+    run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
+    database = load_settings().database
+    database.parent.mkdir(parents=True)
+    database.write_bytes(b"no database" * 5000)
+    result = run_cycle()
+    assert not result.success
+    assert failure(result).startswith(f"{database} is not a readable DuckDB file: move it away")
+    assert "Nothing is lost: 1 cycles wait in" in failure(result)
+    database.unlink()
+    assert materialized(run_cycle())["ops/cycles"]["older_cycles_stored"] == 1
+
+
+def test_a_folder_that_cannot_be_written_to_costs_no_credit(
+    run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator, address = start_simulator()
+    monkeypatch.setenv("LCW_BASE_URL", address)
+    monkeypatch.setenv("LCW_DATA_DIR", "/proc/lcw")
+    result = run_cycle()
+    assert "/proc/lcw/spool/simulator takes no answers" in failure(result)
+    assert simulator.ledger.entries == ()
+
+
+def test_a_part_can_be_materialized_alone(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    start_simulator: StartSimulator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the UI's "Materialize selected" does: only what is needed is asked for."""
+    simulator, address = start_simulator()
+    monkeypatch.setenv("LCW_BASE_URL", address)
+    keys = [dg.AssetKey(key.split("/")) for key in ("raw/overview", "market/overview_ticks")]
+    job = definitions.resolve_job_def("fetch_cycle").get_subset(asset_selection=set(keys))
+    result = job.execute_in_process(instance=instance)
+    assert set(materialized(result)) == {"raw/overview", "market/overview_ticks"}
+    assert [entry.endpoint for entry in simulator.ledger.entries] == ["overview"]
+
+
+def test_settings_out_of_range_fail_in_one_line(run_cycle: RunCycle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LCW_COINS", "0")
+    assert failure(run_cycle()) == "LCW_COINS=0 is out of range: it must be a number from 1 to 50000"
+
+
+def test_a_scheduled_cycle_counts_from_its_tick(
+    run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
+    tick = datetime.now(timezone.utc) - timedelta(seconds=20)
+    run_cycle(tags={SCHEDULED_AT_TAG: tick.isoformat()})
+    run_cycle(tags={SCHEDULED_AT_TAG: (tick - timedelta(hours=1)).isoformat()})
+    with open_database(load_settings().database, read_only=True) as db:
+        rows = db.execute("SELECT scheduled_at, late_tick, cycle_s FROM ops.cycles ORDER BY scheduled_at").fetchall()
+    (_, missed_is_late, missed_s), (scheduled_at, is_late, cycle_s) = rows
+    assert (scheduled_at, is_late) == (tick, False)
+    assert cycle_s > 20
+    assert missed_is_late
+    assert missed_s < 20
+
+
+def test_what_nobody_foresaw_is_tried_once_more(
+    run_cycle: RunCycle, instance: dg.DagsterInstance, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table that somebody dropped: the store step fails, is tried again, and the answers stay where they are."""
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
+    run_cycle()
+    with open_database(load_settings().database) as db:
+        db.execute("DROP TABLE market.exchange_ticks")
+    result = run_cycle()
+    assert not result.success
+    kinds = [event.event_type for event in result.all_events if event.step_key == "store"]
+    assert kinds.count(dg.DagsterEventType.STEP_UP_FOR_RETRY) == 1
+    assert len(list(Path(load_settings().spool_dir).glob("*.jsonl"))) == 1

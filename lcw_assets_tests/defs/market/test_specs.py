@@ -1,0 +1,43 @@
+"""What every asset of the project has, so that the UI explains itself."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from lcw_assets.warehouse.schema import tables
+from lcw_assets_tests.defs.market.test_fetch_cycle import ASSETS
+
+
+def test_every_asset_explains_itself(definitions: dg.Definitions) -> None:
+    specs = {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
+    assert set(specs) == ASSETS
+    for key, spec in specs.items():
+        assert spec.description
+        assert spec.owners == ["team:lcw-assets"]
+        assert spec.group_name == key.split("/")[0]
+        assert spec.kinds
+        assert spec.freshness_policy is not None
+        table = spec.metadata["dagster/table_name"]
+        assert table == ("raw.pulls" if key.startswith("raw/") else key.replace("/", "."))
+        schema = spec.metadata["dagster/column_schema"]
+        assert [column.name for column in schema.columns] == [column.name for column in tables()[table]]
+        assert all(column.description for column in schema.columns)
+
+
+def test_every_table_that_users_read_is_an_asset(definitions: dg.Definitions) -> None:
+    shown = {spec.metadata["dagster/table_name"] for spec in definitions.resolve_all_asset_specs()}
+    assert set(tables()) - shown == {"ops.quarantine"}
+
+
+def test_every_check_explains_itself(definitions: dg.Definitions) -> None:
+    checks = list(definitions.resolve_asset_graph().asset_check_keys)
+    assert len(checks) == 10
+    assert all(definitions.resolve_asset_graph().get_check_spec(key).description for key in checks)
+
+
+def test_the_job_is_two_steps_in_one_process_and_cannot_run_for_ever(definitions: dg.Definitions) -> None:
+    job = definitions.resolve_job_def("fetch_cycle")
+    assert [node.name for node in job.nodes_in_topological_order] == ["pull", "store"]
+    assert job.executor_def.name == "in_process"
+    assert int(job.tags["dagster/max_runtime"]) == 90
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == ASSETS

@@ -1,0 +1,70 @@
+"""Imports run one way, and only the settings read the environment."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "lcw_assets"
+
+# What each room may import. `settings` and `console` stand beside them.
+MAY_IMPORT = {
+    "transport": set(),
+    "simulator": set(),
+    "sources": {"transport"},
+    "warehouse": set(),
+    "cycle": {"sources", "transport", "warehouse"},
+    "resources": {"settings", "simulator", "sources", "transport", "warehouse"},
+    "defs": {"cycle", "resources", "settings", "transport", "warehouse"},
+}
+KNOW_NO_DAGSTER = {"transport", "simulator", "sources", "warehouse", "cycle", "settings"}
+
+
+def imports(file: Path) -> set[str]:
+    """Everything a file imports, at the top or within a function."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def files(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py")) or [ROOT / f"{room}.py"]
+
+
+def test_every_room_is_in_the_plan() -> None:
+    rooms = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert rooms == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_imports_run_one_way(room: str) -> None:
+    for file in files(room):
+        rooms = {name.split(".")[1] for name in imports(file) if name.startswith("lcw_assets.")}
+        assert rooms <= MAY_IMPORT[room] | {room}, file
+
+
+@pytest.mark.parametrize("room", sorted(KNOW_NO_DAGSTER))
+def test_these_know_no_dagster(room: str) -> None:
+    for file in files(room):
+        assert not {name for name in imports(file) if name.split(".")[0].startswith("dagster")}, file
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    for file in ROOT.rglob("*.py"):
+        if file.name != "settings.py":
+            text = file.read_text()
+            assert "os.environ" not in text, file
+            assert "getenv" not in text, file
+
+
+def test_files_are_one_thing_each() -> None:
+    """Over 250 lines or so, a file is two; a room called utils has no subject."""
+    for file in ROOT.rglob("*.py"):
+        assert len(file.read_text().splitlines()) <= 260, file
+        assert not {"utils", "helpers", "common", "misc"} & set(file.with_suffix("").parts), file

@@ -1,0 +1,129 @@
+"""The commands that a user types, as processes of their own, and what they leave on the terminal and the disk."""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import datetime, timezone
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+
+from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
+from lcw_assets_tests.commands import CYCLE, Project
+from lcw_assets_tests.conftest import StartSimulator
+
+KEY = "k3y-that-nobody-may-see"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = Project.make(tmp_path / "project")
+    project.run("instance", "info")  # as `make` does: two processes must not meet a fresh instance at once
+    return project
+
+
+def assert_nowhere(secret: str, folder: Path, *texts: str) -> None:
+    """Neither on a terminal nor in any file: spool, database, event logs, compute logs."""
+    for text in texts:
+        assert secret not in text
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    assert len(files) > 5
+    for file in files:
+        assert secret.encode() not in file.read_bytes(), file
+
+
+def test_a_newcomer_gets_a_cycle_and_a_summary(project: Project) -> None:
+    first = project.cycle(LCW_COINS="200")
+    assert first.returncode == 0, first.stdout
+    assert "200 coins seen, 200 changed" in first.stdout
+    assert "DEBUG" not in first.stdout
+    assert "Warning" not in first.stdout
+    summary = project.run("lcw_assets")
+    assert summary.returncode == 0
+    lines = dict(line.split(maxsplit=1) for line in summary.stdout.splitlines() if line)
+    assert lines["cycle"].endswith("from simulator")
+    assert lines["rows"] == "200 coins, 200 changed, 0 quarantined"
+    assert lines["seconds"].count("+") == 5
+    assert str(project.data / "demo.duckdb") in lines["data"]
+    assert "http://127.0.0.1:3000" in lines["look"]
+    left = {path.name for path in project.folder.iterdir()}
+    assert left <= {"dagster.yaml", "workspace.yaml", "data", ".dagster", ".telemetry", ".nux", ".logs_queue"}
+
+
+def test_a_key_appears_nowhere_whether_right_or_wrong(project: Project, start_simulator: StartSimulator) -> None:
+    simulator, address = start_simulator(api_key=KEY, marked=False)
+    good = project.cycle(LCW_API_KEY=KEY, LCW_BASE_URL=address, LCW_COINS="100")
+    assert good.returncode == 0, good.stdout
+    asked = len(simulator.ledger.entries)
+    wrong = project.cycle(LCW_API_KEY=f"wrong-{KEY}", LCW_BASE_URL=address, LCW_COINS="100")
+    assert wrong.returncode == 1
+    assert "failed: nothing was answered: Live Coin Watch refused the key (401): check LCW_API_KEY" in wrong.stdout
+    assert "Traceback" not in wrong.stdout
+    assert "Stack Trace" not in wrong.stdout
+    assert len(simulator.ledger.entries) - asked <= 5  # no call was tried again, and none after the refusal
+    assert_nowhere(KEY, project.folder, good.stdout, wrong.stdout)
+    with duckdb.connect(str(project.data / "lcw.duckdb")) as db:
+        assert db.execute("SELECT source, status FROM ops.cycles ORDER BY cycle_id").fetchall() == [
+            ("lcw", "complete"),
+            ("lcw", "failed"),
+        ]
+    assert not (project.data / "demo.duckdb").exists()
+
+
+def test_a_simulator_is_not_taken_for_the_real_thing(project: Project, start_simulator: StartSimulator) -> None:
+    _, address = start_simulator()
+    done = project.cycle(LCW_API_KEY=KEY, LCW_BASE_URL=address)
+    assert done.returncode == 1
+    assert f"{address} is a simulator" in done.stdout
+    assert "set LCW_API_KEY to nothing" in done.stdout
+
+
+def test_settings_from_a_dotenv_file_count(project: Project) -> None:
+    (project.folder / ".env").write_text("LCW_COINS=0\n")
+    done = project.cycle()
+    assert done.returncode == 1
+    assert "pull: failed: LCW_COINS=0 is out of range: it must be a number from 1 to 50000" in done.stdout
+    assert "Stack Trace" not in done.stdout
+
+
+def test_two_cycles_at_once_are_both_stored(project: Project, start_simulator: StartSimulator) -> None:
+    _, address = start_simulator()
+    variables = project.environment(LCW_BASE_URL=address, LCW_COINS="300")
+    both = [
+        subprocess.Popen(
+            project.command(*CYCLE), cwd=project.folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=120)[0].decode() for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    with duckdb.connect(str(project.data / "demo.duckdb")) as db:
+        assert db.execute("SELECT count(*), count(DISTINCT run_id) FROM ops.cycles").fetchall() == [(2, 2)]
+        assert db.execute("SELECT count(*) FROM raw.pulls").fetchall() == [(14,)]
+        assert db.execute("SELECT count(*), count(DISTINCT code) FROM market.coins").fetchall() == [(300, 300)]
+        assert db.execute("SELECT count(*) FROM market.coin_ticks").fetchall() == [(300,)]
+
+
+def test_the_summary_says_what_is_wrong(project: Project) -> None:
+    nothing = project.run("lcw_assets")
+    assert nothing.returncode == 1
+    assert nothing.stdout == f"{project.data / 'demo.duckdb'} does not exist yet: `make cycle` makes it\n"
+    bad = project.run("lcw_assets", LCW_COINS="x")
+    assert bad.stdout == "LCW_COINS=x is out of range: it must be a number from 1 to 50000\n"
+
+
+def test_a_cycle_that_waits_in_the_queue_is_not_overtaken(project: Project, definitions: dg.Definitions) -> None:
+    """Launched, and no daemon there to start it: the next tick skips, naming it."""
+    launched = project.run("job", "launch", "-w", "workspace.yaml", "-j", "fetch_cycle")
+    assert launched.returncode == 0, launched.stdout
+    moment = datetime(2026, 11, 20, 12, 1, tzinfo=timezone.utc)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project.folder)  # where `.dagster` is
+        with dg.DagsterInstance.from_config(str(project.folder)) as instance:
+            [run] = instance.get_runs()
+            context = dg.build_schedule_context(instance=instance, scheduled_execution_time=moment)
+            skip = fetch_cycle_every_minute(context)
+    assert isinstance(skip, dg.SkipReason)
+    assert f"run {run.run_id} of fetch_cycle is QUEUED since" in (skip.skip_message or "")
