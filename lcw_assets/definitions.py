@@ -1,5 +1,6 @@
 """The one door that Dagster opens: whatever stands in `defs/`, and the policies that all of it shares."""
 
+import gc
 import warnings
 
 import dagster as dg
@@ -20,6 +21,7 @@ def warehouse(_context: dg.InitResourceContext) -> object:
 
 @dg.definitions
 def defs() -> dg.Definitions:
+    gc.freeze()
     with warnings.catch_warnings():
         # load_from_defs_folder does the same and costs each process 0.45 s more (measured: 3.35 against 3.8 s for a
         # no-op run). To be replaced by it once it is as fast.

@@ -7,31 +7,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lcw_assets.cycle.parse import AnsweredPage
-from lcw_assets.sources.lcw_records import Coin
+from lcw_assets.sources.lcw_records import Quote
 
 
 @dataclass(frozen=True)
 class PageAudit:
     """A list that moves while it is read page by page.
 
-    `repeated` codes stood in more than one place; `absent` ranks should have stood in a page and did not.
+    `repeated` codes stood in more than one place. `absent` coins should have stood in a page and did not; where the
+    answers had ranks, `absent_ranks` says which.
     """
 
     received: int
     repeated: tuple[str, ...]
-    absent: tuple[int, ...]
+    absent: int
+    absent_ranks: tuple[int, ...]
 
 
-def audit_pages(pages: Sequence[AnsweredPage[Coin]]) -> PageAudit:
-    """Hold what came against what was asked for. A short last page is where the list ends: nothing beyond is absent."""
-    coins = [coin for page in pages for coin in page.records]
-    ranks = {coin.rank for coin in coins if coin.rank is not None}
+def audit_pages(pages: Sequence[AnsweredPage[Quote]]) -> PageAudit:
+    """Hold what came against what was asked for. A short last page is where the list ends: nothing beyond is absent.
+
+    Without ranks, a coin is absent for each that is there twice: so many places were asked for.
+    """
+    quotes = [quote for page in pages for quote in page.records]
+    times = Counter(quote.code for quote in quotes)
+    ranks = {quote.rank for page in pages for quote in page.records if page.described and quote.rank is not None}
     windows = [(page.request["offset"], page.request["limit"], len(page.records)) for page in pages]
     asked = {rank for offset, limit, _ in windows for rank in range(offset + 1, offset + limit + 1)}
     _, limit, came = max(windows, default=(0, 0, 0))
     last = max(ranks, default=0) if came < limit else max(asked, default=0)
+    absent_ranks = tuple(sorted(rank for rank in asked - ranks if ranks and rank <= last))
     return PageAudit(
-        received=len(coins),
-        repeated=tuple(code for code, times in Counter(coin.code for coin in coins).items() if times > 1),
-        absent=tuple(sorted(rank for rank in asked - ranks if ranks and rank <= last)),
+        received=len(quotes),
+        repeated=tuple(code for code, count in times.items() if count > 1),
+        absent=len(absent_ranks) if ranks else len(quotes) - len(times),
+        absent_ranks=absent_ranks,
     )

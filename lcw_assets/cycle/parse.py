@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from lcw_assets.sources.lcw_records import Coin, Exchange, Overview, Record, read_records, rows_json
+from lcw_assets.sources.lcw_records import Coin, Exchange, Overview, Quote, Record, read_records, rows_json
 from lcw_assets.warehouse.spool import Spooled
 from lcw_assets.warehouse.tables import Page
 
@@ -16,10 +16,11 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True)
 class AnsweredPage(Generic[R]):
-    """The records of one answer, and what had been asked for."""
+    """The records of one answer, and what had been asked for. `described`: with names, supplies and the like."""
 
     request: dict[str, Any]
     received_at: datetime
+    described: bool
     records: list[R]
 
 
@@ -27,7 +28,7 @@ class AnsweredPage(Generic[R]):
 class Parsed:
     """A cycle's answers as records. `quarantine` has rows of `ops.quarantine`, less the cycle's id."""
 
-    coins: list[AnsweredPage[Coin]] = field(default_factory=list)
+    coins: list[AnsweredPage[Quote]] = field(default_factory=list)
     exchanges: list[AnsweredPage[Exchange]] = field(default_factory=list)
     overview: list[AnsweredPage[Overview]] = field(default_factory=list)
     quarantine: list[dict[str, Any]] = field(default_factory=list)
@@ -36,7 +37,7 @@ class Parsed:
 def parse(spooled: Spooled) -> Parsed:
     parsed = Parsed()
     models: dict[str, tuple[type[Record], list[Any]]] = {
-        "coins/list": (Coin, parsed.coins),
+        "coins/list": (Quote, parsed.coins),
         "exchanges/list": (Exchange, parsed.exchanges),
         "overview": (Overview, parsed.overview),
     }
@@ -44,8 +45,12 @@ def parse(spooled: Spooled) -> Parsed:
         if row["endpoint"] not in models:
             continue
         model, pages = models[row["endpoint"]]
-        records, rejects = read_records(model, row["payload"])
-        pages.append(AnsweredPage(row["request"], datetime.fromisoformat(row["received_at"]), records))
+        described = bool(row["request"].get("meta"))
+        records, rejects = read_records(Coin if described and model is Quote else model, row["payload"])
+        if model is Quote and not described:
+            _rank_by_place(records, row["request"]["offset"], {reject.place for reject in rejects})
+        received_at = datetime.fromisoformat(row["received_at"])
+        pages.append(AnsweredPage(row["request"], received_at, described, records))
         parsed.quarantine.extend(_quarantined(row, reject.reason, reject.text) for reject in rejects)
     parsed.quarantine.extend(_quarantined(row, row["reason"], row["payload"]) for row in spooled.refused)
     torn = {
@@ -68,8 +73,15 @@ def table_pages(pages: Sequence[AnsweredPage[Any]]) -> list[Page]:
         latest = {record.code: record for record in page.records if record.code not in seen}
         seen |= latest.keys()
         if latest:
-            merged.append(Page(rows_json(list(latest.values())), page.received_at))
+            merged.append(Page(rows_json(list(latest.values())), len(latest), page.received_at, page.described))
     return merged
+
+
+def _rank_by_place(quotes: Sequence[Any], offset: int, refused: set[int]) -> None:
+    """Without `meta` no rank is told, but the list is by rank and has no holes: the place tells it."""
+    places = (place for place in range(len(quotes) + len(refused)) if place not in refused)
+    for quote, place in zip(quotes, places, strict=True):
+        quote.rank = offset + place + 1
 
 
 def _quarantined(row: dict[str, Any], reason: str, text: str) -> dict[str, Any]:

@@ -121,14 +121,16 @@ class LiveCoinWatch:
         meta: bool = True,
     ) -> list[Coin]:
         """A page of coins: at most 100, fewer at the end of the list."""
-        request = page_request(self._currency, offset, limit, sort, order, meta)
+        request = page_request(currency=self._currency, offset=offset, limit=limit, sort=sort, order=order, meta=meta)
         return self._ask(list[Coin], "coins/list", request)
 
     def coins_map(
         self, codes: Sequence[str], *, sort: CoinSort = "rank", order: Order = "ascending", meta: bool = True
     ) -> list[Coin]:
         """Up to 100 coins by code, in the order of `sort`, not of `codes`. Unknown codes are left out."""
-        request = page_request(self._currency, 0, len(codes), sort, order, meta) | {"codes": list(codes)}
+        request = page_request(
+            currency=self._currency, offset=0, limit=len(codes), sort=sort, order=order, meta=meta
+        ) | {"codes": list(codes)}
         return self._ask(list[Coin], "coins/map", request)
 
     def coins_contract(self, platform: str, address: str, *, meta: bool = True) -> Coin:
@@ -156,7 +158,7 @@ class LiveCoinWatch:
         meta: bool = True,
     ) -> list[Exchange]:
         """A page of exchanges: at most 100, fewer at the end of the list."""
-        request = page_request(self._currency, offset, limit, sort, order, meta)
+        request = page_request(currency=self._currency, offset=offset, limit=limit, sort=sort, order=order, meta=meta)
         return self._ask(list[Exchange], "exchanges/list", request)
 
     def fetch(self, endpoint: str, request: dict[str, Any]) -> Any:
@@ -177,7 +179,7 @@ class LiveCoinWatch:
         return read_document(answer, self._client.base_url)
 
 
-def page_request(currency: str, offset: int, limit: int, sort: str, order: str, meta: bool) -> dict[str, Any]:
+def page_request(*, currency: str, offset: int, limit: int, sort: str, order: str, meta: bool) -> dict[str, Any]:
     """The request for a page of `coins/list`, `coins/map` or `exchanges/list`."""
     if not 1 <= limit <= LARGEST_PAGE:
         raise ValueError(f"limit={limit}: Live Coin Watch gives 1 to {LARGEST_PAGE} entries a call")

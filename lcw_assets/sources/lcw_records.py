@@ -26,23 +26,21 @@ Count = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 class Record(BaseModel):
     """Strict, so that an API that starts to send text for numbers is noticed and not guessed at."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", validate_by_name=True, defer_build=True)
+    model_config = ConfigDict(strict=True, extra="ignore", validate_by_name=True, defer_build=True)
 
 
 def _multiplier(span: str) -> Any:
     return Field(None, validation_alias=AliasPath("delta", span))
 
 
-class Coin(Record):
-    """A coin at a moment. What only `meta: true` brings is null otherwise; lists do not tell `liquidity`.
+class Quote(Record):
+    """What moves of a coin. Only `meta: true` brings `rank`; lists do not tell `liquidity`.
 
     LCW nests the deltas and documents them as 0 to 2; recorded ones go up to 24. `delta_year` is null for coins
     younger than that.
     """
 
     code: Code
-    name: str | None = None
-    symbol: str | None = None
     rank: Count | None = None
     rate: Number | None = None
     volume: Number | None = None
@@ -54,6 +52,15 @@ class Coin(Record):
     delta_month: Number | None = _multiplier("month")
     delta_quarter: Number | None = _multiplier("quarter")
     delta_year: Number | None = _multiplier("year")
+    # Here only so that a delta that is no object is noticed.
+    delta: dict[str, Any] | None = Field(None, exclude=True, repr=False)
+
+
+class Coin(Quote):
+    """A coin with what `meta: true` says of it; without, all of that is null."""
+
+    name: str | None = None
+    symbol: str | None = None
     circulating_supply: Number | None = Field(None, alias="circulatingSupply")
     total_supply: Number | None = Field(None, alias="totalSupply")
     max_supply: Number | None = Field(None, alias="maxSupply")
@@ -69,8 +76,6 @@ class Coin(Record):
     png64: str | None = None
     webp32: str | None = None
     webp64: str | None = None
-    # Here only so that a delta that is no object is noticed.
-    delta: dict[str, Any] | None = Field(None, exclude=True, repr=False)
 
 
 class Exchange(Record):
@@ -147,8 +152,9 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True)
 class Reject:
-    """A record that does not validate: the reason in words, and the record as JSON text."""
+    """A record that does not validate: its place in the answer, the reason in words, and the record as JSON text."""
 
+    place: int
     reason: str
     text: str
 
@@ -167,14 +173,14 @@ def read_records(model: type[R], text: str) -> tuple[list[R], list[Reject]]:
     try:
         document = from_json(text)
     except ValueError as error:
-        return [], [Reject(f"not JSON: {error}", text)]
+        return [], [Reject(0, f"not JSON: {error}", text)]
     good: list[R] = []
     rejects: list[Reject] = []
-    for item in document if many else [document]:
+    for place, item in enumerate(document if many else [document]):
         try:
             good.append(_one(model).validate_python(item))
         except ValidationError as error:
-            rejects.append(Reject(complaint(error), to_json(item).decode()))
+            rejects.append(Reject(place, complaint(error), to_json(item).decode()))
     return good, rejects
 
 

@@ -24,23 +24,24 @@ _KEY = ("code", "currency", "observed_at", "changed_at", "cycle_id")
 
 @dataclass(frozen=True)
 class Page:
-    """Rows of one answer: a JSON array of objects under column names, and when the answer came."""
+    """Rows of one answer: a JSON array of `count` objects under column names, and when the answer came.
+
+    `described` says that the rows have the columns that describe (names, supplies, links) besides those that move.
+    """
 
     rows: str
+    count: int
     observed_at: datetime
+    described: bool = False
 
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merge did, in rows. New rows count as changed; `late` ones were older than what was there already.
-
-    `negative` names those with a value below zero.
-    """
+    """What a merge did, in rows. New rows count as changed; `late` ones were no newer than what was there already."""
 
     seen: int = 0
     changed: int = 0
     late: int = 0
-    negative: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -59,12 +60,13 @@ def append(db: DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, Any]]
     """Append rows. `long` names a column of long texts, which go in beside the JSON and not through it."""
     if not rows:
         return
-    short = json.dumps([{name: value for name, value in row.items() if name != long} for row in rows])
-    parameters: list[Any] = [short] if long is None else [short, [row[long] for row in rows]]
+    short = [column.name for column in tables()[table] if column.name != long]
+    text = json.dumps([{name: row.get(name) for name in short} for row in rows])
+    parameters: list[Any] = [text] if long is None else [text, [row[long] for row in rows]]
     texts = "" if long is None else f", unnest(?::VARCHAR[]) AS {long}"
     db.execute(
         f"INSERT INTO {table} BY NAME SELECT unnest(row), * EXCLUDE (row) "  # noqa: S608 - names of our own
-        f"FROM (SELECT unnest(from_json(?, '{_structure(table, {long})}')) AS row{texts})",
+        f"FROM (SELECT unnest(from_json(?, '{_structure(table, short)}')) AS row{texts})",
         parameters,
     )
 
@@ -74,18 +76,21 @@ def merge(
 ) -> Merged:
     """Bring the latest rows up to date, and add a tick for each row whose values differ from its latest ones.
 
-    No code may stand in two pages. A row older than its latest one is left out: the ticks after it were decided
-    without it, so that taking it in would make them wrong. This takes two cycles that overlap.
+    No code may stand in two pages. A row that is not newer than its latest one is left out: the ticks after it were
+    decided without it, so that taking it in would make them wrong. This takes two cycles that overlap.
     """
-    names = _names(ticks) | {"latest": latest, "structure": _structure(latest, _KEY[1:])}
-    _run(db, "stage", names, [currency, cycle_id, [page.rows for page in pages], [page.observed_at for page in pages]])
-    seen, changed, late, negative = one_row(
-        db,
-        "SELECT count(*), count(*) FILTER (is_changed AND NOT is_late), count(*) FILTER (is_late), "
-        "coalesce(list(code) FILTER (is_negative), []) FROM staged",
-    )
-    _run(db, "merge", names)
-    return Merged(seen, changed, late, tuple(negative))
+    if not pages:
+        return Merged()
+    upsert, add_ticks = _statements("merge", latest, ticks)
+    texts, times = [page.rows for page in pages], [page.observed_at for page in pages]
+    [taken] = one_row(db, upsert, [currency, cycle_id, texts, times])
+    [changed] = one_row(db, add_ticks, [cycle_id])
+    described = [page.rows for page in pages if page.described]
+    if described:
+        [describe] = _statements("describe", latest, ticks)
+        db.execute(describe, [described, currency])
+    seen = sum(page.count for page in pages)
+    return Merged(seen, changed, seen - taken)
 
 
 def append_changed(
@@ -98,12 +103,20 @@ def append_changed(
         "WHERE currency = ? AND observed_at <= ? ORDER BY observed_at DESC LIMIT 1",
         [currency, observed_at],
     ).fetchone()
-    negative = tuple(name for name in values if (row.get(name) or 0) < 0)
     if last == tuple(row.get(name) for name in values):
-        return Merged(1, 0, negative=negative)
-    key = {"observed_at": observed_at.isoformat(), "currency": currency, "cycle_id": cycle_id}
-    append(db, ticks, [{**row, **key}])
-    return Merged(1, 1, negative=negative)
+        return Merged(1, 0)
+    append_row(db, ticks, {**row, "observed_at": observed_at, "currency": currency, "cycle_id": cycle_id})
+    return Merged(1, 1)
+
+
+def append_row(db: DuckDBPyConnection, table: str, row: Mapping[str, Any]) -> None:
+    """Append one row, which is quicker given as it is than as JSON."""
+    columns = [column.name for column in tables()[table]]
+    places = ", ".join("?" * len(columns))
+    db.execute(
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})",  # noqa: S608 - names of our own
+        [row[name] for name in columns],
+    )
 
 
 def one_row(db: DuckDBPyConnection, query: str, parameters: object = None) -> tuple[Any, ...]:
@@ -114,34 +127,36 @@ def one_row(db: DuckDBPyConnection, query: str, parameters: object = None) -> tu
     return row
 
 
-def _structure(table: str, without: Collection[str | None]) -> str:
-    """How `from_json` is to unpack an array of the table's rows."""
-    columns = {
-        column.name: [column.type[:-2]] if column.type.endswith("[]") else column.type
-        for column in tables()[table]
-        if column.name not in without
-    }
-    return json.dumps([columns])
+def _structure(table: str, columns: Collection[str]) -> str:
+    """How `from_json` is to unpack an array of rows with these columns."""
+    types = {column.name: column.type for column in tables()[table] if column.name in columns}
+    return json.dumps([{name: [type_[:-2]] if type_.endswith("[]") else type_ for name, type_ in types.items()}])
 
 
-def _names(ticks: str) -> dict[str, str]:
-    """What the templates in `sql/` call the tables and their columns."""
+def _names(latest: str, ticks: str) -> Mapping[str, str]:
+    """What the templates in `sql/` call the tables and their columns.
+
+    A column of `ticks` moves, a column of `latest` alone describes.
+    """
     columns = [column.name for column in tables()[ticks]]
     values = [name for name in columns if name not in _KEY]
+    profile = [column.name for column in tables()[latest] if column.name not in (*columns, *_KEY)]
     return {
+        "latest": latest,
         "ticks": ticks,
+        "structure": _structure(ticks, ["code", *values]),
+        "profile_structure": _structure(latest, ["code", *profile]),
         "tick_columns": ", ".join(columns),
+        "new_tick_columns": ", ".join(f"new.{name}" for name in columns),
         "new_values": ", ".join(f"new.{name}" for name in values),
         "old_values": ", ".join(f"old.{name}" for name in values),
+        "assignments": ", ".join(f"{name} = new.{name}" for name in (*values, "observed_at", "cycle_id")),
+        "profile_assignments": ", ".join(f"{name} = new.{name}" for name in profile),
     }
-
-
-def _run(db: DuckDBPyConnection, file: str, names: Mapping[str, str], parameters: Sequence[Any] = ()) -> None:
-    """Run the statements of a template; the first one takes the parameters."""
-    for number, statement in enumerate(_statements(file)):
-        db.execute(statement.substitute(names), parameters if number == 0 else None)
 
 
 @cache
-def _statements(file: str) -> tuple[Template, ...]:
-    return tuple(Template(text) for text in (SQL / f"{file}.sql").read_text().split(";\n") if text.strip())
+def _statements(file: str, latest: str, ticks: str) -> tuple[str, ...]:
+    """The statements of a template in `sql/`, for these tables."""
+    text = Template((SQL / f"{file}.sql").read_text()).substitute(_names(latest, ticks))
+    return tuple(statement for statement in text.split(";\n") if statement.strip())

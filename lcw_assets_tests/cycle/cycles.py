@@ -39,7 +39,9 @@ class Bench:
     def database(self) -> Path:
         return self.folder / "demo.duckdb"
 
-    def pull(self, address: str, *, coins: int = 300, seconds: float = 20.0, in_flight: int = 4) -> Pulled:
+    def pull(
+        self, address: str, *, coins: int = 300, seconds: float = 20.0, in_flight: int = 4, meta: bool = True
+    ) -> Pulled:
         now = datetime.now(timezone.utc)
         cycle = Cycle(
             cycle_id=f"{now:%Y%m%dT%H%M%S}.{next(_numbers):04}Z-test",
@@ -66,7 +68,7 @@ class Bench:
             with closing(client):
                 pulled = pull(
                     LiveCoinWatch(client, deadline=deadline, simulated=True),
-                    plan_cycle(coins=coins, exchanges=100, currency="USD"),
+                    plan_cycle(coins=coins, exchanges=100, currency="USD", meta=meta),
                     deadline=deadline,
                     in_flight=in_flight,
                     log=self.said.append,

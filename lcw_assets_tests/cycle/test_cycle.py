@@ -40,7 +40,7 @@ def test_a_cycle_fills_every_table(bench: Bench, start_simulator: StartSimulator
         "ops.cycles": 1,
         "ops.calls": 7,
     }
-    assert (cycle.pages.received, cycle.pages.absent, cycle.pages.repeated) == (300, (), ())
+    assert (cycle.pages.received, cycle.pages.absent, cycle.pages.repeated) == (300, 0, ())
     assert bench.spool.pending() == []
     digests = {
         hashlib.sha256(payload.encode()).hexdigest() for (payload,) in bench.query("SELECT payload FROM raw.pulls")
@@ -69,7 +69,7 @@ def test_the_recorded_page_arrives_to_the_last_value(
         "exchanges/list page 1 of 1",
     }
     [cycle] = bench.store().cycles
-    assert (cycle.row["status"], cycle.quarantined, cycle.pages.absent) == ("partial", {}, ())
+    assert (cycle.row["status"], cycle.quarantined, cycle.pages.absent) == ("partial", {}, 0)
     [file] = recorded_lcw.glob("*.json")
     recorded: list[dict[str, Any]] = json.loads(file.read_text())
     names = {"age": "age_days", "allTimeHighUSD": "all_time_high_usd", "circulatingSupply": "circulating_supply"}
@@ -157,7 +157,7 @@ def test_at_the_deadline_what_came_is_stored_and_what_did_not_is_named(
     assert (cycle.row["status"], cycle.row["coins_seen"]) == ("partial", 200)
     [missed] = cycle.row["missing"]
     assert missed.startswith("coins/list page 2 of 3: ")
-    assert cycle.pages.absent == ()  # the page did not come: nothing fell between pages
+    assert cycle.pages.absent == 0  # the page did not come: nothing fell between pages
 
 
 def test_a_silent_server_ends_at_the_deadline(bench: Bench) -> None:
@@ -211,7 +211,7 @@ def test_a_page_that_repeats_coins_is_noticed(bench: Bench, start_simulator: Sta
     _, address = start_simulator(profile=faulty("coins/list", Fault("repeated"), offset=100))
     bench.pull(address)
     [cycle] = bench.store().cycles
-    assert (len(cycle.pages.repeated), cycle.pages.absent) == (5, (196, 197, 198, 199, 200))
+    assert (len(cycle.pages.repeated), cycle.pages.absent_ranks) == (5, (196, 197, 198, 199, 200))
     assert bench.query("SELECT count(*), count(DISTINCT code) FROM market.coins") == [(295, 295)]
 
 
@@ -280,7 +280,7 @@ def test_junk_in_the_spool_is_set_aside_and_blocks_nothing(bench: Bench, start_s
     assert any("does not begin with a cycle; it is set aside" in line for line in bench.said)
 
 
-def test_every_sixtieth_cycle_tidies_up(bench: Bench, start_simulator: StartSimulator) -> None:
+def test_every_thirtieth_cycle_tidies_up(bench: Bench, start_simulator: StartSimulator) -> None:
     """Small row groups pile up between two tidyings, and are merged by them."""
     _, address = start_simulator()
 
@@ -288,12 +288,47 @@ def test_every_sixtieth_cycle_tidies_up(bench: Bench, start_simulator: StartSimu
         [(groups,)] = bench.query("SELECT count(DISTINCT row_group_id) FROM pragma_storage_info('ops.calls')")
         return int(groups)
 
-    for number in range(59):
+    for number in range(29):
         bench.pull(address, coins=100)
-        if number % 10 == 8:
+        if number % 5 == 3:
             bench.store()
     before = row_groups()
     bench.pull(address, coins=100)
     bench.store()
-    assert bench.query("SELECT count(*) FROM ops.cycles") == [(60,)]
+    assert bench.query("SELECT count(*) FROM ops.cycles") == [(30,)]
     assert row_groups() < before
+
+
+def test_values_below_zero_are_named(bench: Bench, start_simulator: StartSimulator, tmp_path: Path) -> None:
+    recordings = tmp_path / "recordings"
+    recordings.mkdir()
+    coins = [
+        {"code": "A", "rate": -1.0},
+        {"code": "B", "rate": 1.0, "delta": {"day": -0.1}},
+        {"code": "C", "rate": 1.0},
+    ]
+    (recordings / "coins_list.json").write_text(json.dumps(coins))
+    bench.pull(start_simulator(replay=recordings)[1], coins=3)
+    assert sorted(bench.store().tables["market.coins"].negative) == ["A", "B"]
+
+
+def test_names_stay_when_only_prices_are_asked_for(bench: Bench, start_simulator: StartSimulator) -> None:
+    """The cycles between two full hours: an eighth of the bytes, and ranks told by the place in the list."""
+    _, address = start_simulator()
+    bench.pull(address)
+    bench.store()
+    before = bench.query("SELECT code, name, rank, circulating_supply FROM market.coins ORDER BY code")
+    bench.pull(address, meta=False)
+    [cycle] = bench.store().cycles
+    assert cycle.merged["market.coins"].changed == 0
+    assert bench.query("SELECT code, name, rank, circulating_supply FROM market.coins ORDER BY code") == before
+    assert cycle.row["bytes"] < 60_000
+
+
+def test_without_ranks_a_coin_that_stands_twice_tells_of_one_that_fell_out(
+    bench: Bench, start_simulator: StartSimulator
+) -> None:
+    _, address = start_simulator(profile=faulty("coins/list", Fault("repeated"), offset=100))
+    bench.pull(address, meta=False)
+    [cycle] = bench.store().cycles
+    assert (len(cycle.pages.repeated), cycle.pages.absent, cycle.pages.absent_ranks) == (5, 5, ())

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lcw_assets.cycle.plan import plan_cycle
+from lcw_assets.cycle.plan import plan_cycle, wants_profiles
 
 
 def test_the_usual_cycle_has_fourteen_calls() -> None:
-    calls = plan_cycle(coins=1000, exchanges=100, currency="EUR")
+    calls = plan_cycle(coins=1000, exchanges=100, currency="EUR", meta=True)
     assert len(calls) == 14
     assert [call.endpoint for call in calls[:3]] == ["status", "credits", "overview"]
     assert calls[4].label == "coins/list page 2 of 10"
@@ -21,9 +24,19 @@ def test_the_usual_cycle_has_fourteen_calls() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("minute", "database_exists", "wanted"), [(None, True, True), (0, True, True), (1, True, False), (1, False, True)]
+)
+def test_names_and_supplies_are_asked_for_once_an_hour_by_hand_and_at_first(
+    minute: int | None, database_exists: bool, wanted: bool
+) -> None:
+    tick = None if minute is None else datetime(2026, 11, 20, 12, minute, tzinfo=timezone.utc)
+    assert wants_profiles(tick, database_exists=database_exists) == wanted
+
+
 @given(st.integers(1, 5_000), st.integers(1, 500))
 def test_pages_cover_what_was_asked_for_once(coins: int, exchanges: int) -> None:
-    calls = plan_cycle(coins=coins, exchanges=exchanges, currency="USD")
+    calls = plan_cycle(coins=coins, exchanges=exchanges, currency="USD", meta=False)
     for part, entries in (("coins", coins), ("exchanges", exchanges)):
         pages = [call.request for call in calls if call.part == part]
         covered = [place for page in pages for place in range(page["offset"], page["offset"] + page["limit"])]

@@ -31,10 +31,10 @@ def test_the_recorded_page_keeps_every_value(recorded_lcw: Path) -> None:
 def test_one_bad_record_costs_only_itself() -> None:
     coins, rejects = read_records(Coin, '[{"code":"A","rate":1},{"code":"B","rate":"2"},{"rate":3},7,{"code":"C"}]')
     assert [coin.code for coin in coins] == ["A", "C"]
-    assert [(reject.reason, json.loads(reject.text)) for reject in rejects] == [
-        ("rate: Input should be a valid number", {"code": "B", "rate": "2"}),
-        ("code: Field required", {"rate": 3}),
-        ("record: Input should be a valid dictionary or instance of Coin", 7),
+    assert [(reject.place, reject.reason, json.loads(reject.text)) for reject in rejects] == [
+        (1, "rate: Input should be a valid number", {"code": "B", "rate": "2"}),
+        (2, "code: Field required", {"rate": 3}),
+        (3, "record: Input should be a valid dictionary or instance of Coin", 7),
     ]
 
 

@@ -31,8 +31,10 @@ def db() -> Iterator[duckdb.DuckDBPyConnection]:
         yield db
 
 
-def coins(db: duckdb.DuckDBPyConnection, at: int, rows: list[dict[str, Any]], currency: str = "USD") -> Merged:
-    pages = [Page(json.dumps(rows), minute(at))] if rows else []
+def coins(
+    db: duckdb.DuckDBPyConnection, at: int, rows: list[dict[str, Any]], currency: str = "USD", described: bool = False
+) -> Merged:
+    pages = [Page(json.dumps(rows), len(rows), minute(at), described)] if rows else []
     return merge(db, "market.coins", "market.coin_ticks", pages, currency=currency, cycle_id=f"c{at}")
 
 
@@ -59,10 +61,14 @@ def test_null_is_a_value_like_others(db: duckdb.DuckDBPyConnection) -> None:
     assert coins(db, 3, [{"code": "B"}]).changed == 1  # new, though all of its values are null
 
 
-def test_what_describes_a_coin_makes_no_tick_and_is_kept_up_to_date(db: duckdb.DuckDBPyConnection) -> None:
-    coins(db, 0, [{"code": "A", "rate": 1.0, "name": "Old", "links": {"website": "x"}, "categories": ["meme"]}])
-    assert coins(db, 1, [{"code": "A", "rate": 1.0, "name": "New"}]).changed == 0
-    assert db.execute("SELECT name, changed_at FROM market.coins").fetchall() == [("New", minute(0))]
+def test_what_describes_a_coin_makes_no_tick_and_stays_until_it_is_told_again(db: duckdb.DuckDBPyConnection) -> None:
+    old = {"name": "Old", "links": {"website": "x"}, "categories": ["meme", "defi"], "max_supply": 5.0}
+    names = "SELECT name, links, categories, max_supply, changed_at FROM market.coins"
+    coins(db, 0, [{"code": "A", "rate": 1.0, **old}], described=True)
+    assert coins(db, 1, [{"code": "A", "rate": 1.0}]).changed == 0
+    assert db.execute(names).fetchall() == [("Old", '{"website":"x"}', ["meme", "defi"], 5.0, minute(0))]
+    assert coins(db, 2, [{"code": "A", "rate": 1.0, "name": "New"}], described=True).changed == 0
+    assert db.execute(names).fetchall() == [("New", None, None, None, minute(0))]
 
 
 def test_a_coin_that_is_not_answered_stays_as_it_was(db: duckdb.DuckDBPyConnection) -> None:
@@ -85,11 +91,6 @@ def test_codes_are_never_parsed(db: duckdb.DuckDBPyConnection) -> None:
 
 def test_nothing_answered_changes_nothing(db: duckdb.DuckDBPyConnection) -> None:
     assert coins(db, 0, []) == Merged(0, 0)
-
-
-def test_values_below_zero_are_named(db: duckdb.DuckDBPyConnection) -> None:
-    rows = [{"code": "A", "rate": -1.0}, {"code": "B", "rate": 1.0, "delta_day": -0.1}, {"code": "C", "rate": 1.0}]
-    assert sorted(coins(db, 0, rows).negative) == ["A", "B"]
 
 
 def test_a_late_row_leaves_the_latest_alone(db: duckdb.DuckDBPyConnection) -> None:

@@ -33,7 +33,7 @@ _RETRY_ONCE = dg.RetryPolicy(max_retries=1, delay=1.0, jitter=dg.Jitter.PLUS_MIN
 def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
     """Ask Live Coin Watch for everything, and leave each answer in the spool as it comes."""
     # Imported here, as in the store step: what loads definitions all day long needs none of it.
-    from lcw_assets.cycle.plan import plan_cycle
+    from lcw_assets.cycle.plan import plan_cycle, wants_profiles
     from lcw_assets.cycle.pull import pull
     from lcw_assets.transport.deadline import Deadline
     from lcw_assets.warehouse.cycle import Cycle
@@ -54,7 +54,12 @@ def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
         source=settings.source,
         currency=settings.currency,
     )
-    plan = plan_cycle(coins=settings.coins, exchanges=settings.exchanges, currency=settings.currency)
+    plan = plan_cycle(
+        coins=settings.coins,
+        exchanges=settings.exchanges,
+        currency=settings.currency,
+        meta=wants_profiles(clock.scheduled_at, database_exists=settings.database.exists()),
+    )
     calls = [call for call in plan if dg.AssetKey(["raw", call.part]) in context.selected_asset_keys]
     deadline = Deadline.after(clock.time_to_ask_s(settings.cycle_deadline_s))
     context.log.info(f"cycle {cycle.cycle_id}: {len(calls)} calls, {settings.max_in_flight} at once, {settings.source}")

@@ -1,5 +1,6 @@
 """What is checked of every cycle, within the steps that make it: a check of its own step would cost a second."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,7 +12,6 @@ from lcw_assets.cycle.clock import PERIOD
 if TYPE_CHECKING:
     from lcw_assets.cycle.pull import Pulled
     from lcw_assets.cycle.store import StoredCycle, TableState
-    from lcw_assets.warehouse.tables import Merged
 
 _NAMED = 10
 
@@ -34,8 +34,6 @@ def store_checks() -> list[dg.AssetCheckSpec]:
         _spec("fresh", "market/coins", "The latest values are not older than two cycles."),
         _spec("keys_unique", "market/exchanges", "No two rows have the same code and currency."),
         _spec("values_in_range", "market/exchanges", "No amount is below zero."),
-        _spec("fresh", "market/exchanges", "The latest values are not older than two cycles."),
-        _spec("values_in_range", "market/overview_ticks", "No amount is below zero."),
         _spec("complete", "ops/cycles", "Every call of the cycle was answered."),
     ]
 
@@ -66,37 +64,34 @@ def pull_results(pulled: "Pulled", calls: int, now: datetime) -> list[dg.AssetCh
 
 def store_results(cycle: "StoredCycle", tables: "Mapping[str, TableState]", now: datetime) -> list[dg.AssetCheckResult]:
     """Every check of a stored cycle. A failed one warns: it says something of the data, and stops nothing."""
-    pages = cycle.pages
+    pages, coins = cycle.pages, tables["market.coins"]
+    age_s = (now - coins.newest).total_seconds() if coins.newest else math.inf
+    limit_s = 2 * PERIOD.total_seconds()
     return [
-        *_latest_results("market/coins", tables["market.coins"], cycle.merged["market.coins"], now),
-        *_latest_results("market/exchanges", tables["market.exchanges"], cycle.merged["market.exchanges"], now),
-        _result(
-            "market/overview_ticks",
-            "values_in_range",
-            cycle.merged["market.overview_ticks"].negative,
-            "values below zero",
-        ),
+        *_row_results("market/coins", coins),
+        *_row_results("market/exchanges", tables["market.exchanges"]),
         _result(
             "market/coins",
             "no_gap_or_repeat",
-            [*(f"rank {rank}" for rank in pages.absent), *pages.repeated],
-            f"{len(pages.absent)} coins fell between pages and {len(pages.repeated)} stood in two",
-            {"received": pages.received, "absent": len(pages.absent), "repeated": len(pages.repeated)},
+            [*(f"rank {rank}" for rank in pages.absent_ranks), *pages.repeated],
+            f"{pages.absent} coins fell between pages and {len(pages.repeated)} stood in two",
+            {"received": pages.received, "absent": pages.absent, "repeated": len(pages.repeated)},
+        ),
+        _result(
+            "market/coins",
+            "fresh",
+            [] if age_s <= limit_s else [f"{age_s:.0f} s"],
+            f"the newest row is older than {limit_s:.0f} s",
+            {"age_s": age_s},
         ),
         _result("ops/cycles", "complete", cycle.row["missing"], f"{cycle.row['status']} cycle, missing"),
     ]
 
 
-def _latest_results(asset: str, table: "TableState", merged: "Merged", now: datetime) -> list[dg.AssetCheckResult]:
-    age_s = (now - table.newest).total_seconds() if table.newest else None
-    limit_s = 2 * PERIOD.total_seconds()
-    old = [] if age_s is not None and age_s <= limit_s else [f"{age_s:.0f} s old" if age_s else "no rows"]
+def _row_results(asset: str, table: "TableState") -> list[dg.AssetCheckResult]:
     return [
-        _result(asset, "keys_unique", ["rows"] * table.duplicates, f"{table.duplicates} rows too many"),
-        _result(asset, "values_in_range", merged.negative, f"{len(merged.negative)} rows have values below zero"),
-        _result(
-            asset, "fresh", old, f"the newest row should not be older than {limit_s:.0f} s", {"age_s": age_s or 0.0}
-        ),
+        _result(asset, "keys_unique", ["duplicates"] * table.duplicates, f"{table.duplicates} rows too many"),
+        _result(asset, "values_in_range", table.negative, f"{len(table.negative)} rows have values below zero"),
     ]
 
 

@@ -53,7 +53,6 @@ CREATE TABLE market.coin_ticks (
     delta_month        DOUBLE,                -- multiplier over a month
     delta_quarter      DOUBLE,                -- multiplier over a quarter
     delta_year         DOUBLE,                -- multiplier over a year
-    circulating_supply DOUBLE,                -- coins in circulation
 );
 
 CREATE TABLE market.exchanges (

@@ -1,0 +1,94 @@
+"""A cycle's work without Dagster: 14 calls and 1,000 coins, pulled and stored, in this process.
+
+`python -m benchmarks.cycle [cycles]`. Beside it, in turn with it, what a plain script does with the same calls: one
+after the other with requests, and into DuckDB a row at a time with executemany.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import requests
+
+from benchmarks.market import market
+from benchmarks.report import table
+from lcw_assets.cycle.plan import plan_cycle
+from lcw_assets.cycle.pull import pull
+from lcw_assets.cycle.store import store_pending
+from lcw_assets.sources.lcw import LiveCoinWatch
+from lcw_assets.transport.client import Client
+from lcw_assets.transport.deadline import Deadline
+from lcw_assets.warehouse.connection import open_database
+from lcw_assets.warehouse.cycle import Cycle
+from lcw_assets.warehouse.spool import Spool
+
+CALLS = plan_cycle(coins=1000, exchanges=100, currency="USD", meta=False)
+
+
+def ours(address: str, folder: Path, number: int) -> tuple[float, float]:
+    """Seconds to pull and to store."""
+    spool = Spool(folder / "spool")
+    now = datetime.now(timezone.utc)
+    cycle = Cycle(f"{number:06}", "run", None, now, now, 0.0, 0.0, False, "simulator", "USD")
+    started = time.perf_counter()
+    deadline = Deadline.after(45)
+    with spool.open(cycle) as sink:
+        client = Client(address, source="simulator", sink=sink)
+        api = LiveCoinWatch(client, deadline=deadline, simulated=True)
+        pulled = pull(api, CALLS, deadline=deadline, in_flight=4, log=lambda _line: None)
+        sink.end(pulled.end(now))
+        client.close()
+    between = time.perf_counter()
+    stored = store_pending(partial(open_database, folder / "demo.duckdb"), spool, print)
+    ended = time.perf_counter()
+    if stored.cycles[0].row["status"] != "complete":
+        sys.exit(f"the cycle was {stored.cycles[0].row['status']}: {stored.cycles[0].row['missing']}")
+    return between - started, ended - between
+
+
+def plain(address: str, folder: Path) -> float:
+    """What the script of a hurried afternoon takes."""
+    started = time.perf_counter()
+    coins = []
+    for call in CALLS:
+        answer = requests.post(f"{address}/{call.endpoint}", json=call.request, timeout=30).json()
+        if call.part == "coins":
+            coins += answer
+    rows = [[coin["code"], coin["rate"], coin["volume"], coin["cap"], json.dumps(coin)] for coin in coins]
+    with duckdb.connect(str(folder / "plain.duckdb")) as db:
+        db.execute("CREATE TABLE IF NOT EXISTS ticks (code VARCHAR, rate DOUBLE, volume DOUBLE, cap DOUBLE, raw JSON)")
+        db.executemany("INSERT INTO ticks VALUES (?, ?, ?, ?, ?)", rows)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    cycles = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    both, pulls, stores, plains = [], [], [], []
+    with tempfile.TemporaryDirectory() as name, market(cycles + 1) as server:
+        for number in range(cycles + 1):
+            pull_s, store_s = ours(server.address, Path(name), number)
+            plain_s = plain(server.address, Path(name))
+            server.next_minute()
+            if number:
+                pulls.append(pull_s)
+                stores.append(store_s)
+                both.append(pull_s + store_s)
+                plains.append(plain_s)
+    rows = {
+        "ours, pull and store": both,
+        "  of that: pull": pulls,
+        "  of that: store": stores,
+        "a plain script": plains,
+    }
+    print(table("14 calls and 1,000 coins, without Dagster", rows, budget="under 0.10 s"))
+
+
+if __name__ == "__main__":
+    main()
