@@ -27,7 +27,7 @@ def main() -> int:
 def summary(settings: DataSettings, now: datetime) -> list[str]:
     """What a person wants to know after a cycle. Raises `WarehouseError`."""
     waiting = Spool(settings.spool_dir).pending()
-    spooled = f", {len(waiting)} cycles wait in {settings.spool_dir}" if waiting else ""
+    spooled = f"; waiting to be stored, in {settings.spool_dir}: {len(waiting)}" if waiting else ""
     try:
         with open_database(settings.database, read_only=True) as db:
             last = db.execute("SELECT * FROM ops.cycles ORDER BY cycle_id DESC LIMIT 1")
@@ -45,7 +45,7 @@ def summary(settings: DataSettings, now: datetime) -> list[str]:
     size = settings.database.stat().st_size / 1e6
     return [
         *_cycle_lines(dict(zip(names, values, strict=True)), now),
-        f"data     {settings.database}: {coins:,} coins, {ticks:,} ticks, {cycles:,} cycles, {size:.1f} MB{spooled}",
+        f"data     {settings.database}: coins {coins:,}, ticks {ticks:,}, cycles {cycles:,}, {size:.1f} MB{spooled}",
         "look     make dev, then http://127.0.0.1:3000",
     ]
 

@@ -29,7 +29,8 @@ class LiveCoinWatchResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             if settings.simulated and not settings.base_url:
                 from lcw_assets.simulator.server import Simulator
 
-                address = stack.enter_context(Simulator().serve())
+                # Twice LCW's free credits: with those, a cycle a minute would warn for half of every day.
+                address = stack.enter_context(Simulator(credits_per_day=20_000).serve())
             key = settings.api_key.get_secret_value() if settings.api_key else None
             client = Client(
                 address,

@@ -162,11 +162,11 @@ def _store(context: dg.AssetExecutionContext, settings: Settings) -> "Stored":
     except LockedError as error:
         waiting = len(spool.pending())
         context.log.warning(
-            f"spooled: {error}. {waiting} cycles wait in {spool.folder}; the next cycle that gets in stores them all"
+            f"spooled: {error}. Waiting in {spool.folder}: {waiting}; the next cycle that gets in stores them all"
         )
         return Stored(StoreClock())
     except WarehouseError as error:
-        message = f"{error}. Nothing is lost: {len(spool.pending())} cycles wait in {spool.folder}"
+        message = f"{error}. Nothing is lost: it waits in {spool.folder}, with {len(spool.pending())} cycles in all"
         raise dg.Failure(message, allow_retries=False) from None
     for cycle in stored.cycles:
         row = cycle.row

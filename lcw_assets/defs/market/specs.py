@@ -57,15 +57,21 @@ def store_specs() -> list[dg.AssetSpec]:
     changes = "a row only where they differ from the ones before."
     return [
         table_spec("market/coins", f"Every coin's {latest}", "raw/coins"),
-        table_spec("market/coin_ticks", f"Every change of a coin's values: {changes}", "raw/coins", "market/coins"),
+        table_spec("market/coin_ticks", f"Every change of a coin's values: {changes}", "market/coins"),
         table_spec("market/exchanges", f"Every exchange's {latest}", "raw/exchanges"),
         table_spec(
             "market/exchange_ticks",
             f"Every change of an exchange's values: {changes}",
-            "raw/exchanges",
             "market/exchanges",
         ),
         table_spec("market/overview_ticks", f"Every change of the whole market's values: {changes}", "raw/overview"),
-        table_spec("ops/cycles", "One row a cycle: how long it took, where each second went, what was missing.", *raw),
         table_spec("ops/calls", "One row a request: endpoint, attempt, latency, bytes, outcome.", *raw),
+        table_spec(
+            "ops/cycles",
+            "One row a cycle: how long it took, where each second went, what was missing.",
+            "market/coins",
+            "market/exchanges",
+            "market/overview_ticks",
+            "ops/calls",
+        ),
     ]

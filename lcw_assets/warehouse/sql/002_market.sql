@@ -5,7 +5,7 @@ CREATE TABLE market.coins (
     code               VARCHAR NOT NULL,      -- Live Coin Watch's code: case-sensitive, never parsed
     currency           VARCHAR NOT NULL,      -- what rate, volume, cap and liquidity are in
     name               VARCHAR,               -- such as Bitcoin
-    symbol             VARCHAR,               -- such as ₿; most coins have none
+    symbol             VARCHAR,               -- its sign; most coins have none
     rank               BIGINT,                -- 1 is the largest by cap
     rate               DOUBLE,                -- price of one coin
     volume             DOUBLE,                -- traded in 24 hours

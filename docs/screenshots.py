@@ -1,0 +1,64 @@
+"""The pictures of the documentation, taken from a UI that runs: `python docs/screenshots.py http://127.0.0.1:3000`.
+
+Needs Chromium, at /usr/bin/chromium.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+HERE = Path(__file__).parent
+CHROMIUM = "/usr/bin/chromium"
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+WIDTH, HEIGHT = 1900, 2600  # tall enough for every asset to load its state
+
+
+def asset_graph(browser: Browser, address: str, file: Path) -> None:
+    """Every asset in its group. It fits no window, so this is the SVG that the UI's download button gives."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, accept_downloads=True)
+    page.goto(f"{address}/asset-groups")
+    page.get_by_text("market").last.wait_for()
+    page.wait_for_timeout(3000)
+    page.keyboard.press("Alt+e")  # expand all groups
+    page.wait_for_timeout(3000)
+    with page.expect_download() as download:
+        page.mouse.click(WIDTH - 27, HEIGHT - 28)
+    svg = download.value.path()
+    page.set_content(svg.read_text())
+    page.locator("svg").first.screenshot(path=file)
+
+
+def asset_page(browser: Browser, address: str, file: Path) -> None:
+    """One table: how fresh it is, what was checked, what its columns mean."""
+    page = browser.new_page(viewport={"width": 1400, "height": 860})
+    page.goto(f"{address}/assets/market/coins")
+    page.get_by_text("Row count").wait_for()
+    page.wait_for_timeout(3000)
+    page.screenshot(path=file)
+
+
+def run_page(browser: Browser, address: str, file: Path) -> None:
+    """A run: its two steps on a time line, and what they said."""
+    page = browser.new_page(viewport={"width": 1400, "height": 860})
+    page.goto(f"{address}/runs")
+    page.locator("a[href*='/runs/']").first.click()
+    page.get_by_text("RUN_SUCCESS").first.wait_for()
+    page.wait_for_timeout(3000)
+    page.screenshot(path=file)
+
+
+def main() -> None:
+    address = sys.argv[1].rstrip("/")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        asset_graph(browser, address, HERE / "asset-graph.png")
+        asset_page(browser, address, HERE / "asset-page.png")
+        run_page(browser, address, HERE / "run-page.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
