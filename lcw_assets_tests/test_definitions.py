@@ -46,7 +46,7 @@ def test_a_cycle_imports_no_more_than_it_needs(tmp_path: Path, start_simulator: 
     _, address = start_simulator()
     loaded = modules_after(CYCLE, tmp_path, LCW_BASE_URL=address, LCW_COINS="100")
     assert "duckdb" in loaded
-    assert not loaded & {"pandas", "numpy", "pyarrow", "requests_cache", "dagster_webserver", "uvicorn", "starlette"}
+    assert not loaded & {"pandas", "pyarrow", "requests_cache", "dagster_webserver", "uvicorn", "starlette"}
 
 
 def test_the_one_door_stays_small() -> None:

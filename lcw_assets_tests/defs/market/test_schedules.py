@@ -23,10 +23,10 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def tick(instance: dg.DagsterInstance, definitions: dg.Definitions) -> dg.RunRequest | dg.SkipReason:
-    context = dg.build_schedule_context(
+    with dg.build_schedule_context(
         instance=instance, scheduled_execution_time=TICK, repository_def=definitions.get_repository_def()
-    )
-    result = fetch_cycle_every_minute(context)
+    ) as context:
+        result = fetch_cycle_every_minute(context)
     assert isinstance(result, dg.RunRequest | dg.SkipReason)
     return result
 
