@@ -46,7 +46,10 @@ def test_a_cycle_imports_no_more_than_it_needs(tmp_path: Path, start_simulator: 
     _, address = start_simulator()
     loaded = modules_after(CYCLE, tmp_path, LCW_BASE_URL=address, LCW_COINS="100")
     assert "duckdb" in loaded
-    assert not loaded & {"pandas", "pyarrow", "requests_cache", "dagster_webserver", "uvicorn", "starlette"}
+    heavy = {"pandas", "pyarrow", "requests_cache", "dagster_webserver", "uvicorn", "starlette"}
+    if sys.version_info < (3, 11):
+        heavy.remove("pandas")  # DuckDB 1.5 imports it by itself
+    assert not loaded & heavy
 
 
 def test_the_one_door_stays_small() -> None:
