@@ -46,7 +46,9 @@ def ours(address: str, folder: Path, number: int) -> tuple[float, float]:
         sink.end(pulled.end(now))
         client.close()
     between = time.perf_counter()
-    stored = store_pending(partial(open_database, folder / "demo.duckdb"), spool, print)
+    stored = store_pending(
+        partial(open_database, folder / "demo.duckdb"), spool, print, database=folder / "demo.duckdb"
+    )
     ended = time.perf_counter()
     if stored.cycles[0].row["status"] != "complete":
         sys.exit(f"the cycle was {stored.cycles[0].row['status']}: {stored.cycles[0].row['missing']}")

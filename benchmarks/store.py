@@ -62,7 +62,7 @@ def store_one(folder: Path, database: Path, file: Path) -> float:
     spool.folder.mkdir(exist_ok=True)
     shutil.copy(file, spool.folder)
     started = time.perf_counter()
-    store_pending(partial(open_database, database), spool, print)
+    store_pending(partial(open_database, database), spool, print, database=database)
     return time.perf_counter() - started
 
 

@@ -17,7 +17,7 @@ class SettingsError(ValueError):
 
 
 class DataSettings(BaseSettings):
-    """Where the data is: all that a reader of the tables needs to know. Takes any value, so that nothing can fail."""
+    """Where the data is and who is told of it: all that its readers need. Takes any value, so that nothing can fail."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
@@ -28,15 +28,29 @@ class DataSettings(BaseSettings):
         Path("data"), alias="LCW_DATA_DIR", description="folder for the database, the spool and backups"
     )
 
-    @field_validator("api_key", mode="before")
+    sla_file: Path | None = Field(
+        None,
+        alias="LCW_SLA_FILE",
+        description="what is fast enough, in a changed copy of lcw_assets/performance/sla.toml",
+    )
+    alert_urls: SecretStr | None = Field(
+        None,
+        alias="LCW_ALERT_URLS",
+        description="who is told, as addresses that apprise knows, with spaces between them",
+    )
+    ui_url: str = Field(
+        "http://127.0.0.1:3000", alias="LCW_UI_URL", description="where alerts link to: the address of Dagster's UI"
+    )
+
+    @field_validator("api_key", "alert_urls", mode="before")
     @classmethod
     def _no_blanks(cls, value: Any) -> Any:
         return value.strip() or None if isinstance(value, str) else value
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "sla_file")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else None
 
     @property
     def simulated(self) -> bool:
@@ -52,6 +66,15 @@ class DataSettings(BaseSettings):
     def database(self) -> Path:
         """Demo data has a file of its own: the two can never mix."""
         return self.data_dir / ("demo.duckdb" if self.simulated else "lcw.duckdb")
+
+    @property
+    def alerts_dir(self) -> Path:
+        """Alerts on their way into `database` and to whoever is told."""
+        return self.data_dir / "spool" / f"{self.source}-alerts"
+
+    @property
+    def report_file(self) -> Path:
+        return self.data_dir / "reports" / "performance.html"
 
     @property
     def spool_dir(self) -> Path:
@@ -127,7 +150,7 @@ def _say(problem: Any, given: dict[str, Any]) -> str:
     field = _VARIABLES[variable]
     raw = str(given.get(variable, os.environ.get(variable, "")))
     # An address may hold a password, where it has no place.
-    value = "" if variable == "LCW_API_KEY" else "=" + re.sub(r"//.*@", "//***@", raw)
+    value = "" if variable in ("LCW_API_KEY", "LCW_ALERT_URLS") else "=" + re.sub(r"//.*@", "//***@", raw)
     bounds = {kind: getattr(item, kind) for item in field.metadata for kind in ("ge", "le") if hasattr(item, kind)}
     if bounds:
         return f"{variable}{value} is out of range: it must be a number from {bounds['ge']} to {bounds['le']}"

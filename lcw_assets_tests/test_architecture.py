@@ -15,11 +15,13 @@ MAY_IMPORT = {
     "simulator": set(),
     "sources": {"transport"},
     "warehouse": set(),
-    "cycle": {"sources", "transport", "warehouse"},
+    "performance": {"warehouse"},
+    "alerts": {"transport", "warehouse"},
+    "cycle": {"performance", "sources", "transport", "warehouse"},
     "resources": {"settings", "simulator", "sources", "transport", "warehouse"},
-    "defs": {"cycle", "resources", "settings", "transport", "warehouse"},
+    "defs": {"alerts", "cycle", "performance", "resources", "settings", "transport", "warehouse"},
 }
-KNOW_NO_DAGSTER = {"transport", "simulator", "sources", "warehouse", "cycle", "settings"}
+KNOW_NO_DAGSTER = {"transport", "simulator", "sources", "warehouse", "cycle", "performance", "alerts", "settings"}
 
 
 def imports(file: Path) -> set[str]:

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lcw_assets.cycle.audit import PageAudit, audit_pages
 from lcw_assets.cycle.facts import StoreClock, cycle_row
+from lcw_assets.cycle.machine import measure_machine
 from lcw_assets.cycle.parse import AnsweredPage, parse, table_pages
+from lcw_assets.performance.sla import Sla
+from lcw_assets.performance.standing import Standing, read_standing
 from lcw_assets.warehouse.connection import compact
 from lcw_assets.warehouse.cycle import Cycle
 from lcw_assets.warehouse.errors import WarehouseError
@@ -62,11 +65,12 @@ class StoredCycle:
 
 @dataclass
 class Stored:
-    """What a store step did: the cycles it stored, oldest first, and how each table is now."""
+    """What a store step did: the cycles it stored, oldest first, how each table is now, and how the SLA stands."""
 
     clock: StoreClock
     cycles: list[StoredCycle] = field(default_factory=list)
     tables: dict[str, TableState] = field(default_factory=dict)
+    standing: Standing | None = None
 
 
 class OpenDatabase(Protocol):
@@ -77,8 +81,13 @@ class OpenDatabase(Protocol):
     ) -> AbstractContextManager[DuckDBPyConnection]: ...
 
 
-def store_pending(open_database: OpenDatabase, spool: Spool, log: Callable[[str], None]) -> Stored:
-    """Store all that waits, in order, each cycle once. Raises `WarehouseError`; the spool then keeps what it has."""
+def store_pending(
+    open_database: OpenDatabase, spool: Spool, log: Callable[[str], None], *, database: Path, sla: Sla | None = None
+) -> Stored:
+    """Store all that waits, in order, each cycle once. Raises `WarehouseError`; the spool then keeps what it has.
+
+    `database` is the file that `open_database` opens; with an `sla`, how the latest cycle stands to it is looked at.
+    """
     import duckdb
 
     clock = StoreClock()
@@ -87,10 +96,12 @@ def store_pending(open_database: OpenDatabase, spool: Spool, log: Callable[[str]
         # One thread: there are a thousand rows to move.
         with open_database(on_wait=clock.waited, config={"threads": 1}) as db:
             for path in spool.pending():
-                done = _store_file(db, spool, path, clock, log)
+                done = _store_file(db, spool, path, database, clock, log)
                 if done:
                     stored.cycles.append(done)
             stored.tables = _look_at_tables(db)
+            if sla and stored.cycles:
+                stored.standing = read_standing(db, stored.cycles[-1].row, sla)
             if stored.tables["ops.cycles"].rows % _COMPACT_EVERY == 0:
                 compact(db)
     except duckdb.IOException as error:
@@ -99,7 +110,12 @@ def store_pending(open_database: OpenDatabase, spool: Spool, log: Callable[[str]
 
 
 def _store_file(
-    db: DuckDBPyConnection, spool: Spool, path: Path, clock: StoreClock, log: Callable[[str], None]
+    db: DuckDBPyConnection,
+    spool: Spool,
+    path: Path,
+    database: Path,
+    clock: StoreClock,
+    log: Callable[[str], None],
 ) -> StoredCycle | None:
     try:
         spooled = spool.read(path)
@@ -111,17 +127,23 @@ def _store_file(
     with transaction(db):
         # A process may have died between its commit and the removal of the file.
         known = db.execute("SELECT 1 FROM ops.cycles WHERE cycle_id = ?", [spooled.cycle.cycle_id]).fetchone()
-        done = None if known else _store_cycle(db, spooled, clock)
+        done = None
+        if not known:
+            machine = measure_machine("end", spooled=len(spool.files()), database=database)
+            done = _store_cycle(db, spooled, machine, clock)
     spool.remove(path)
     return done
 
 
-def _store_cycle(db: DuckDBPyConnection, spooled: Spooled, clock: StoreClock) -> StoredCycle:
+def _store_cycle(
+    db: DuckDBPyConnection, spooled: Spooled, machine: Mapping[str, Any], clock: StoreClock
+) -> StoredCycle:
     cycle, parsed = spooled.cycle, parse(spooled)
     key = {"cycle_id": cycle.cycle_id}
     append(db, "raw.pulls", [key | row for row in spooled.answers], long="payload")
     append(db, "ops.quarantine", [key | row for row in parsed.quarantine])
     append(db, "ops.calls", [key | row for row in spooled.attempts])
+    append(db, "ops.resources", [key | dict(row) for row in (*spooled.machine, machine)])
     coins = _merge_pages(db, "market.coins", "market.coin_ticks", cycle, parsed.coins)
     exchanges = _merge_pages(db, "market.exchanges", "market.exchange_ticks", cycle, parsed.exchanges)
     overview = Merged()

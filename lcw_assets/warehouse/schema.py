@@ -55,7 +55,7 @@ def _version(db: DuckDBPyConnection) -> int:
     return int(row[0]) if row else 0
 
 
-_TABLE = re.compile(r"^CREATE TABLE ([a-z_.]+) \($(.*?)^\);$", re.DOTALL | re.MULTILINE)
+_TABLE = re.compile(r"^CREATE TABLE ([a-z0-9_.]+) \($(.*?)^\);$", re.DOTALL | re.MULTILINE)
 _COLUMN = re.compile(r"^ +([a-z0-9_]+) +([A-Z]+(?:\[\])?)( NOT NULL)?, *-- (.+)$", re.MULTILINE)
 
 

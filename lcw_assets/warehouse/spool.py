@@ -1,9 +1,10 @@
 """Where answers are safe: a file a cycle, written as they arrive, gone only when the database has them.
 
-A line is a JSON object with a `kind`: first the `cycle`, then `attempt`, `answer` and `refused` as they come, and at
-last the `end`. A line reaches the kernel at once, so it outlives the process; the `end` reaches the disk before
-anybody opens the database, so a finished pull outlives the machine as well. (Syncing every line costs 14 disk waits
-a cycle and saves, after a power cut, part of a pull whose cycle is lost anyway.)
+A line is a JSON object with a `kind`: first the `cycle`, how the `machine` is and what is `planned`, then `attempt`,
+`answer` and `refused` as they come, and at last the `end`. A line reaches the kernel at once, so it outlives the
+process; the `end` reaches the disk before anybody opens the database, so a finished pull outlives the machine as well.
+(Syncing every line costs 14 disk waits a cycle and saves, after a power cut, part of a pull whose cycle is lost
+anyway.)
 
 While its process lives, an unfinished file is locked; the kernel drops the lock with the process. So whoever finds an
 unfinished file that is not locked knows that its cycle is dead, and stores what it has.
@@ -17,7 +18,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from typing import Any, Protocol
 from pydantic_core import from_json, to_json
 
 from lcw_assets.warehouse.cycle import Cycle, PullEnd
+
+_KINDS = ("cycle", "machine", "planned", "attempt", "answer", "refused", "end")
 
 # A cycle spools up to 2 MB and DuckDB wants room to write as much again. Below this, no credits are spent at all.
 _ROOM_NEEDED = 50 * 1024 * 1024
@@ -48,6 +51,8 @@ class Spooled:
     """
 
     cycle: Cycle
+    machine: list[dict[str, Any]]
+    planned: list[dict[str, Any]]
     attempts: list[dict[str, Any]]
     answers: list[dict[str, Any]]
     refused: list[dict[str, Any]]
@@ -79,6 +84,15 @@ class SpoolWriter:
 
     def cycle(self, cycle: Cycle) -> None:
         self._write({"kind": "cycle", **cycle.to_row()})
+
+    def machine(self, measured: dict[str, Any]) -> None:
+        """A row of `ops.resources`, less the cycle's id."""
+        self._write({"kind": "machine", **measured})
+
+    def plan(self, calls: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """What the cycle will ask for: so that whoever looks meanwhile knows what is missing."""
+        for endpoint, request in calls:
+            self._write({"kind": "planned", "endpoint": endpoint, "request": request})
 
     def end(self, end: PullEnd) -> None:
         """The pull is over: on the disk itself when this returns."""
@@ -141,7 +155,11 @@ class Spool:
 
     def pending(self) -> list[Path]:
         """The cycles that wait to be stored, oldest first: finished ones, and those whose process has died."""
-        return [path for path in sorted(self.folder.glob("*.jsonl")) if not _is_being_written(path)]
+        return [path for path in self.files() if not _is_being_written(path)]
+
+    def files(self) -> list[Path]:
+        """Every cycle that is spooled, oldest first: those that wait, and those that are still written."""
+        return sorted(self.folder.glob("*.jsonl"))
 
     def read(self, path: Path) -> Spooled | None:
         """A waiting cycle, or `None` if another process has stored it by now. Raises `ValueError` if it is none."""
@@ -149,7 +167,7 @@ class Spool:
             content = path.read_bytes()
         except FileNotFoundError:
             return None
-        rows: dict[str, list[dict[str, Any]]] = {"cycle": [], "attempt": [], "answer": [], "refused": [], "end": []}
+        rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _KINDS}
         damaged = []
         for line in content.splitlines():
             try:
@@ -161,6 +179,8 @@ class Spool:
             raise ValueError(f"{path} does not begin with a cycle")
         return Spooled(
             cycle=Cycle.from_row(rows["cycle"][0]),
+            machine=rows["machine"],
+            planned=rows["planned"],
             attempts=rows["attempt"],
             answers=rows["answer"],
             refused=rows["refused"],

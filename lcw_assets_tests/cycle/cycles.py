@@ -77,7 +77,8 @@ class Bench:
         return pulled
 
     def store(self) -> Stored:
-        return store_pending(partial(open_database, self.database, lock_wait_s=0.2), self.spool, self.said.append)
+        connect = partial(open_database, self.database, lock_wait_s=0.2)
+        return store_pending(connect, self.spool, self.said.append, database=self.database)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with open_database(self.database, read_only=True) as db:

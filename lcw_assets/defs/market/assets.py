@@ -10,6 +10,8 @@ from lcw_assets.cycle.clock import CycleClock, read_clock
 from lcw_assets.defs.market.checks import pull_checks, pull_results, store_checks, store_results
 from lcw_assets.defs.market.jobs import SCHEDULED_AT_TAG
 from lcw_assets.defs.market.specs import pull_specs, store_specs
+from lcw_assets.defs.performance.checks import read_sla, sla_checks, sla_results
+from lcw_assets.performance.sla import Sla
 from lcw_assets.resources.live_coin_watch import LiveCoinWatchResource
 from lcw_assets.settings import Settings, SettingsError, load_settings
 
@@ -33,6 +35,7 @@ _RETRY_ONCE = dg.RetryPolicy(max_retries=1, delay=1.0, jitter=dg.Jitter.PLUS_MIN
 def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
     """Ask Live Coin Watch for everything, and leave each answer in the spool as it comes."""
     # Imported here, as in the store step: what loads definitions all day long needs none of it.
+    from lcw_assets.cycle.machine import measure_machine
     from lcw_assets.cycle.plan import plan_cycle, wants_profiles
     from lcw_assets.cycle.pull import pull
     from lcw_assets.transport.deadline import Deadline
@@ -65,6 +68,9 @@ def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
     context.log.info(f"cycle {cycle.cycle_id}: {len(calls)} calls, {settings.max_in_flight} at once, {settings.source}")
     try:
         with Spool(settings.spool_dir).open(cycle) as spool:
+            spooled = len(Spool(settings.spool_dir).files())
+            spool.machine(measure_machine("start", spooled=spooled, database=settings.database))
+            spool.plan((call.endpoint, call.request) for call in calls)
             with lcw.connect(settings, sink=spool, deadline=deadline) as api:
                 pulled = pull(api, calls, deadline=deadline, in_flight=settings.max_in_flight, log=context.log.info)
             spool.end(pulled.end(cycle.started_at))
@@ -99,7 +105,7 @@ def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
 @dg.multi_asset(
     name="store",
     specs=store_specs(),
-    check_specs=store_checks(),
+    check_specs=[*store_checks(), *sla_checks()],
     can_subset=True,  # so that a cycle that finds the database locked may say nothing of the tables
     retry_policy=_RETRY_ONCE,
     required_resource_keys={"warehouse"},
@@ -107,11 +113,15 @@ def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
 def store_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
     """Put everything that waits in the spool into the tables: this cycle, and before it any that could not be."""
     settings = _settings()
-    stored = _store(context, settings)
+    sla = read_sla()
+    stored = _store(context, settings, sla if isinstance(sla, Sla) else None)
     own = next((cycle for cycle in reversed(stored.cycles) if cycle.cycle.run_id == context.run.run_id), None)
     if own is None:
         return
-    checks = store_results(own, stored.tables, datetime.now(timezone.utc))
+    checks = [
+        *store_results(own, stored.tables, datetime.now(timezone.utc)),
+        *(sla_results(stored.standing, sla) if own is stored.cycles[-1] else []),
+    ]
     for spec in store_specs():
         if spec.key not in context.selected_asset_keys:
             continue
@@ -148,7 +158,7 @@ _ENDPOINTS = {
 }
 
 
-def _store(context: dg.AssetExecutionContext, settings: Settings) -> "Stored":
+def _store(context: dg.AssetExecutionContext, settings: Settings, sla: Sla | None = None) -> "Stored":
     """Store what waits, and say so. A database that somebody has open only delays that: nothing is raised for it."""
     from lcw_assets.cycle.facts import StoreClock
     from lcw_assets.cycle.store import Stored, store_pending
@@ -158,7 +168,9 @@ def _store(context: dg.AssetExecutionContext, settings: Settings) -> "Stored":
     warehouse: WarehouseResource = context.resources.warehouse
     spool = Spool(settings.spool_dir)
     try:
-        stored = store_pending(warehouse.get_connection, spool, context.log.warning)
+        stored = store_pending(
+            warehouse.get_connection, spool, context.log.warning, database=settings.database, sla=sla
+        )
     except LockedError as error:
         waiting = len(spool.pending())
         context.log.warning(

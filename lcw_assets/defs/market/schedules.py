@@ -4,7 +4,7 @@ import dagster as dg
 
 from lcw_assets.defs.market.jobs import SCHEDULED_AT_TAG, fetch_cycle
 
-_UNFINISHED = [
+UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -22,7 +22,7 @@ _UNFINISHED = [
 )
 def fetch_cycle_every_minute(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Skip while a cycle runs. Should its process be dead, `dagster/max_runtime` ends the run and so the skipping."""
-    running = context.instance.get_run_records(dg.RunsFilter(job_name=fetch_cycle.name, statuses=_UNFINISHED), limit=1)
+    running = context.instance.get_run_records(dg.RunsFilter(job_name=fetch_cycle.name, statuses=UNFINISHED), limit=1)
     if running:
         run = running[0]
         return dg.SkipReason(

@@ -1,0 +1,128 @@
+"""Addresses to send alerts to, through apprise. Nothing that is said of a channel holds any part of its address."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from lcw_assets.alerts.incidents import Alert
+from lcw_assets.transport.threads import bounded, fan_out
+
+if TYPE_CHECKING:
+    from apprise import NotifyBase
+
+# A sensor has a minute; a mail server may take its time.
+_SEND_S = 20.0
+
+_ADDRESS = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)|\s+")
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One address of `LCW_ALERT_URLS`. `name` is its place there and its kind, such as `2 (Slack)`."""
+
+    name: str
+    _notifier: NotifyBase = field(repr=False)
+    _address: str = field(repr=False)
+
+    def send(self, alert: Alert, link: str | None) -> str | None:
+        """Null if it was taken, else the reason. Takes at most 20 seconds and raises nothing."""
+        try:
+            with _complaints() as said:
+                if bounded(partial(self._notify, alert, link, said), _SEND_S):
+                    return None
+        except TimeoutError:
+            return f"no answer within {_SEND_S:g} s"
+        except Exception as error:  # noqa: BLE001 - whatever a plug-in meets is what is wrong with this channel
+            said.append(f"{type(error).__name__}: {error}")
+        return self._blot_out(said[-1] if said else "refused, without a reason")
+
+    def _notify(self, alert: Alert, link: str | None, said: _Complaints) -> bool:
+        said.thread = threading.get_ident()
+        return bool(self._notifier.notify(body=body(alert, link), title=title(alert), notify_type=_kind(alert)))
+
+    def _blot_out(self, reason: str) -> str:
+        """Without anything that stands in the address: user names, passwords, tokens, hosts."""
+        parts = {part for part in re.split(r"[^A-Za-z0-9_.~-]+", self._address) if len(part) >= 3}
+        for part in sorted(parts, key=len, reverse=True):
+            reason = re.sub(re.escape(part), "***", reason, flags=re.IGNORECASE)
+        return reason[:300]
+
+
+def read_channels(addresses: str | None) -> tuple[list[Channel], dict[str, str]]:
+    """The channels, and what is wrong with each address that is none, by its place (`1`, `2`, ...)."""
+    if not addresses:
+        return [], {}
+    import apprise
+
+    channels, wrong = [], {}
+    for number, address in enumerate(filter(None, _ADDRESS.split(addresses.strip(" ,\t\n"))), 1):
+        with _complaints():  # apprise would log the address
+            notifier = apprise.Apprise.instantiate(address, suppress_exceptions=True)
+        if isinstance(notifier, apprise.NotifyBase):
+            channels.append(Channel(f"{number} ({notifier.service_name})", notifier, address))
+        else:
+            wrong[str(number)] = (
+                "no address that apprise can use: look at its beginning (slack://, mailto://) and what follows"
+            )
+    return channels, wrong
+
+
+def send_all(channels: Sequence[Channel], alert: Alert, link: str | None) -> dict[str, str | None]:
+    """Send to all at once. By channel: null if it took the alert, else the reason why not."""
+    tasks = [partial(channel.send, alert, link) for channel in channels]
+    return {channels[index].name: result() for index, result in fan_out(tasks, max(1, len(tasks)))}
+
+
+def title(alert: Alert) -> str:
+    state = "recovered" if alert.kind == "recovered" else alert.severity
+    return f"lcw-assets {state}: {alert.incident}"
+
+
+def body(alert: Alert, link: str | None) -> str:
+    minutes = max(0, round((alert.raised_at - alert.since).total_seconds() / 60))
+    lines = [
+        alert.what if alert.kind != "recovered" else f"Over. It was: {alert.what}",
+        f"Since: {alert.since:%Y-%m-%d %H:%M:%S} UTC, for {minutes} min",
+        *([f"Likely cause: {alert.cause}"] if alert.cause else []),
+        *([f"Run: {link}"] if link else []),
+    ]
+    return "\n".join(lines)
+
+
+def _kind(alert: Alert) -> str:
+    if alert.kind == "recovered":
+        return "success"
+    return "failure" if alert.severity == "critical" else "warning"
+
+
+class _Complaints(list[str]):
+    """What apprise logged in one thread."""
+
+    thread: int | None = None
+
+
+@contextmanager
+def _complaints() -> Iterator[_Complaints]:
+    """Keep what apprise logs, and keep it from everybody else: it may hold secrets."""
+    said = _Complaints()
+    said.thread = threading.get_ident()
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.thread == said.thread and record.levelno >= logging.WARNING:
+                said.append(record.getMessage())
+
+    logger, handler = logging.getLogger("apprise"), Keep()
+    logger.propagate = False
+    logger.addHandler(handler)
+    try:
+        yield said
+    finally:
+        logger.removeHandler(handler)

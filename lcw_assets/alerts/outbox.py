@@ -1,0 +1,157 @@
+"""Alerts on their way: a file each, until every channel has taken it and `ops.alerts` has it.
+
+So an alert outlives a channel that is down, a database that is locked, and the process that raised it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ValidationError
+
+from lcw_assets.alerts.channels import Channel, send_all
+from lcw_assets.alerts.incidents import Alert
+from lcw_assets.warehouse.errors import WarehouseError
+from lcw_assets.warehouse.tables import append_row, transaction
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# A channel that fails is tried again after 30 s, 1, 2, 4, ... minutes: seven times within half an hour. By then the
+# incident is over or repeated, and the row of `ops.alerts` says who was not told.
+_RETRY_S = 30.0
+_TRIES = 7
+
+
+class _Letter(BaseModel):
+    """An alert in the outbox."""
+
+    alert: Alert
+    delivered: list[str] = []
+    undelivered: dict[str, str] = {}
+    tries: int = 0
+    next_at: datetime | None = None
+    stored: bool = False
+
+
+class Outbox:
+    """The alerts of one source. `link` makes the address of a run in the UI from its id."""
+
+    def __init__(self, folder: Path, link: Callable[[str], str]) -> None:
+        self._folder = folder
+        self._link = link
+
+    def put(self, alerts: Sequence[Alert]) -> None:
+        if alerts:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        for alert in alerts:
+            self._write(self._folder / f"{alert.alert_id}.json", _Letter(alert=alert))
+
+    def flush(
+        self,
+        channels: Sequence[Channel],
+        connect: Callable[[], AbstractContextManager[DuckDBPyConnection]],
+        now: datetime,
+        log: Callable[[str], None],
+    ) -> None:
+        """Send what is due, and store it. What cannot be sent or stored stays, and is tried again by a later flush."""
+        if not self._waiting():
+            return
+        with self._alone() as alone:
+            if not alone:
+                return
+            letters = self._letters(log)
+            for path, letter in letters.items():
+                if _is_due(letter, now):
+                    self._send(letter, channels, now, log)
+                    self._write(path, letter)
+            try:
+                with connect() as db:
+                    for path, letter in letters.items():
+                        if not letter.stored:
+                            _store(db, letter, self._run_link(letter.alert))
+                            letter.stored = True
+                            self._write(path, letter)
+            except WarehouseError as error:
+                log(f"alerts wait in {self._folder} to be stored: {error}")
+            for path, letter in letters.items():
+                if letter.stored and letter.next_at is None:
+                    path.unlink(missing_ok=True)
+
+    def troubles(self) -> dict[str, str]:
+        """Channels that have failed an alert at least twice and do not have it yet, each with the latest reason."""
+        letters = self._letters(lambda _line: None).values()
+        return {name: why for letter in letters if letter.tries > 1 for name, why in letter.undelivered.items()}
+
+    def _send(self, letter: _Letter, channels: Sequence[Channel], now: datetime, log: Callable[[str], None]) -> None:
+        left = [channel for channel in channels if channel.name not in letter.delivered]
+        results = send_all(left, letter.alert, self._run_link(letter.alert))
+        letter.delivered += [name for name, why in results.items() if why is None]
+        letter.undelivered = {name: why for name, why in results.items() if why is not None}
+        letter.tries += 1
+        letter.stored = False
+        again = letter.undelivered and letter.tries < _TRIES
+        letter.next_at = now + timedelta(seconds=_RETRY_S * 2 ** (letter.tries - 1)) if again else None
+        for name, why in letter.undelivered.items():
+            then = f"tried again from {letter.next_at:%H:%M:%S} UTC" if letter.next_at else "given up"
+            log(f"channel {name} did not take {letter.alert.alert_id}, try {letter.tries} of {_TRIES}: {why}; {then}")
+
+    def _run_link(self, alert: Alert) -> str | None:
+        return self._link(alert.run_id) if alert.run_id else None
+
+    def _waiting(self) -> list[Path]:
+        return sorted(self._folder.glob("*.json"))
+
+    def _letters(self, log: Callable[[str], None]) -> dict[Path, _Letter]:
+        letters = {}
+        for path in self._waiting():
+            try:
+                letters[path] = _Letter.model_validate_json(path.read_bytes())
+            except FileNotFoundError:
+                continue  # sent by another sensor since it was listed
+            except ValidationError:
+                log(f"{path} is no alert; it is set aside as {path.rename(path.with_suffix('.unreadable'))}")
+        return letters
+
+    def _write(self, path: Path, letter: _Letter) -> None:
+        new = path.with_suffix(".new")
+        with new.open("w") as file:
+            file.write(letter.model_dump_json())
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+
+    @contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Is no other sensor sending right now? It would send the same."""
+        with (self._folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+
+def _is_due(letter: _Letter, now: datetime) -> bool:
+    return letter.tries == 0 or (letter.next_at is not None and letter.next_at <= now)
+
+
+def _store(db: DuckDBPyConnection, letter: _Letter, link: str | None) -> None:
+    alert = letter.alert
+    row: Mapping[str, object] = {
+        **alert.model_dump(),
+        "alert_id": alert.alert_id,
+        "link": link,
+        "delivered": letter.delivered,
+        "undelivered": [f"{name}: {why}" for name, why in letter.undelivered.items()],
+    }
+    with transaction(db):
+        db.execute("DELETE FROM ops.alerts WHERE alert_id = ?", [alert.alert_id])
+        append_row(db, "ops.alerts", row)

@@ -1,0 +1,1 @@
+"""Cycle facts -> reports, SLA checks, sensors that watch, alerts."""

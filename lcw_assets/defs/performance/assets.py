@@ -1,0 +1,168 @@
+"""The reports. Thin: what they say is worked out in `lcw_assets/performance`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from lcw_assets.defs.performance.specs import DAYS, report_spec
+from lcw_assets.performance.sla import Sla, SlaError, load_sla
+from lcw_assets.settings import DataSettings
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from lcw_assets.performance.measures import Window
+    from lcw_assets.performance.report import Report
+    from lcw_assets.resources.warehouse import WarehouseResource
+
+_HOUR = timedelta(hours=1)
+
+# A report can wait for whoever has the database open; the next cycle cannot wait for the report.
+_WHEN_LOCKED = dg.RetryPolicy(max_retries=3, delay=10, backoff=dg.Backoff.EXPONENTIAL)
+
+
+@dg.multi_asset(
+    name="performance_72h",
+    specs=[
+        report_spec(
+            "performance_72h", "The last 72 hours: how fast the cycles were, and whether that is enough.", every=_HOUR
+        )
+    ],
+    required_resource_keys={"warehouse"},
+    retry_policy=_WHEN_LOCKED,
+)
+def performance_72h(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    """A row a report, and the newest one as a page: `reports/performance.html` in the data folder."""
+    from lcw_assets.performance.measures import Window
+    from lcw_assets.performance.render import render, write_html
+
+    now = datetime.now(timezone.utc)
+    report = _report(context, Window.before(now, 72), now)
+    markdown, html = render(report, "Cycle times, last 72 hours")
+    file = DataSettings().report_file
+    write_html(html, file)
+    with _database(context) as db:
+        _store(db, "reports.performance_72h", report)
+    return dg.MaterializeResult(
+        metadata={
+            "report": dg.MetadataValue.md(markdown),
+            "page": dg.MetadataValue.path(file),
+            **_figures(report),
+        }
+    )
+
+
+@dg.multi_asset(
+    name="performance_daily",
+    specs=[
+        report_spec(
+            "performance_daily", "Each day, from 00:00 to 24:00 UTC: how fast the cycles were.", every=24 * _HOUR
+        )
+    ],
+    partitions_def=DAYS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    required_resource_keys={"warehouse"},
+    retry_policy=_WHEN_LOCKED,
+)
+def performance_daily(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    """A row a day; a day that is reported again replaces its row. The Markdown is that of the latest day."""
+    from lcw_assets.performance.measures import Window
+    from lcw_assets.performance.render import render
+
+    now = datetime.now(timezone.utc)
+    reports = []
+    for key in context.partition_keys:
+        day = DAYS.time_window_for_partition_key(key)
+        report = _report(context, Window(day.start, day.end), now)
+        reports.append(report)
+        with _database(context) as db:
+            db.execute("DELETE FROM reports.performance_daily WHERE window_start = ?", [day.start])
+            _store(db, "reports.performance_daily", report)
+    markdown, _ = render(reports[-1], f"Cycle times, {context.partition_keys[-1]}")
+    return dg.MaterializeResult(
+        metadata={"report": dg.MetadataValue.md(markdown), "days": len(reports), **_figures(reports[-1])}
+    )
+
+
+@dg.multi_asset(
+    name="slow_cycles",
+    specs=[
+        report_spec("slow_cycles", "Every cycle that took over 30 s (a setting), with its cause in words.", every=_HOUR)
+    ],
+    required_resource_keys={"warehouse"},
+    retry_policy=_WHEN_LOCKED,
+)
+def slow_cycles(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    """Adds those that are not in the table yet."""
+    from lcw_assets.performance.slow import add_slow_cycles
+
+    sla = _sla()
+    with _database(context) as db:
+        added, rows = add_slow_cycles(db, over_s=sla.bands.normal_s, now=datetime.now(timezone.utc))
+    lines = ["| began | seconds | status | cause |", "|---|---:|---|---|"]
+    lines += [
+        f"| {slow.started_at:%Y-%m-%d %H:%M:%S} | {slow.cycle_s:.1f} | {slow.status} | {slow.cause} |"
+        for slow in added[:20]
+    ]
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": rows,
+            "rows_added": len(added),
+            "over_s": sla.bands.normal_s,
+            "newest": dg.MetadataValue.md("\n".join(lines) if added else "No slow cycle since the report before."),
+        }
+    )
+
+
+def _report(context: dg.AssetExecutionContext, window: "Window", now: datetime) -> "Report":
+    from lcw_assets.performance.report import make_report, read_facts
+
+    sla = _sla()
+    with _database(context) as db:
+        facts = read_facts(db, window, sla)
+    report = make_report(facts, sla, now)
+    for name, verdicts in report.verdicts.items():
+        missed = [str(verdict) for verdict in verdicts if not verdict.passed]
+        context.log.info(f"{name}: " + ("missed: " + "; ".join(missed) if missed else "met"))
+    return report
+
+
+def _sla() -> Sla:
+    try:
+        return load_sla(DataSettings().sla_file)
+    except SlaError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+
+
+@contextmanager
+def _database(context: dg.AssetExecutionContext) -> "Iterator[DuckDBPyConnection]":
+    """For as short as can be: a cycle that wants to store waits meanwhile. A file that is not there yet is made."""
+    from lcw_assets.warehouse.errors import LockedError, WarehouseError
+
+    warehouse: WarehouseResource = context.resources.warehouse
+    try:
+        with warehouse.get_connection() as db:
+            yield db
+    except LockedError as error:
+        raise dg.Failure(f"no report: {error}. The facts are safe; it is tried again, and with the next tick") from None
+    except WarehouseError as error:
+        raise dg.Failure(f"no report: {error}", allow_retries=False) from None
+
+
+def _store(db: "DuckDBPyConnection", table: str, report: "Report") -> None:
+    from lcw_assets.warehouse.tables import append_row
+
+    append_row(db, table, report.row())
+
+
+def _figures(report: "Report") -> dict[str, Any]:
+    """The numbers, which the UI plots over time, and of each set of targets how many are missed."""
+    row = report.row()
+    numbers = {name: value for name, value in row.items() if isinstance(value, int | float)}
+    missed = {
+        f"{name} missed": sum(not verdict.passed for verdict in verdicts) for name, verdicts in report.verdicts.items()
+    }
+    return numbers | missed

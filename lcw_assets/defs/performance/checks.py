@@ -1,0 +1,89 @@
+"""The SLA as checks of `ops/cycles`, within the step that stores a cycle: a step of their own would cost a second."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from lcw_assets.performance.sla import CheckName, Sla, SlaError, load_sla
+from lcw_assets.settings import DataSettings
+
+if TYPE_CHECKING:
+    from lcw_assets.performance.standing import Standing, WindowStanding
+
+_ASSET = ("ops", "cycles")
+_DESCRIPTIONS: dict[CheckName, str] = {
+    "cycle_time": "This cycle was not slow: 30 s warn, 60 s are an error, unless the SLA file says otherwise.",
+    "sla_1h": "The cycles of the last hour meet their targets: p95, p99, mean, share over 60 s, complete, errors.",
+    "sla_72h": "The cycles of the last 72 hours meet their targets: the same measures.",
+}
+
+
+def read_sla() -> Sla | SlaError:
+    """The SLA, or what is wrong with its file: that is for a check to say, and no reason for a cycle to fail."""
+    try:
+        return load_sla(DataSettings().sla_file)
+    except SlaError as error:
+        return error
+
+
+def sla_checks() -> list[dg.AssetCheckSpec]:
+    """Which of them block is part of the definitions, so a change of that takes a reload."""
+    sla = read_sla()
+    blocking = sla.checks.blocking if isinstance(sla, Sla) else ()
+    return [
+        dg.AssetCheckSpec(name, asset=list(_ASSET), description=description, blocking=name in blocking)
+        for name, description in _DESCRIPTIONS.items()
+    ]
+
+
+def sla_results(standing: Standing | None, sla: Sla | SlaError) -> list[dg.AssetCheckResult]:
+    """Each with the numbers, the targets, and where one is missed the likely cause."""
+    if isinstance(sla, SlaError):
+        return [_result(name, passed=False, description=f"not checked: {sla}") for name in _DESCRIPTIONS]
+    if standing is None:
+        return []
+    return [_cycle_result(standing, sla), *(_window_result(*window, sla) for window in standing.windows.items())]
+
+
+def _cycle_result(standing: Standing, sla: Sla) -> dg.AssetCheckResult:
+    limits = sla.checks
+    description = f"{standing.cycle_s:.1f} s, target at most {limits.cycle_warn_s:g} s"
+    if standing.cycle_s > limits.cycle_error_s:
+        description += f", and an error over {limits.cycle_error_s:g} s"
+    return _result(
+        "cycle_time",
+        passed=standing.cycle_s <= limits.cycle_warn_s,
+        description=description + (f". Likely cause: {standing.cause}" if standing.cause else ""),
+        error=standing.cycle_s > limits.cycle_error_s,
+        metadata={"cycle_s": standing.cycle_s, "warn_s": limits.cycle_warn_s, "error_s": limits.cycle_error_s},
+    )
+
+
+def _window_result(name: CheckName, window: WindowStanding, sla: Sla) -> dg.AssetCheckResult:
+    broken = [verdict for verdict in window.verdicts if not verdict.passed]
+    description = f"{window.measures.cycles:,} cycles: " + "; ".join(map(str, broken or window.verdicts))
+    return _result(
+        name,
+        passed=not broken,
+        description=description + (f". Likely cause: {window.cause}" if window.cause else ""),
+        error=name in sla.checks.blocking,  # only an error blocks
+        metadata={
+            "cycles": window.measures.cycles,
+            **{verdict.target.name: verdict.value for verdict in window.verdicts if verdict.value is not None},
+        },
+    )
+
+
+def _result(
+    name: str, *, passed: bool, description: str, error: bool = False, metadata: dict[str, float] | None = None
+) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=name,
+        asset_key=list(_ASSET),
+        passed=passed,
+        severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
+        description=description,
+        metadata=metadata or {},
+    )

@@ -1,0 +1,26 @@
+"""The jobs that report. Each in one process: they take a second."""
+
+import dagster as dg
+
+from lcw_assets.defs.performance.specs import DAYS
+
+_ONE_PROCESS: dict[str, object] = {
+    "executor_def": dg.in_process_executor,
+    "config": {"loggers": {"console": {}}},
+    "tags": {"dagster/max_runtime": "600"},
+}
+
+performance_report = dg.define_asset_job(
+    "performance_report",
+    selection=dg.AssetSelection.assets("reports/performance_72h", "reports/slow_cycles"),
+    description="Report the last 72 hours, and explain the cycles that were slow.",
+    **_ONE_PROCESS,  # type: ignore[arg-type]
+)
+
+performance_day = dg.define_asset_job(
+    "performance_day",
+    selection=dg.AssetSelection.assets("reports/performance_daily"),
+    partitions_def=DAYS,
+    description="Report a day, from 00:00 to 24:00 UTC.",
+    **_ONE_PROCESS,  # type: ignore[arg-type]
+)

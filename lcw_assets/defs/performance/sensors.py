@@ -1,0 +1,142 @@
+"""Three sensors that watch, each with its open incidents in its cursor. All tell through `lcw_assets/alerts`."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from pydantic import BaseModel, ValidationError
+
+from lcw_assets.alerts.incidents import Incident, Observation, Pace, advance
+from lcw_assets.defs.performance import looks
+from lcw_assets.defs.performance.checks import read_sla
+from lcw_assets.performance.sla import Sla, load_sla
+from lcw_assets.settings import DataSettings
+from lcw_assets.warehouse.spool import Spool
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from lcw_assets.alerts.channels import Channel
+    from lcw_assets.alerts.outbox import Outbox
+
+
+class _State(BaseModel):
+    """A sensor's cursor. `looked_at` is its latest look; the rest is for the sensors that need it."""
+
+    incidents: dict[str, Incident] = {}
+    looked_at: datetime | None = None
+    watching_since: datetime | None = None
+    spooled: int = 0
+
+
+@dg.sensor(
+    minimum_interval_seconds=10,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Cycles that still run after 30 s (warning) or 60 s (critical), and those that must be ended; a worker "
+    "that died, a schedule that has stopped ticking, spooled work that grows, a channel that takes no alerts.",
+)
+def watch_cycles(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Looks while a cycle runs: what it waits for is in its spool."""
+    state, now, settings = _state(context), datetime.now(timezone.utc), DataSettings()
+    sla = _sla()
+    spool = Spool(settings.spool_dir)
+    channels, wrong = _channels(settings)
+    since = looks.watching_since(state.looked_at, state.watching_since, now)
+    depth, spooled = looks.growing_spool(spool, state.spooled, sla, now)
+    seen = [
+        *looks.running_cycles(context.instance, spool, sla, now),
+        *looks.silent_schedule(context.instance, since, sla, now),
+        *spooled,
+        *looks.troubled_channels(_outbox(settings).troubles(), wrong, now),
+    ]
+    state = state.model_copy(update={"watching_since": since, "spooled": depth})
+    return _tell(context, state, seen, channels, now, settings, sla)
+
+
+@dg.sensor(
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asset checks whose latest evaluation failed: a failed check that does not block fails no run.",
+)
+def watch_checks(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    state, now, settings = _state(context), datetime.now(timezone.utc), DataSettings()
+    keys = list(context.repository_def.asset_graph.asset_check_keys) if context.repository_def else []
+    seen = list(looks.failed_checks(context.instance, keys, state.incidents, now))
+    return _tell(context, state, seen, _channels(settings)[0], now, settings, _sla())
+
+
+@dg.sensor(
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Runs that failed, of any job, until a later run of that job succeeds.",
+)
+def watch_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Dagster's own run-failure sensor keeps no cursor of ours, so it could not tell when a job works again."""
+    state, now, settings = _state(context), datetime.now(timezone.utc), DataSettings()
+    # Overlapping looks: a run is written to the storage a moment after its time. Seen twice is one incident.
+    since = (state.looked_at or now) - timedelta(seconds=30)
+    seen = list(looks.failed_runs(context.instance, since, state.incidents, now))
+    return _tell(context, state, seen, _channels(settings)[0], now, settings, _sla())
+
+
+def _tell(
+    context: dg.SensorEvaluationContext,
+    state: _State,
+    seen: Sequence[Observation],
+    channels: "Sequence[Channel]",
+    now: datetime,
+    settings: DataSettings,
+    sla: Sla,
+) -> dg.SkipReason:
+    """Alert of what is new, deliver what waits, and remember. The cursor comes last: better told twice than never."""
+    from lcw_assets.alerts.channels import body, title
+
+    incidents, alerts = advance(state.incidents, seen, now, Pace(**sla.alerts.model_dump()))
+    for alert in alerts:
+        say = context.log.info if alert.kind == "recovered" else context.log.warning
+        say(f"{title(alert)}\n{body(alert, None)}")
+    outbox = _outbox(settings)
+    outbox.put(alerts)
+    outbox.flush(channels, partial(_connect, settings), now, context.log.warning)
+    state = state.model_copy(update={"incidents": incidents, "looked_at": now})
+    context.update_cursor(state.model_dump_json())
+    if not incidents:
+        return dg.SkipReason("nothing is wrong")
+    return dg.SkipReason("open: " + ", ".join(f"{name} since {one.since:%H:%M:%S}" for name, one in incidents.items()))
+
+
+def _state(context: dg.SensorEvaluationContext) -> _State:
+    try:
+        return _State.model_validate_json(context.cursor) if context.cursor else _State()
+    except ValidationError:
+        context.log.warning("the cursor is not one that this version wrote: open incidents are told of again")
+        return _State()
+
+
+def _sla() -> Sla:
+    """A file that is no SLA fails the checks, which tell of it. Watching goes on with the one that comes along."""
+    sla = read_sla()
+    return sla if isinstance(sla, Sla) else load_sla()
+
+
+def _channels(settings: DataSettings) -> "tuple[list[Channel], dict[str, str]]":
+    from lcw_assets.alerts.channels import read_channels
+
+    return read_channels(settings.alert_urls.get_secret_value() if settings.alert_urls else None)
+
+
+def _outbox(settings: DataSettings) -> "Outbox":
+    from lcw_assets.alerts.outbox import Outbox
+
+    return Outbox(settings.alerts_dir, lambda run_id: f"{settings.ui_url.rstrip('/')}/runs/{run_id}")
+
+
+def _connect(settings: DataSettings) -> "AbstractContextManager[DuckDBPyConnection]":
+    """Only when there is an alert to store, and then in no hurry: cycles come first."""
+    from lcw_assets.warehouse.connection import open_database
+
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return open_database(settings.database, lock_wait_s=0.5)

@@ -1,0 +1,36 @@
+"""What every asset that is a table has, so that the UI explains itself."""
+
+import dagster as dg
+
+from lcw_assets.warehouse.schema import tables
+
+OWNERS = ["team:lcw-assets"]
+
+
+def table_spec(
+    key: str, description: str, *deps: str, freshness: dg.FreshnessPolicy, table: str | None = None
+) -> dg.AssetSpec:
+    """An asset that is a table. Its key is the table's address unless `table` says otherwise."""
+    address = table or key.replace("/", ".")
+    columns = [
+        dg.TableColumn(
+            column.name,
+            column.type,
+            description=column.description,
+            constraints=dg.TableColumnConstraints(nullable=not column.required),
+        )
+        for column in tables()[address]
+    ]
+    return dg.AssetSpec(
+        key.split("/"),
+        description=description,
+        deps=[dep.split("/") for dep in deps],
+        group_name=key.split("/")[0],
+        owners=OWNERS,
+        kinds={"duckdb", "table"},
+        freshness_policy=freshness,
+        metadata={
+            "dagster/table_name": address,
+            "dagster/column_schema": dg.TableSchema(columns=columns),
+        },
+    )

@@ -1,0 +1,80 @@
+"""What got slower since the window before, by how much, and whether that is more than noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Literal
+
+from lcw_assets.performance.measures import Window, query
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# More would tell nothing more of a shift that matters, and take longer: a test ranks all it gets.
+_SAMPLE = 4_000
+# Below that, the test can hardly find anything: four cycles against four are never beyond chance at this level.
+_FEWEST = 8
+# Twelve comparisons a report: at 1 in 1,000, one report in eighty cries wolf.
+_CHANCE = 0.001
+
+Trend = Literal["slower", "faster", "no more than noise", "too few to tell"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One measure in this window and the one before: median seconds, and how sure the difference is.
+
+    `chance` is the p-value of a two-sided Mann-Whitney U test: how likely so large a difference of ranks would be if
+    nothing had changed. It takes the values for independent, which those of neighbouring minutes are not quite.
+    """
+
+    measure: str
+    before_s: float
+    now_s: float
+    chance: float | None
+
+    @property
+    def difference_s(self) -> float:
+        return self.now_s - self.before_s
+
+    @property
+    def trend(self) -> Trend:
+        if self.chance is None:
+            return "too few to tell"
+        if self.chance >= _CHANCE or self.difference_s == 0:
+            return "no more than noise"
+        return "slower" if self.difference_s > 0 else "faster"
+
+
+Samples = Mapping[str, Sequence[float]]
+
+
+def read_samples(db: DuckDBPyConnection, window: Window) -> dict[str, list[float]]:
+    """Seconds by measure: `cycle`, each phase, each endpoint."""
+    parameters = {**window.parameters(), "most": _SAMPLE}
+    columns, [row] = query(db, "cycle_sample", parameters)
+    cycles = {
+        name.removesuffix("_s").replace("_", " "): values or [] for name, values in zip(columns, row, strict=True)
+    }
+    _, calls = query(db, "call_sample", parameters)
+    samples = cycles | dict(calls)
+    return {measure: [value for value in values if value is not None] for measure, values in samples.items()}
+
+
+def compare(before: Samples, now: Samples) -> list[Change]:
+    """What can be compared, in the order of `now`. A measure that one of the windows lacks is left out."""
+    from scipy.stats import mannwhitneyu
+
+    changes = []
+    for measure, values in now.items():
+        earlier = before.get(measure, ())
+        if not values or not earlier:
+            continue
+        chance = None
+        if min(len(values), len(earlier)) >= _FEWEST:
+            # The asymptotic form: the exact one takes minutes for thousands, and cannot do ties.
+            chance = float(mannwhitneyu(values, earlier, method="asymptotic").pvalue)
+        changes.append(Change(measure, median(earlier), median(values), chance))
+    return changes

@@ -1,0 +1,127 @@
+"""The performance report of a window: everything that is read while the database is open, and nothing after."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from lcw_assets.performance.causes import PHASES
+from lcw_assets.performance.changes import Change, Samples, compare, read_samples
+from lcw_assets.performance.measures import Measures, Verdict, Window, judge, query, read_measures
+from lcw_assets.performance.sla import Sla
+from lcw_assets.performance.slow import SlowCycle, read_slowest
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# As many stretches as a chart has room for, and as many slow cycles as anybody reads.
+_BUCKETS = 360
+_SLOWEST = 20
+_MARKED = 300
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the tables say of a window. Rows are as the queries in `sql/` name them; seconds, bytes, shares."""
+
+    window: Window
+    sources: Sequence[str]
+    measures: Measures
+    phases: Sequence[Row]
+    endpoints: Sequence[Row]
+    slowest: Sequence[SlowCycle]
+    resources: Sequence[Row]
+    series: Sequence[Row]
+    histogram: Sequence[Row]
+    marked: Sequence[tuple[datetime, float]]
+    samples: Samples
+    samples_before: Samples
+    before: Measures
+
+
+@dataclass(frozen=True)
+class Report:
+    """Facts, and what follows from them. `verdicts` is by set of targets."""
+
+    facts: Facts
+    sla: Sla
+    computed_at: datetime
+    verdicts: Mapping[str, Sequence[Verdict]]
+    changes: Sequence[Change]
+
+    def row(self) -> dict[str, Any]:
+        """As in `reports.performance_72h` and `reports.performance_daily`."""
+        window, measures = self.facts.window, self.facts.measures
+        same = ("cycles", "complete", "partial", "failed", "untimed", "mean_s", "median_s", "fastest_s", "slowest_s")
+        return {
+            "window_start": window.start,
+            "window_end": window.end,
+            "computed_at": self.computed_at,
+            **{name: getattr(measures, name) for name in (*same, "p95_s", "p99_s", "calls", "error_rate")},
+            **measures.shares(self.sla),
+            "targets": json.dumps(
+                [
+                    {
+                        "set": name,
+                        "target": f"{verdict.target.name} {verdict.target.limit}",
+                        "value": verdict.value,
+                        "passed": verdict.passed,
+                    }
+                    for name, verdicts in self.verdicts.items()
+                    for verdict in verdicts
+                ]
+            ),
+        }
+
+
+def read_facts(db: DuckDBPyConnection, window: Window, sla: Sla) -> Facts:
+    """Read a window. Meant to be short: whoever reads keeps the next cycle from storing."""
+    parameters = window.parameters()
+    measures = read_measures(db, window, sla.seconds())
+    phases = sorted(_rows(db, "phases", parameters), key=lambda row: PHASES.index(row["phase"]))
+    usual = {row["phase"]: row["median_s"] for row in phases}
+    sources = db.execute(
+        "SELECT DISTINCT source FROM ops.cycles WHERE started_at >= $start AND started_at < $end ORDER BY source",
+        parameters,
+    ).fetchall()
+    marked = db.execute(
+        "SELECT started_at, cycle_s FROM ops.cycles WHERE started_at >= $start AND started_at < $end "
+        "AND cycle_s > $over_s ORDER BY cycle_s DESC LIMIT $most",
+        {**parameters, "over_s": sla.bands.normal_s, "most": _MARKED},
+    ).fetchall()
+    bucket_us = max(1, int(window.length.total_seconds() * 1e6 / _BUCKETS))
+    return Facts(
+        window=window,
+        sources=[source for (source,) in sources],
+        measures=measures,
+        phases=phases,
+        endpoints=_rows(db, "endpoints", parameters),
+        slowest=read_slowest(db, window, over_s=0.0, most=_SLOWEST, usual=usual),
+        resources=_rows(db, "resources", parameters),
+        series=_rows(db, "series", {**parameters, "bucket_us": bucket_us}),
+        histogram=_rows(db, "histogram", parameters),
+        marked=marked,
+        samples=read_samples(db, window),
+        samples_before=read_samples(db, window.previous()),
+        before=read_measures(db, window.previous(), sla.seconds()),
+    )
+
+
+def make_report(facts: Facts, sla: Sla, computed_at: datetime) -> Report:
+    return Report(
+        facts=facts,
+        sla=sla,
+        computed_at=computed_at,
+        verdicts={name: list(judge(targets, facts.measures)) for name, targets in sla.sets.items()},
+        changes=compare(facts.samples_before, facts.samples),
+    )
+
+
+def _rows(db: DuckDBPyConnection, name: str, parameters: Mapping[str, Any]) -> list[Row]:
+    columns, rows = query(db, name, parameters)
+    return [dict(zip(columns, row, strict=True)) for row in rows]

@@ -1,0 +1,111 @@
+"""Slow cycles, each with its cause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from lcw_assets.performance.causes import PHASES, CallFact, explain, failure
+from lcw_assets.performance.measures import Window, query
+from lcw_assets.warehouse.tables import append, one_row
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+_EVER = datetime(2000, 1, 1, tzinfo=timezone.utc)
+
+# Explained at once: a year in which every cycle was slow would otherwise not fit into memory. The worst come first,
+# the rest with the reports that follow.
+_MOST = 10_000
+
+
+@dataclass(frozen=True)
+class SlowCycle:
+    """A cycle with its seconds from tick to commit, by phase (null where a dead process could not tell)."""
+
+    cycle_id: str
+    run_id: str
+    started_at: datetime
+    cycle_s: float
+    status: str
+    phases: Mapping[str, float | None]
+    cause: str
+
+
+def read_slowest(
+    db: DuckDBPyConnection, window: Window, *, over_s: float, most: int, usual: Mapping[str, float | None]
+) -> list[SlowCycle]:
+    """At most `most` cycles of the window that took over `over_s`, the slowest first.
+
+    `usual` has the seconds that each phase usually takes.
+    """
+    columns, rows = query(db, "slowest", {**window.parameters(), "over_s": over_s, "most": most})
+    return [_slow_cycle(dict(zip(columns, row, strict=True)), usual) for row in rows]
+
+
+def read_usual(db: DuckDBPyConnection, window: Window) -> dict[str, float | None]:
+    """The median seconds of each phase over a window."""
+    columns = ", ".join(f"median({phase})" for phase in PHASES)
+    row = db.execute(
+        f"SELECT {columns} FROM ops.cycles WHERE started_at >= $start AND started_at < $end",  # noqa: S608 - own names
+        window.parameters(),
+    ).fetchone()
+    return dict(zip(PHASES, row or (), strict=True))
+
+
+def add_slow_cycles(db: DuckDBPyConnection, *, over_s: float, now: datetime) -> tuple[list[SlowCycle], int]:
+    """Bring `reports.slow_cycles` up to date. Gives those that were added, the newest first, and how many it has.
+
+    Cycles are stored late at times, so three days are looked at again; a table that is empty looks at all there is.
+    """
+    [latest, rows] = one_row(db, "SELECT max(started_at), count(*) FROM reports.slow_cycles")
+    window = Window(min(latest, now) - timedelta(days=3) if latest else _EVER, now)
+    known = {cycle_id for (cycle_id,) in db.execute("SELECT cycle_id FROM reports.slow_cycles").fetchall()}
+    found = read_slowest(db, window, over_s=over_s, most=_MOST, usual=read_usual(db, window))
+    added = sorted(
+        (slow for slow in found if slow.cycle_id not in known), key=lambda slow: slow.started_at, reverse=True
+    )
+    append(
+        db,
+        "reports.slow_cycles",
+        [
+            {
+                **{name: getattr(slow, name) for name in ("cycle_id", "run_id", "cycle_s", "status", "cause")},
+                "started_at": slow.started_at.isoformat(),
+                "found_at": now.isoformat(),
+            }
+            for slow in added
+        ],
+    )
+    return added, rows + len(added)
+
+
+def read_failures(db: DuckDBPyConnection, window: Window) -> list[str]:
+    """What most of the failed calls of a window met, in words: one line, or none if none failed."""
+    row = db.execute(
+        "SELECT endpoint, any_value(http_status), outcome, count(*) AS times, sum(times) OVER () FROM ops.calls "
+        "WHERE started_at >= $start AND started_at < $end AND outcome <> 'ok' "
+        "GROUP BY endpoint, http_status, outcome ORDER BY times DESC, endpoint LIMIT 1",
+        window.parameters(),
+    ).fetchone()
+    if row is None:
+        return []
+    endpoint, status, outcome, times, failures = row
+    return [f"{times} of {failures} failed calls met {failure(outcome, status)} at {endpoint}"]
+
+
+def _slow_cycle(row: Mapping[str, Any], usual: Mapping[str, float | None]) -> SlowCycle:
+    phases = {phase: row[phase] for phase in PHASES}
+    calls = [CallFact.from_row(call) for call in row["attempts"] or ()]
+    return SlowCycle(
+        cycle_id=row["cycle_id"],
+        run_id=row["run_id"],
+        started_at=row["started_at"],
+        cycle_s=row["cycle_s"],
+        status=row["status"],
+        phases=phases,
+        cause=explain(phases, calls, usual),
+    )
