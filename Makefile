@@ -1,6 +1,8 @@
 # make cycle: set everything up, run one fetch cycle, say how it went
 # make test:  set everything up, run the tests
 # make dev:   open the UI with the minute schedule on
+# make status: how the last cycle went; make alert-test: does every channel take alerts?
+# make slow-demo: what a slow API looks like, with its alerts, failed checks and report
 # make lint, make types, make clean
 
 PYTHON ?= python3
@@ -9,7 +11,7 @@ export DAGSTER_HOME ?= $(CURDIR)
 export PYTHONWARNINGS ?= ignore:Function
 BIN := .venv/bin
 
-.PHONY: cycle test dev status lint types clean
+.PHONY: cycle test dev status alert-test slow-demo lint types clean
 .DEFAULT_GOAL := cycle
 
 cycle: .venv/run.stamp
@@ -24,6 +26,12 @@ dev: .venv/run.stamp
 
 status: .venv/run.stamp
 	@$(BIN)/python -m lcw_assets
+
+alert-test: .venv/run.stamp
+	@$(BIN)/python -m lcw_assets alert-test
+
+slow-demo: .venv/run.stamp
+	@$(BIN)/python docs/slow_demo.py
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .

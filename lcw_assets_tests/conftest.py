@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timezone
@@ -12,6 +13,7 @@ from typing import Any
 import dagster as dg
 import hypothesis
 import pytest
+from playwright.sync_api import Page, sync_playwright
 
 from lcw_assets.definitions import defs
 from lcw_assets.simulator.server import Simulator
@@ -19,6 +21,9 @@ from lcw_assets.simulator.server import Simulator
 # Machines are slow and noisy; what a test needs is the same examples everywhere.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("suite")
+
+# Dagster's UI loads for seconds on a small machine that runs the rest of the suite beside it.
+PATIENCE_MS = 60_000
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 
@@ -81,3 +86,19 @@ def recorded_lcw() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return folder
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        message = "no Chromium: apt install chromium"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        page = browser.new_page(viewport={"width": 1600, "height": 1400})
+        page.set_default_timeout(PATIENCE_MS)
+        yield page
+        browser.close()

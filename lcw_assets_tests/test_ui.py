@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -12,15 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 import requests
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from lcw_assets_tests.commands import Project
-from lcw_assets_tests.conftest import StartSimulator
-
-# Dagster's UI loads for seconds on a small machine that runs the rest of the suite beside it.
-PATIENCE_MS = 60_000
+from lcw_assets_tests.conftest import PATIENCE_MS, StartSimulator
 
 
 @contextmanager
@@ -43,22 +37,6 @@ def webserver(project: Project) -> Iterator[str]:
             yield address
         finally:
             process.terminate()
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        message = "no Chromium: apt install chromium"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        page = browser.new_page(viewport={"width": 1600, "height": 1400})
-        page.set_default_timeout(PATIENCE_MS)
-        yield page
-        browser.close()
 
 
 def test_a_cycle_can_be_looked_at(page: Page, start_simulator: StartSimulator, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -86,14 +87,21 @@ def title(alert: Alert) -> str:
 
 
 def body(alert: Alert, link: str | None) -> str:
-    minutes = max(0, round((alert.raised_at - alert.since).total_seconds() / 60))
     lines = [
         alert.what if alert.kind != "recovered" else f"Over. It was: {alert.what}",
-        f"Since: {alert.since:%Y-%m-%d %H:%M:%S} UTC, for {minutes} min",
+        f"Since: {alert.since:%Y-%m-%d %H:%M:%S} UTC, for {_span(alert.raised_at - alert.since)}",
         *([f"Likely cause: {alert.cause}"] if alert.cause else []),
         *([f"Run: {link}"] if link else []),
     ]
     return "\n".join(lines)
+
+
+def _span(time: timedelta) -> str:
+    seconds = max(0.0, time.total_seconds())
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _kind(alert: Alert) -> str:

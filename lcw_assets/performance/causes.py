@@ -13,10 +13,10 @@ PHASES = ("queue_s", "start_s", "pull_s", "handover_s", "lock_wait_s", "store_s"
 
 _PHASE_WORDS = {
     "queue_s": "the run waited {} in Dagster's queue before its process existed",
-    "start_s": "the process took {} to start: the machine was busy",
-    "handover_s": "{} passed between the pull and the storing: Dagster was slow, or the answers waited in the spool",
+    "start_s": "starting the process took {}, imports included",
+    "handover_s": "{} passed between pulling and storing, in Dagster or in the spool",
     "lock_wait_s": "the database was held open by another process for {}",
-    "store_s": "storing took {}: the disk was busy, or older cycles waited as well",
+    "store_s": "storing took {}",
 }
 _OUTCOME_WORDS = {
     "timeout": "a time-out",
@@ -44,8 +44,10 @@ class CallFact:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> CallFact:
         request = row["request"]
-        parsed = json.loads(request) if isinstance(request, str) else request
-        return cls(**{name: row[name] for name in cls.__annotations__ if name != "request"}, request=parsed)
+        if isinstance(request, str):
+            request = json.loads(request)
+        values = {name: row[name] for name in cls.__annotations__}
+        return cls(**{**values, "request": request if isinstance(request, dict) else {}})
 
     @property
     def label(self) -> str:
@@ -69,14 +71,20 @@ def failure(outcome: str, http_status: int | None) -> str:
     return _OUTCOME_WORDS.get(outcome, outcome)
 
 
-def explain(phases: Mapping[str, float | None], calls: Sequence[CallFact], usual: Mapping[str, float | None]) -> str:
-    """The phase that took most over what it usually takes (`usual`, seconds), and what held it up."""
+def explain(phases: Mapping[str, float | None], calls: Sequence[CallFact], least: Mapping[str, float | None]) -> str:
+    """The phase that took most over the least it can take (`least`, seconds), and what held it up.
+
+    Not over its median: where most cycles are slow, that is slow as well.
+    """
     if phases.get("pull_s") is None:
         told = describe_calls(calls)
         return "its process died while it pulled; a later cycle stored what it had" + (f" ({told})" if told else "")
-    excess = {phase: (phases.get(phase) or 0.0) - (usual.get(phase) or 0.0) for phase in PHASES}
-    worst = max(PHASES, key=lambda phase: excess[phase])
-    seconds = phases.get(worst) or 0.0
+    took = {phase: phases.get(phase) or 0.0 for phase in PHASES}
+    excess = {phase: took[phase] - (least.get(phase) or 0.0) for phase in PHASES}
+    # Where every cycle was as slow as this one (where it is the only one, say), the excess tells nothing.
+    tells = max(excess.values()) > sum(took.values()) / 10
+    worst = max(PHASES, key=lambda phase: excess[phase] if tells else took[phase])
+    seconds = took[worst]
     if worst != "pull_s":
         return _PHASE_WORDS[worst].format(f"{seconds:.1f} s")
     return describe_calls(calls, pull_s=seconds) or f"pulling took {seconds:.1f} s, and no call left a fact"

@@ -75,8 +75,8 @@ def time_chart(facts: Facts, bands: Bands) -> str:
     _seconds_axis(axes, "y", [*times, bands.slow_s])
     for paint, limit in (("normal", bands.fast_s), ("slow", bands.normal_s), ("very-slow", bands.slow_s)):
         axes.axhline(limit, color=_PAINT[paint], linewidth=0.9, linestyle=(0, (4, 3)))
-    axes.set_xlim(facts.window.start, facts.window.end)  # type: ignore[arg-type]
-    _time_axis(axes, facts.window.length)
+    axes.set_xlim(facts.shown.start, facts.shown.end)  # type: ignore[arg-type]
+    _time_axis(axes, facts.shown.length)
     return _svg(figure)
 
 

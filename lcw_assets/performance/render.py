@@ -200,8 +200,8 @@ def _words(name: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that cannot end a Markdown table's cell."""
-    return text.replace("|", "\\|").replace("\n", " ")
+    """Text that cannot end a Markdown table's cell, nor begin a tag."""
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lcw_assets.performance.causes import PHASES
@@ -13,6 +13,7 @@ from lcw_assets.performance.changes import Change, Samples, compare, read_sample
 from lcw_assets.performance.measures import Measures, Verdict, Window, judge, query, read_measures
 from lcw_assets.performance.sla import Sla
 from lcw_assets.performance.slow import SlowCycle, read_slowest
+from lcw_assets.warehouse.tables import one_row
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -27,9 +28,13 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Facts:
-    """What the tables say of a window. Rows are as the queries in `sql/` name them; seconds, bytes, shares."""
+    """What the tables say of a window, of which `shown` is the part that a chart shows.
+
+    Rows are as the queries in `sql/` name them: seconds, bytes, shares.
+    """
 
     window: Window
+    shown: Window
     sources: Sequence[str]
     measures: Measures
     phases: Sequence[Row]
@@ -84,7 +89,7 @@ def read_facts(db: DuckDBPyConnection, window: Window, sla: Sla) -> Facts:
     parameters = window.parameters()
     measures = read_measures(db, window, sla.seconds())
     phases = sorted(_rows(db, "phases", parameters), key=lambda row: PHASES.index(row["phase"]))
-    usual = {row["phase"]: row["median_s"] for row in phases}
+    least = {row["phase"]: row["fastest_s"] for row in phases}
     sources = db.execute(
         "SELECT DISTINCT source FROM ops.cycles WHERE started_at >= $start AND started_at < $end ORDER BY source",
         parameters,
@@ -94,22 +99,38 @@ def read_facts(db: DuckDBPyConnection, window: Window, sla: Sla) -> Facts:
         "AND cycle_s > $over_s ORDER BY cycle_s DESC LIMIT $most",
         {**parameters, "over_s": sla.bands.normal_s, "most": _MARKED},
     ).fetchall()
-    bucket_us = max(1, int(window.length.total_seconds() * 1e6 / _BUCKETS))
+    before = read_measures(db, window.previous(), sla.seconds())
+    shown = _shown(db, window, whole=before.cycles > 0)
+    bucket_us = max(1, int(shown.length.total_seconds() * 1e6 / _BUCKETS))
     return Facts(
         window=window,
+        shown=shown,
         sources=[source for (source,) in sources],
         measures=measures,
         phases=phases,
         endpoints=_rows(db, "endpoints", parameters),
-        slowest=read_slowest(db, window, over_s=0.0, most=_SLOWEST, usual=usual),
+        slowest=read_slowest(db, window, over_s=0.0, most=_SLOWEST, least=least),
         resources=_rows(db, "resources", parameters),
         series=_rows(db, "series", {**parameters, "bucket_us": bucket_us}),
         histogram=_rows(db, "histogram", parameters),
         marked=marked,
         samples=read_samples(db, window),
         samples_before=read_samples(db, window.previous()),
-        before=read_measures(db, window.previous(), sla.seconds()),
+        before=before,
     )
+
+
+def _shown(db: DuckDBPyConnection, window: Window, *, whole: bool) -> Window:
+    """What a chart shows: the `whole` window, or of a young database the part that has cycles."""
+    first, last = one_row(
+        db,
+        "SELECT min(started_at), max(started_at) FROM ops.cycles WHERE started_at >= $start AND started_at < $end",
+        window.parameters(),
+    )
+    if whole or first is None:
+        return window
+    edge = max((last - first) / 50, timedelta(seconds=30))
+    return Window(first - edge, last + edge)
 
 
 def make_report(facts: Facts, sla: Sla, computed_at: datetime) -> Report:

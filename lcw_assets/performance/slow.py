@@ -36,19 +36,19 @@ class SlowCycle:
 
 
 def read_slowest(
-    db: DuckDBPyConnection, window: Window, *, over_s: float, most: int, usual: Mapping[str, float | None]
+    db: DuckDBPyConnection, window: Window, *, over_s: float, most: int, least: Mapping[str, float | None]
 ) -> list[SlowCycle]:
     """At most `most` cycles of the window that took over `over_s`, the slowest first.
 
-    `usual` has the seconds that each phase usually takes.
+    `least` has the least seconds that each phase took.
     """
     columns, rows = query(db, "slowest", {**window.parameters(), "over_s": over_s, "most": most})
-    return [_slow_cycle(dict(zip(columns, row, strict=True)), usual) for row in rows]
+    return [_slow_cycle(dict(zip(columns, row, strict=True)), least) for row in rows]
 
 
-def read_usual(db: DuckDBPyConnection, window: Window) -> dict[str, float | None]:
-    """The median seconds of each phase over a window."""
-    columns = ", ".join(f"median({phase})" for phase in PHASES)
+def read_least(db: DuckDBPyConnection, window: Window) -> dict[str, float | None]:
+    """The least seconds of each phase over a window."""
+    columns = ", ".join(f"min({phase})" for phase in PHASES)
     row = db.execute(
         f"SELECT {columns} FROM ops.cycles WHERE started_at >= $start AND started_at < $end",  # noqa: S608 - own names
         window.parameters(),
@@ -64,7 +64,7 @@ def add_slow_cycles(db: DuckDBPyConnection, *, over_s: float, now: datetime) -> 
     [latest, rows] = one_row(db, "SELECT max(started_at), count(*) FROM reports.slow_cycles")
     window = Window(min(latest, now) - timedelta(days=3) if latest else _EVER, now)
     known = {cycle_id for (cycle_id,) in db.execute("SELECT cycle_id FROM reports.slow_cycles").fetchall()}
-    found = read_slowest(db, window, over_s=over_s, most=_MOST, usual=read_usual(db, window))
+    found = read_slowest(db, window, over_s=over_s, most=_MOST, least=read_least(db, window))
     added = sorted(
         (slow for slow in found if slow.cycle_id not in known), key=lambda slow: slow.started_at, reverse=True
     )
@@ -97,7 +97,7 @@ def read_failures(db: DuckDBPyConnection, window: Window) -> list[str]:
     return [f"{times} of {failures} failed calls met {failure(outcome, status)} at {endpoint}"]
 
 
-def _slow_cycle(row: Mapping[str, Any], usual: Mapping[str, float | None]) -> SlowCycle:
+def _slow_cycle(row: Mapping[str, Any], least: Mapping[str, float | None]) -> SlowCycle:
     phases = {phase: row[phase] for phase in PHASES}
     calls = [CallFact.from_row(call) for call in row["attempts"] or ()]
     return SlowCycle(
@@ -107,5 +107,5 @@ def _slow_cycle(row: Mapping[str, Any], usual: Mapping[str, float | None]) -> Sl
         cycle_s=row["cycle_s"],
         status=row["status"],
         phases=phases,
-        cause=explain(phases, calls, usual),
+        cause=explain(phases, calls, least),
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lcw_assets.performance.report import Report
     from lcw_assets.resources.warehouse import WarehouseResource
 
-_HOUR = timedelta(hours=1)
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 # A report can wait for whoever has the database open; the next cycle cannot wait for the report.
 _WHEN_LOCKED = dg.RetryPolicy(max_retries=3, delay=10, backoff=dg.Backoff.EXPONENTIAL)
@@ -27,9 +27,7 @@ _WHEN_LOCKED = dg.RetryPolicy(max_retries=3, delay=10, backoff=dg.Backoff.EXPONE
 @dg.multi_asset(
     name="performance_72h",
     specs=[
-        report_spec(
-            "performance_72h", "The last 72 hours: how fast the cycles were, and whether that is enough.", every=_HOUR
-        )
+        report_spec("performance_72h", "The last 72 hours: how fast, where the time went, is it enough.", every=_HOUR)
     ],
     required_resource_keys={"warehouse"},
     retry_policy=_WHEN_LOCKED,
@@ -59,7 +57,7 @@ def performance_72h(context: dg.AssetExecutionContext) -> dg.MaterializeResult[A
     name="performance_daily",
     specs=[
         report_spec(
-            "performance_daily", "Each day, from 00:00 to 24:00 UTC: how fast the cycles were.", every=24 * _HOUR
+            "performance_daily", "Each day from 00:00 to 24:00 UTC: how fast the cycles were.", every=24 * _HOUR
         )
     ],
     partitions_def=DAYS,
@@ -89,9 +87,7 @@ def performance_daily(context: dg.AssetExecutionContext) -> dg.MaterializeResult
 
 @dg.multi_asset(
     name="slow_cycles",
-    specs=[
-        report_spec("slow_cycles", "Every cycle that took over 30 s (a setting), with its cause in words.", every=_HOUR)
-    ],
+    specs=[report_spec("slow_cycles", "Every cycle over 30 s (a setting), with its cause in words.", every=_HOUR)],
     required_resource_keys={"warehouse"},
     retry_policy=_WHEN_LOCKED,
 )

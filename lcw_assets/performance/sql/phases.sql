@@ -11,6 +11,7 @@ SELECT
     phase,
     count(*) AS cycles,
     avg(seconds) AS mean_s,
+    min(seconds) AS fastest_s,
     quantile_cont(seconds, 0.5) AS median_s,
     quantile_cont(seconds, 0.95) AS p95_s,
     quantile_cont(seconds, 0.99) AS p99_s,

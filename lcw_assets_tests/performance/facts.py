@@ -1,0 +1,84 @@
+"""Facts of cycles as a test wants them, in a real database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from lcw_assets.performance.measures import Window
+from lcw_assets.warehouse.schema import migrate
+from lcw_assets.warehouse.tables import append
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
+HOUR = Window(NOON - timedelta(hours=1), NOON)
+
+
+@contextmanager
+def database() -> Iterator[DuckDBPyConnection]:
+    with duckdb.connect() as db:
+        db.execute("SET TimeZone = 'UTC'")
+        migrate(db)
+        yield db
+
+
+def cycle(number: int, started_at: datetime, cycle_s: float | None, **values: Any) -> dict[str, Any]:
+    """A row of `ops.cycles`: half a second queued, one to start, a tenth each to hand over and to store, the rest to
+    pull.
+    """
+    row: dict[str, Any] = {
+        "cycle_id": f"{started_at:%Y%m%dT%H%M%S}.000Z-{number:08x}",
+        "run_id": f"run-{number}",
+        "scheduled_at": started_at.isoformat(),
+        "started_at": started_at.isoformat(),
+        "committed_at": (started_at + timedelta(seconds=cycle_s or 0)).isoformat(),
+        "cycle_s": cycle_s,
+        "queue_s": 0.5,
+        "start_s": 1.0,
+        "pull_s": None if cycle_s is None else cycle_s - 1.7,
+        "handover_s": 0.1,
+        "store_s": 0.1,
+        "lock_wait_s": 0.0,
+        "status": "complete",
+        "late_tick": False,
+        **dict.fromkeys(("calls", "retries", "hedges", "bytes", "coins_seen", "coins_changed", "quarantined"), 0),
+        "source": "lcw",
+        "currency": "USD",
+        "missing": [],
+    }
+    return row | values
+
+
+def call(cycle: Mapping[str, Any], endpoint: str, latency_s: float, **values: Any) -> dict[str, Any]:
+    """A row of `ops.calls`."""
+    row = {
+        "cycle_id": cycle["cycle_id"],
+        "source": "lcw",
+        "endpoint": endpoint,
+        "request": {},
+        "started_at": cycle["started_at"],
+        "waited_s": 0.0,
+        "latency_s": latency_s,
+        "attempt": 1,
+        "hedge": False,
+        "http_status": 200,
+        "bytes": 1000,
+        "outcome": "ok",
+        "error": None,
+    }
+    return row | values
+
+
+def load(db: DuckDBPyConnection, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    append(db, table, list(rows))
+
+
+def load_times(db: DuckDBPyConnection, times: Iterable[float | None], window: Window = HOUR) -> None:
+    """A cycle for each time, evenly spread over the window."""
+    times = list(times)
+    step = window.length / max(1, len(times))
+    load(db, "ops.cycles", [cycle(number, window.start + number * step, time) for number, time in enumerate(times)])

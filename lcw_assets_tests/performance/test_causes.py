@@ -1,0 +1,119 @@
+"""Why a cycle was slow, in words: one test a story that the facts can tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lcw_assets.performance.causes import PHASES, CallFact, explain
+
+LEAST: dict[str, float | None] = dict(zip(PHASES, (0.4, 0.5, 1.0, 0.1, 0.0, 0.05), strict=True))
+
+
+def phases(**slow: float | None) -> dict[str, float | None]:
+    return LEAST | slow
+
+
+def made(offset: int | None, *attempts: tuple[float, float, str, int | None]) -> list[CallFact]:
+    """A call with its attempts: seconds waited, seconds taken, outcome, HTTP status."""
+    request: dict[str, Any] = {} if offset is None else {"offset": offset}
+    endpoint = "status" if offset is None else "coins/list"
+    return [
+        CallFact(endpoint, request, n, *attempt[:2], attempt[3], attempt[2]) for n, attempt in enumerate(attempts, 1)
+    ]
+
+
+def ok(took_s: float) -> tuple[float, float, str, int]:
+    return 0.0, took_s, "ok", 200
+
+
+QUICK = [fact for offset in range(0, 600, 100) for fact in made(offset, ok(0.3))]
+
+
+@pytest.mark.parametrize(
+    ("calls", "said"),
+    [
+        (made(600, (0.0, 0.2, "server_error", 503), (0.7, 41.2, "ok", 200)), "took 41.2 s on attempt 2 after a 503"),
+        (made(600, ok(41.2)), "took 41.2 s on attempt 1"),
+        (
+            made(600, (0.0, 15.0, "timeout", None), (0.6, 0.3, "ok", 200)),
+            "took 15.0 s on attempt 1 and ended in a time-out",
+        ),
+        (
+            made(600, (0.0, 0.1, "rate_limited", 429), (30.0, 0.3, "ok", 200)),
+            "waited 30.0 s before attempt 2 after a 429",
+        ),
+        (
+            made(600, *[(1.0, 7.0, "server_error", 502)] * 3, (1.0, 6.0, "connection", None), ok(0.1)),
+            "took 30.1 s over 5 attempts: a 502 (3 times), a broken connection",
+        ),
+        (
+            made(600, (0.0, 0.2, "broken_body", 200), (0.7, 20.0, "ok", 200)),
+            "took 20.0 s on attempt 2 after a broken answer",
+        ),
+    ],
+)
+def test_a_slow_pull_names_its_slowest_call(calls: list[CallFact], said: str) -> None:
+    pull_s = sum(call.latency_s + call.waited_s for call in calls)
+    assert explain(phases(pull_s=pull_s), [*QUICK, *calls], LEAST) == f"coins/list offset 600 {said}"
+
+
+def test_calls_without_an_offset_are_named_by_their_endpoint() -> None:
+    assert explain(phases(pull_s=31.0), made(None, ok(30.0)), LEAST) == "status took 30.0 s on attempt 1"
+
+
+def test_calls_that_are_all_slow_are_not_blamed_on_one() -> None:
+    calls = [fact for offset in range(0, 1000, 100) for fact in made(offset, ok(9.0))]
+    said = explain(phases(pull_s=27.0), calls, LEAST)
+    assert said.startswith("all calls were slow: 10 calls took 9.0 s each, at most 9.0 s (coins/list offset ")
+
+
+def test_a_pause_that_the_server_asked_for_is_no_calls_fault() -> None:
+    refused = made(0, (0.0, 0.1, "rate_limited", 429), (25.0, 0.3, "ok", 200))
+    waited = [CallFact("coins/list", {"offset": 100}, 1, 25.1, 0.3, 200, "ok")]
+    # Of the two that paused, the one that was refused is the cause.
+    assert "after a 429" in explain(phases(pull_s=26.0), [*refused, *waited], LEAST)
+    # And where that one gave up at once, the pause is.
+    given_up = made(0, (0.0, 0.1, "rate_limited", 429))
+    said = explain(phases(pull_s=26.0), [*given_up, *waited], LEAST)
+    assert said == "all calls paused after a 429: coins/list offset 100 waited 25.1 s for its turn"
+
+
+def test_a_pull_that_its_calls_do_not_explain() -> None:
+    said = explain(phases(pull_s=50.0), QUICK, LEAST)
+    assert said == "pulling took 50.0 s and its slowest call only 0.3 s: the process was held up"
+
+
+def test_a_pull_without_any_fact() -> None:
+    assert explain(phases(pull_s=31.0), [], LEAST) == "pulling took 31.0 s, and no call left a fact"
+
+
+@pytest.mark.parametrize(
+    ("phase", "said"),
+    [
+        ("queue_s", "the run waited 41.2 s in Dagster's queue before its process existed"),
+        ("start_s", "starting the process took 41.2 s, imports included"),
+        ("handover_s", "41.2 s passed between pulling and storing, in Dagster or in the spool"),
+        ("lock_wait_s", "the database was held open by another process for 41.2 s"),
+        ("store_s", "storing took 41.2 s"),
+    ],
+)
+def test_other_phases_speak_for_themselves(phase: str, said: str) -> None:
+    assert explain(phases(**{phase: 41.2}), QUICK, LEAST) == said
+
+
+def test_the_phase_that_grew_is_the_cause_and_not_the_one_that_is_always_long() -> None:
+    always = LEAST | {"pull_s": 20.0}
+    assert "held open" in explain(always | {"lock_wait_s": 5.0}, QUICK, always)
+
+
+def test_without_another_cycle_the_longest_phase_is_the_cause() -> None:
+    only = phases(store_s=9.0)
+    assert explain(only, QUICK, {}) == explain(only, QUICK, only) == "storing took 9.0 s"
+
+
+def test_a_killed_cycle_says_so_and_how_far_it_came() -> None:
+    killed = phases(pull_s=None, handover_s=None)
+    assert explain(killed, [], LEAST) == "its process died while it pulled; a later cycle stored what it had"
+    assert explain(killed, made(600, ok(12.0)), LEAST).endswith("(coins/list offset 600 took 12.0 s on attempt 1)")
