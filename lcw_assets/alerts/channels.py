@@ -35,18 +35,19 @@ class Channel:
     def send(self, alert: Alert, link: str | None) -> str | None:
         """Null if it was taken, else the reason. Takes at most 20 seconds and raises nothing."""
         try:
-            with _complaints() as said:
-                if bounded(partial(self._notify, alert, link, said), _SEND_S):
-                    return None
+            why = bounded(partial(self._notify, alert, link), _SEND_S)
         except TimeoutError:
             return f"no answer within {_SEND_S:g} s"
-        except Exception as error:  # noqa: BLE001 - whatever a plug-in meets is what is wrong with this channel
-            said.append(f"{type(error).__name__}: {error}")
-        return self._blot_out(said[-1] if said else "refused, without a reason")
+        return self._blot_out(why) if why else None
 
-    def _notify(self, alert: Alert, link: str | None, said: _Complaints) -> bool:
-        said.thread = threading.get_ident()
-        return bool(self._notifier.notify(body=body(alert, link), title=title(alert), notify_type=_kind(alert)))
+    def _notify(self, alert: Alert, link: str | None) -> str | None:
+        with _DISCRETION.listen() as said:
+            try:
+                if self._notifier.notify(body=body(alert, link), title=title(alert), notify_type=_kind(alert)):
+                    return None
+            except Exception as error:  # noqa: BLE001 - whatever a plug-in meets is what is wrong with this channel
+                return f"{type(error).__name__}: {error}"
+        return said[-1] if said else "refused, without a reason"
 
     def _blot_out(self, reason: str) -> str:
         """Without anything that stands in the address: user names, passwords, tokens, hosts."""
@@ -64,7 +65,7 @@ def read_channels(addresses: str | None) -> tuple[list[Channel], dict[str, str]]
 
     channels, wrong = [], {}
     for number, address in enumerate(filter(None, _ADDRESS.split(addresses.strip(" ,\t\n"))), 1):
-        with _complaints():  # apprise would log the address
+        with _DISCRETION.listen():
             notifier = apprise.Apprise.instantiate(address, suppress_exceptions=True)
         if isinstance(notifier, apprise.NotifyBase):
             channels.append(Channel(f"{number} ({notifier.service_name})", notifier, address))
@@ -110,27 +111,36 @@ def _kind(alert: Alert) -> str:
     return "failure" if alert.severity == "critical" else "warning"
 
 
-class _Complaints(list[str]):
-    """What apprise logged in one thread."""
+class _Discretion(logging.Filter):
+    """Keeps what apprise logs, and while a thread sends also what urllib3 logs, from everybody else's logs: addresses
+    are full of secrets. What apprise complains of in this thread is in `said`.
+    """
 
-    thread: int | None = None
+    def __init__(self) -> None:
+        super().__init__()
+        self._local = threading.local()
+
+    @property
+    def said(self) -> list[str] | None:
+        return getattr(self._local, "said", None)
+
+    @contextmanager
+    def listen(self) -> Iterator[list[str]]:
+        for name in ("apprise", "urllib3.connectionpool"):
+            logging.getLogger(name).addFilter(self)
+        said: list[str] = []
+        self._local.said = said
+        try:
+            yield said
+        finally:
+            self._local.said = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if self.said is None:
+            return record.name != "apprise"
+        if record.name == "apprise" and record.levelno >= logging.WARNING:
+            self.said.append(record.getMessage())
+        return False
 
 
-@contextmanager
-def _complaints() -> Iterator[_Complaints]:
-    """Keep what apprise logs, and keep it from everybody else: it may hold secrets."""
-    said = _Complaints()
-    said.thread = threading.get_ident()
-
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.thread == said.thread and record.levelno >= logging.WARNING:
-                said.append(record.getMessage())
-
-    logger, handler = logging.getLogger("apprise"), Keep()
-    logger.propagate = False
-    logger.addHandler(handler)
-    try:
-        yield said
-    finally:
-        logger.removeHandler(handler)
+_DISCRETION = _Discretion()
