@@ -23,7 +23,7 @@ def explain_running(spool: Spool, run_id: str, now: datetime) -> str:
     waiting = [row for row in spooled.planned if _key(row) not in answered]
     if not waiting:
         return "every answer is there, and the process has not gone on"
-    seconds, text = max(_wait(row, spooled, now) for row in waiting)
+    seconds, text = max((_wait(row, spooled, now) for row in waiting), key=lambda wait: wait[0])
     others = f"; {len(waiting)} of {len(spooled.planned)} calls are missing" if len(waiting) > 1 else ""
     return f"{text.format(seconds)}{others}"
 

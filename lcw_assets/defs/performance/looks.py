@@ -16,8 +16,8 @@ from lcw_assets.defs.market.schedules import UNFINISHED, fetch_cycle_every_minut
 from lcw_assets.performance.sla import Sla
 from lcw_assets.warehouse.spool import Spool
 
-# On runs that the sensor of slow cycles has spoken of, so that the other sensors do not speak of them as well. Also
-# good for finding them in the UI.
+# On runs that `watch_cycles` has spoken of, so that the other sensors do not speak of them as well; also good for
+# finding them in the UI. Its value ends with the run's id: a run that is started again inherits its tags.
 SLOW_TAG = "lcw/slow"
 
 _FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
@@ -52,8 +52,8 @@ def running_cycles(instance: dg.DagsterInstance, spool: Spool, sla: Sla, now: da
             if age_s <= over_s:
                 severity, over_s = "warning", sla.checks.cycle_warn_s
             what = f"{name} still runs after {age_s:.0f} s, over {over_s:g} s ({run.status.value})"
-        if run.tags.get(SLOW_TAG) != incident:
-            instance.add_run_tags(run.run_id, {SLOW_TAG: incident})
+        if run.tags.get(SLOW_TAG) != f"{incident} {run.run_id[:8]}":
+            instance.add_run_tags(run.run_id, {SLOW_TAG: f"{incident} {run.run_id[:8]}"})
         yield Observation(
             incident=incident,
             severity=severity,
@@ -111,8 +111,8 @@ def failed_checks(
             continue
         evaluation = record.event.get_dagster_event().asset_check_evaluation_data
         run = instance.get_run_by_id(record.run_id)
-        if key.name == "cycle_time" and run and SLOW_TAG in run.tags:
-            continue  # it was spoken of while it ran
+        if key.name == "cycle_time" and run and _spoken_of(run):
+            continue
         what, _, cause = (evaluation.description or "failed").partition(". Likely cause: ")
         yield Observation(
             incident=incident,
@@ -127,19 +127,20 @@ def failed_checks(
 def failed_runs(
     instance: dg.DagsterInstance, since: datetime, open_: Incidents, now: datetime
 ) -> Iterator[Observation]:
-    """Runs that failed after `since`, and jobs whose latest run failed and was spoken of before.
+    """Runs that failed after `since`; of a job that was spoken of before, its latest run if that failed.
 
     A run that Dagster is about to start again is left to the one that follows.
     """
     filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
     records = {record.dagster_run.job_name: record for record in instance.get_run_records(filters, ascending=True)}
-    for job in {incident.partition(" ")[2] for incident in open_} - set(records):
+    for job in (incident.partition(" ")[2] for incident in open_):
+        records.pop(job, None)
         latest = instance.get_run_records(dg.RunsFilter(job_name=job, statuses=_FINISHED), limit=1)
         if latest and latest[0].dagster_run.status == dg.DagsterRunStatus.FAILURE:
-            yield open_[f"job {job}"].latest
+            records[job] = latest[0]
     for job, record in records.items():
         run = record.dagster_run
-        if SLOW_TAG in run.tags or run.tags.get(WILL_RETRY_TAG) == "true":
+        if _spoken_of(run) or run.tags.get(WILL_RETRY_TAG) == "true":
             continue
         ended_at = datetime.fromtimestamp(record.end_time, timezone.utc) if record.end_time else now
         yield Observation(
@@ -160,6 +161,10 @@ def troubled_channels(troubles: Mapping[str, str], wrong: Mapping[str, str], now
     for number, why in wrong.items():
         what = f"address {number} of LCW_ALERT_URLS is not used: {why}"
         yield Observation(incident=f"channel {number}", severity="warning", what=what, since=now)
+
+
+def _spoken_of(run: dg.DagsterRun) -> bool:
+    return run.tags.get(SLOW_TAG, "").endswith(run.run_id[:8])
 
 
 def _started_at(record: dg.RunRecord, now: datetime) -> datetime:
