@@ -1,6 +1,6 @@
 """The reports. Thin: what they say is worked out in `lcw_assets/performance`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -114,10 +114,10 @@ def slow_cycles(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
 
 
 def _report(context: dg.AssetExecutionContext, window: "Window", now: datetime) -> "Report":
-    from lcw_assets.performance.report import make_report, read_facts
+    from lcw_assets.performance.report import READ_CONFIG, make_report, read_facts
 
     sla = _sla()
-    with _database(context) as db:
+    with _database(context, READ_CONFIG) as db:
         facts = read_facts(db, window, sla)
     report = make_report(facts, sla, now)
     for name, verdicts in report.verdicts.items():
@@ -134,13 +134,15 @@ def _sla() -> Sla:
 
 
 @contextmanager
-def _database(context: dg.AssetExecutionContext) -> "Iterator[DuckDBPyConnection]":
+def _database(
+    context: dg.AssetExecutionContext, config: Mapping[str, str] | None = None
+) -> "Iterator[DuckDBPyConnection]":
     """For as short as can be: a cycle that wants to store waits meanwhile. A file that is not there yet is made."""
     from lcw_assets.warehouse.errors import LockedError, WarehouseError
 
     warehouse: WarehouseResource = context.resources.warehouse
     try:
-        with warehouse.get_connection() as db:
+        with warehouse.get_connection(config=config) as db:
             yield db
     except LockedError as error:
         raise dg.Failure(f"no report: {error}. The facts are safe; it is tried again, and with the next tick") from None
