@@ -14,8 +14,6 @@ from lcw_assets.cycle.audit import PageAudit, audit_pages
 from lcw_assets.cycle.facts import StoreClock, cycle_row
 from lcw_assets.cycle.machine import measure_machine
 from lcw_assets.cycle.parse import AnsweredPage, parse, table_pages
-from lcw_assets.performance.sla import Sla
-from lcw_assets.performance.standing import Standing, read_standing
 from lcw_assets.warehouse.connection import compact
 from lcw_assets.warehouse.cycle import Cycle
 from lcw_assets.warehouse.errors import WarehouseError
@@ -24,6 +22,9 @@ from lcw_assets.warehouse.tables import Merged, append, append_changed, append_r
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    from lcw_assets.performance.sla import Sla
+    from lcw_assets.performance.standing import Standing
 
 # Every 30th cycle merges the small row groups that each cycle leaves: 0.1 s, where doing it always would soon take
 # every cycle 0.3 s, and never would make every cycle 0.2 ms slower than the one before.
@@ -101,6 +102,8 @@ def store_pending(
                     stored.cycles.append(done)
             stored.tables = _look_at_tables(db)
             if sla and stored.cycles:
+                from lcw_assets.performance.standing import read_standing  # 6 ms, after the commit
+
                 stored.standing = read_standing(db, stored.cycles[-1].row, sla)
             if stored.tables["ops.cycles"].rows % _COMPACT_EVERY == 0:
                 compact(db)
