@@ -1,6 +1,7 @@
 """The pictures of the documentation, taken from a UI that runs: `python docs/screenshots.py http://127.0.0.1:3000`.
 
-Needs Chromium, at /usr/bin/chromium.
+With `--slow`, those of docs/performance.md: from the UI that `make slow-demo` names at its end. Needs Chromium, at
+/usr/bin/chromium.
 """
 
 from __future__ import annotations
@@ -50,13 +51,33 @@ def run_page(browser: Browser, address: str, file: Path) -> None:
     page.screenshot(path=file)
 
 
+def failing_check(browser: Browser, address: str, file: Path) -> None:
+    """The check of a slow cycle, with its number, its limit and its cause."""
+    page = browser.new_page(viewport={"width": 1400, "height": 760})
+    page.goto(f"{address}/assets/ops/cycles?view=checks&checkDetail=cycle_time")
+    page.get_by_text("Likely cause").first.wait_for()
+    page.wait_for_timeout(3000)
+    page.screenshot(path=file)
+
+
+def report(browser: Browser, file: Path) -> None:
+    """The upper part of the report's page, as `make slow-demo` left it."""
+    page = browser.new_page(viewport={"width": 1200, "height": 1150})
+    page.goto((HERE.parent / "data" / "slow-demo" / "data" / "reports" / "performance.html").as_uri())
+    page.screenshot(path=file)
+
+
 def main() -> None:
     address = sys.argv[1].rstrip("/")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        asset_graph(browser, address, HERE / "asset-graph.png")
-        asset_page(browser, address, HERE / "asset-page.png")
-        run_page(browser, address, HERE / "run-page.png")
+        if "--slow" in sys.argv:
+            failing_check(browser, address, HERE / "failing-check.png")
+            report(browser, HERE / "performance-report.png")
+        else:
+            asset_graph(browser, address, HERE / "asset-graph.png")
+            asset_page(browser, address, HERE / "asset-page.png")
+            run_page(browser, address, HERE / "run-page.png")
         browser.close()
 
 

@@ -41,10 +41,11 @@ def test_the_asset_of_ten_lines_runs_with_its_test(tmp_path: Path) -> None:
 
 
 def test_the_queries_of_the_docs_work() -> None:
-    [sql] = blocks("cycle.md", "sql")
     with duckdb.connect() as db:
         migrate(db)
-        for query in sql.split(";\n\n"):
+        for query in (
+            query for file in DOCS.glob("*.md") for sql in blocks(file.name, "sql") for query in sql.split(";\n\n")
+        ):
             db.execute(query)
 
 
@@ -70,6 +71,6 @@ def test_every_variable_that_is_named_exists() -> None:
         assert set(re.findall(r"\bLCW_[A-Z_]+\b", file.read_text())) <= known, file
 
 
-@pytest.mark.parametrize("command", ["cycle", "test", "dev", "status", "lint", "types"])
+@pytest.mark.parametrize("command", ["cycle", "test", "dev", "status", "alert-test", "slow-demo", "lint", "types"])
 def test_every_make_target_exists(command: str) -> None:
     assert re.search(rf"^{command}:", (ROOT / "Makefile").read_text(), re.MULTILINE)

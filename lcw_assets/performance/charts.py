@@ -141,7 +141,8 @@ def _seconds_axis(axes: Axes, name: str, values: Sequence[float]) -> None:
 def _time_axis(axes: Axes, length: timedelta) -> None:
     from matplotlib.dates import AutoDateLocator, DateFormatter
 
-    form = "%d %b" if length > timedelta(days=7) else "%a %H:%M"
+    forms = {timedelta(days=7): "%d %b", timedelta(days=1): "%a %H:%M", timedelta(minutes=10): "%H:%M"}
+    form = next((form for limit, form in forms.items() if length > limit), "%H:%M:%S")
     axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=7, tz="UTC"))  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_formatter(DateFormatter(form, tz="UTC"))  # type: ignore[no-untyped-call]
 
