@@ -108,8 +108,9 @@ def add_run(
 def seen_running(
     instance: dg.DagsterInstance, seconds: float, sla: Any = SLA, now: datetime | None = None
 ) -> list[Observation]:
-    """What is seen of running cycles so many seconds from now."""
-    now = (now or datetime.now(timezone.utc)) + timedelta(seconds=seconds)
+    """What is seen of running cycles so many seconds after `now`, or after the latest run was made."""
+    [latest] = instance.get_run_records(limit=1)
+    now = (now or latest.create_timestamp) + timedelta(seconds=seconds)
     return list(looks.running_cycles(instance, Spool(DataSettings().spool_dir), sla, now))
 
 
@@ -137,7 +138,8 @@ def test_the_time_of_a_scheduled_cycle_counts_from_its_tick(
 ) -> None:
     tick = datetime.now(timezone.utc) - timedelta(seconds=25)
     add_run(instance, definitions, tags={SCHEDULED_AT_TAG: tick.isoformat()})
-    [warning] = seen_running(instance, 6)
+    assert seen_running(instance, 30, now=tick) == []
+    [warning] = seen_running(instance, 31, now=tick)
     assert warning.since == tick
 
 
