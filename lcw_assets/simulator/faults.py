@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lcw_assets.simulator.noise import uniform
+from lcw_assets.simulator.september import september
 
 Kind = Literal[
     "none",
@@ -92,5 +93,17 @@ def down(draw: Draw) -> Fault:
     return Fault("html", status=521) if dice < 0.4 else Fault("error", status=503) if dice < 0.7 else Fault("reset")
 
 
+def september_2025(draw: Draw) -> Fault:
+    """What the fetcher met whose numbers are to be beaten: see `september.py`."""
+    met = september(draw.chance("kind"), draw.chance("speed"), draw.chance("size"))
+    return Fault("error" if met.status != 200 else "none", met.seconds, met.status)
+
+
 # A profile of your own is any function from Draw to Fault: add it here, or hand it to Simulator.
-PROFILES: Mapping[str, Profile] = {"none": none, "slow": slow, "flaky": flaky, "down": down}
+PROFILES: Mapping[str, Profile] = {
+    "none": none,
+    "slow": slow,
+    "flaky": flaky,
+    "down": down,
+    "september": september_2025,
+}
