@@ -17,7 +17,7 @@ def test_without_any_variable_it_is_a_demo(tmp_path: Path) -> None:
     assert settings.simulated
     assert (settings.source, settings.database.name) == ("simulator", "demo.duckdb")
     assert (settings.coins, settings.exchanges, settings.currency) == (1000, 100, "USD")
-    assert (settings.max_in_flight, settings.cycle_deadline_s, settings.base_url) == (4, 45.0, None)
+    assert (settings.max_in_flight, settings.cycle_deadline_s, settings.base_url) == (8, 45.0, None)
 
 
 def test_a_key_makes_it_real_and_keeps_it_apart(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from lcw_assets.cycle.plan import PlannedCall
@@ -47,6 +48,13 @@ class Pulled:
     credits: Credits | None = None
     refused: RefusedError | None = None
 
+    @classmethod
+    def nothing(cls, calls: Sequence[PlannedCall], why: str) -> Pulled:
+        """A pull that asked for nothing, and `why`."""
+        return cls(
+            {call.part: Part(call.endpoint) for call in calls}, missing=[f"{call.label}: {why}" for call in calls]
+        )
+
     @property
     def failed(self) -> bool:
         """Did nothing come for a market table, or, where none was to be served, nothing at all?"""
@@ -73,8 +81,11 @@ def pull(
     deadline: Deadline,
     in_flight: int,
     log: Callable[[str], None],
+    probe: bool = False,
 ) -> Pulled:
     """Make the planned calls, `in_flight` at a time. A call that fails is named in the result and raises nothing.
+
+    With `probe`, the first one is made alone, and if it fails it was the only one.
 
     An error that every call would meet (`RefusedError`: a wrong key, no credits) ends the pull at once. The answers
     themselves are with the client's sink by then.
@@ -84,8 +95,12 @@ def pull(
     for call in calls:
         pulled.parts[call.part].planned += 1
     waiting = dict(enumerate(calls))
+    tasks = [partial(_fetch, api, call) for call in calls]
+    first = 1 if probe else 0
     try:
-        for index, result in fan_out([partial(_fetch, api, call) for call in calls], in_flight):
+        for index, result in chain(
+            fan_out(tasks[:first], 1), ((first + index, result) for index, result in fan_out(tasks[first:], in_flight))
+        ):
             call = waiting.pop(index)
             try:
                 seconds, document = result()
@@ -96,7 +111,9 @@ def pull(
             except CallError as error:
                 pulled.missing.append(f"{call.label}: {error.reason}")
                 log(f"{call.label} is missing: {error.reason}")
-                if len(pulled.missing) >= _GIVE_UP_AFTER and not any(part.answered for part in pulled.parts.values()):
+                if len(pulled.missing) >= (1 if probe else _GIVE_UP_AFTER) and not any(
+                    part.answered for part in pulled.parts.values()
+                ):
                     pulled.missing += [f"{other.label}: {error.reason}" for other in waiting.values()]
                     break
             else:

@@ -40,6 +40,7 @@ class CallFact:
     latency_s: float
     http_status: int | None
     outcome: str
+    hedge: bool = False
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> CallFact:
@@ -115,18 +116,21 @@ def describe_calls(calls: Sequence[CallFact], *, pull_s: float | None = None) ->
 
 
 def _chain_s(chain: Sequence[CallFact]) -> float:
-    return sum(call.latency_s + (call.waited_s if call.attempt > 1 else 0.0) for call in chain)
+    return sum(call.latency_s + (call.waited_s if call.attempt > 1 else 0.0) for call in chain if not call.hedge)
 
 
 def _describe_chain(chain: Sequence[CallFact], took: float) -> str:
     label = chain[0].label
-    failures = [call.failure for call in chain if call.outcome != "ok"]
+    chain = [call for call in chain if not call.hedge]  # the first request of an attempt lasts as long as its hedge
+    failures = [call.failure for call in chain if call.outcome not in ("ok", "superseded")]
     slowest = max(chain, key=lambda call: call.latency_s)
     longest_wait = max(chain, key=lambda call: call.waited_s if call.attempt > 1 else 0.0)
     if slowest.latency_s >= took * 0.6:
         before = [call.failure for call in chain if call.attempt == slowest.attempt - 1]
         text = f"{label} took {slowest.latency_s:.1f} s on attempt {slowest.attempt}"
         text += f" after {before[0]}" if before else ""
+        if slowest.outcome == "superseded":
+            return f"{text}, until a second request was answered"
         return text if slowest.outcome == "ok" else f"{text} and ended in {slowest.failure}"
     if longest_wait.attempt > 1 and longest_wait.waited_s >= took * 0.6:
         before = [call.failure for call in chain if call.attempt == longest_wait.attempt - 1]

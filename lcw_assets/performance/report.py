@@ -99,7 +99,7 @@ def read_facts(db: DuckDBPyConnection, window: Window, sla: Sla) -> Facts:
     ).fetchall()
     marked = db.execute(
         "SELECT started_at, cycle_s FROM ops.cycles WHERE started_at >= $start AND started_at < $end "
-        "AND cycle_s > $over_s ORDER BY cycle_s DESC LIMIT $most",
+        "AND cycle_s > $over_s AND isfinite(cycle_s) ORDER BY cycle_s DESC LIMIT $most",
         {**parameters, "over_s": sla.bands.normal_s, "most": _MARKED},
     ).fetchall()
     before = read_measures(db, window.previous(), sla.seconds())

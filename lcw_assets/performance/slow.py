@@ -87,7 +87,7 @@ def read_failures(db: DuckDBPyConnection, window: Window) -> list[str]:
     """What most of the failed calls of a window met, in words: one line, or none if none failed."""
     row = db.execute(
         "SELECT endpoint, any_value(http_status), outcome, count(*) AS times, sum(times) OVER () FROM ops.calls "
-        "WHERE started_at >= $start AND started_at < $end AND outcome <> 'ok' "
+        "WHERE started_at >= $start AND started_at < $end AND outcome NOT IN ('ok', 'superseded') "
         "GROUP BY endpoint, http_status, outcome ORDER BY times DESC, endpoint LIMIT 1",
         window.parameters(),
     ).fetchone()

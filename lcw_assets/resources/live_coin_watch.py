@@ -12,13 +12,16 @@ if TYPE_CHECKING:
     from lcw_assets.sources.lcw import LiveCoinWatch
     from lcw_assets.transport.client import Sink
     from lcw_assets.transport.deadline import Deadline
+    from lcw_assets.transport.tuning import Tuning
 
 
 class LiveCoinWatchResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Connects to Live Coin Watch. All it needs comes from the environment, so the key is in no run config."""
 
     @contextmanager
-    def connect(self, settings: Settings, *, sink: "Sink", deadline: "Deadline") -> "Iterator[LiveCoinWatch]":
+    def connect(
+        self, settings: Settings, *, sink: "Sink", deadline: "Deadline", tuning: "Tuning"
+    ) -> "Iterator[LiveCoinWatch]":
         """The API for one pull. What it answers goes to `sink` before anybody else sees it."""
         # Imported here: code servers load definitions all day and never call.
         from lcw_assets.sources.lcw import BASE_URL, LiveCoinWatch
@@ -38,7 +41,7 @@ class LiveCoinWatchResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 sink=sink,
                 headers={"x-api-key": key} if key else {},
                 secret=key,
-                in_flight=settings.max_in_flight,
+                tuning=tuning,
             )
             stack.callback(client.close)
             yield LiveCoinWatch(client, deadline=deadline, currency=settings.currency, simulated=settings.simulated)

@@ -33,6 +33,7 @@ class WarehouseResource(DuckDBResource):
         self,
         *,
         read_only: bool = False,
+        lock_wait_s: float | None = None,
         on_wait: Callable[[float], None] = lambda _seconds: None,
         config: Mapping[str, Any] | None = None,
     ) -> "Iterator[DuckDBPyConnection]":
@@ -40,7 +41,7 @@ class WarehouseResource(DuckDBResource):
         with open_database(
             Path(self.database),
             read_only=read_only,
-            lock_wait_s=self.lock_wait_s,
+            lock_wait_s=self.lock_wait_s if lock_wait_s is None else lock_wait_s,
             on_wait=on_wait,
             config={**self.connection_config, **(config or {})},
         ) as db:

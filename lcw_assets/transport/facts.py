@@ -16,6 +16,7 @@ Outcome = Literal[
     "broken_body",  # not the JSON that the endpoint answers with
     "rejected",  # an error that no repeat will mend
     "deadline",  # no time was left to ask
+    "superseded",  # another request for the same answer was faster; this one was given up
 ]
 
 

@@ -14,9 +14,11 @@ from lcw_assets.cycle.plan import plan_cycle
 from lcw_assets.cycle.pull import Pulled, pull
 from lcw_assets.cycle.store import Stored, store_pending
 from lcw_assets.sources.lcw import LiveCoinWatch
-from lcw_assets.transport.client import Client, Timeouts
+from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
+from lcw_assets.transport.exchange import Timeouts
 from lcw_assets.transport.retry import RetryPolicy
+from lcw_assets.transport.tuning import Tuning
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.cycle import Cycle
 from lcw_assets.warehouse.spool import Spool
@@ -61,7 +63,7 @@ class Bench:
                 address,
                 source="simulator",
                 sink=sink,
-                in_flight=in_flight,
+                tuning=Tuning(in_flight=in_flight),
                 timeouts=Timeouts(attempt_s=2.0),
                 retry=RetryPolicy(attempts=4, first_s=0.02),
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
@@ -35,7 +36,9 @@ def cycle(number: int, started_at: datetime, cycle_s: float | None, **values: An
         "run_id": f"run-{number}",
         "scheduled_at": started_at.isoformat(),
         "started_at": started_at.isoformat(),
-        "committed_at": (started_at + timedelta(seconds=cycle_s or 0)).isoformat(),
+        "committed_at": (
+            started_at + timedelta(seconds=cycle_s if cycle_s and math.isfinite(cycle_s) else 0)
+        ).isoformat(),
         "cycle_s": cycle_s,
         "queue_s": 0.5,
         "start_s": 1.0,

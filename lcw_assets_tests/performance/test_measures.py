@@ -61,9 +61,9 @@ def test_one_cycle_is_all_its_statistics() -> None:
 
 
 def test_cycles_without_a_usable_time_count_as_cycles_and_not_as_times() -> None:
-    """A killed run left a null, and a clock that was set back a time below zero."""
-    found = measures([10.0, None, -3600.0, 20.0])
-    assert (found.cycles, found.timed, found.untimed, found.mean_s, found.fastest_s) == (4, 2, 2, 15.0, 10.0)
+    """A killed run left a null, a clock that was set back a time below zero; nonsense is nonsense."""
+    found = measures([10.0, None, -3600.0, float("nan"), float("inf"), 20.0])
+    assert (found.cycles, found.timed, found.untimed, found.mean_s, found.fastest_s) == (6, 2, 4, 15.0, 10.0)
 
 
 def test_partial_and_failed_cycles_are_counted() -> None:

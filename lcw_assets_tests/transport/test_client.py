@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
-from lcw_assets.transport.client import Call, Client, Timeouts
+from lcw_assets.transport.client import Call, Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import PassingError, PermanentError
+from lcw_assets.transport.exchange import Timeouts
 from lcw_assets.transport.facts import Answer, Attempt
 from lcw_assets.transport.retry import RetryPolicy
+from lcw_assets.transport.tuning import Tuning
 from lcw_assets_tests.servers import answer, drip, raw_server, silence
 
 OK_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -200,7 +202,7 @@ def test_calls_in_flight_are_bounded() -> None:
         answer("200 OK", b"[]")(connection)
 
     with raw_server(talk) as address:
-        client = Client(address, source="test", sink=Kept(), in_flight=3)
+        client = Client(address, source="test", sink=Kept(), tuning=Tuning(in_flight=3))
         ask = Call("POST", "coins/list", {}, Deadline.after(10), read_text)
         threads = [threading.Thread(target=client.call, args=(ask,)) for _ in range(12)]
         for thread in threads:

@@ -17,6 +17,7 @@ from lcw_assets.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
     from lcw_assets.cycle.store import Stored
+    from lcw_assets.cycle.tuning import Recent
     from lcw_assets.resources.warehouse import WarehouseResource
 
 # For what nobody foresaw. What was foreseen (the API's errors, a locked or broken database, a full disk) is tried
@@ -37,7 +38,8 @@ def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
     # Imported here, as in the store step: what loads definitions all day long needs none of it.
     from lcw_assets.cycle.machine import measure_machine
     from lcw_assets.cycle.plan import plan_cycle, wants_profiles
-    from lcw_assets.cycle.pull import pull
+    from lcw_assets.cycle.pull import Pulled, pull
+    from lcw_assets.cycle.tuning import Switches, look_at_breaker, tune
     from lcw_assets.transport.deadline import Deadline
     from lcw_assets.warehouse.cycle import Cycle
     from lcw_assets.warehouse.spool import Spool, SpoolError
@@ -64,15 +66,34 @@ def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
         meta=wants_profiles(clock.scheduled_at, database_exists=settings.database.exists()),
     )
     calls = [call for call in plan if dg.AssetKey(["raw", call.part]) in context.selected_asset_keys]
+    recent = _recent(context, settings, clock.now)
+    switches = Switches(
+        in_flight=settings.max_in_flight,
+        hedging=settings.hedging,
+        adaptive_timeouts=settings.adaptive_timeouts,
+        adaptive_concurrency=settings.adaptive_concurrency,
+        breaker=settings.breaker,
+    )
+    tuning, breaker = tune(recent, switches), look_at_breaker(recent, switches, clock.now)
     deadline = Deadline.after(clock.time_to_ask_s(settings.cycle_deadline_s))
-    context.log.info(f"cycle {cycle.cycle_id}: {len(calls)} calls, {settings.max_in_flight} at once, {settings.source}")
+    context.log.info(f"cycle {cycle.cycle_id}: {len(calls)} calls, {tuning.in_flight} at once, {settings.source}")
     try:
         with Spool(settings.spool_dir).open(cycle) as spool:
             spooled = len(Spool(settings.spool_dir).files())
             spool.machine(measure_machine("start", spooled=spooled, database=settings.database))
             spool.plan((call.endpoint, call.request) for call in calls)
-            with lcw.connect(settings, sink=spool, deadline=deadline) as api:
-                pulled = pull(api, calls, deadline=deadline, in_flight=settings.max_in_flight, log=context.log.info)
+            if breaker.state == "open":
+                pulled = Pulled.nothing(calls, str(breaker))
+            else:
+                with lcw.connect(settings, sink=spool, deadline=deadline, tuning=tuning) as api:
+                    pulled = pull(
+                        api,
+                        calls,
+                        deadline=deadline,
+                        in_flight=tuning.in_flight,
+                        log=context.log.info,
+                        probe=breaker.state == "half-open",
+                    )
             spool.end(pulled.end(cycle.started_at))
     except SpoolError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
@@ -188,6 +209,22 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, sla: Sla | Non
             f"the cycle took {row['cycle_s']:.2f} s"
         )
     return stored
+
+
+def _recent(context: dg.AssetExecutionContext, settings: Settings, now: datetime) -> "Recent":
+    """The facts that this cycle adapts to. Without a database, or while it is locked, it starts cold."""
+    from lcw_assets.cycle.tuning import Recent, read_recent
+    from lcw_assets.warehouse.errors import WarehouseError
+
+    if not settings.database.exists():
+        return Recent()
+    warehouse: WarehouseResource = context.resources.warehouse
+    try:
+        with warehouse.get_connection(read_only=True, lock_wait_s=0.0, config={"threads": 1}) as db:
+            return read_recent(db, settings.source, now)
+    except WarehouseError as error:
+        context.log.info(f"no facts to adapt to: {error}")
+        return Recent()
 
 
 def _settings() -> Settings:

@@ -8,7 +8,7 @@ WITH calls AS (
 SELECT
     endpoint,
     count(*) AS calls,
-    count(*) FILTER (outcome <> 'ok') / count(*) AS error_rate,
+    count(*) FILTER (outcome NOT IN ('ok', 'superseded')) / count(*) AS error_rate,
     quantile_cont(latency_us, 0.5) / 1e6 AS median_s,
     quantile_cont(latency_us, 0.95) / 1e6 AS p95_s,
     quantile_cont(latency_us, 0.99) / 1e6 AS p99_s,

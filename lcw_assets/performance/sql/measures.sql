@@ -1,6 +1,6 @@
 -- One row: the cycles and calls that began in a window. Times below zero are no times: the clock went back.
 WITH cycles AS (
-    SELECT status, CASE WHEN cycle_s >= 0 THEN cycle_s END AS cycle_s
+    SELECT status, CASE WHEN cycle_s >= 0 AND isfinite(cycle_s) THEN cycle_s END AS cycle_s
     FROM ops.cycles
     WHERE started_at >= $start AND started_at < $end
 ),
@@ -26,7 +26,7 @@ limits AS (
     )
 ),
 calls AS (
-    SELECT count(*) AS calls, count(*) FILTER (outcome <> 'ok') AS failed_calls
+    SELECT count(*) AS calls, count(*) FILTER (outcome NOT IN ('ok', 'superseded')) AS failed_calls
     FROM ops.calls
     WHERE started_at >= $start AND started_at < $end
 )

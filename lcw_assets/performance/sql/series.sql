@@ -5,6 +5,6 @@ SELECT
     median(cycle_s) AS median_s,
     max(cycle_s) AS slowest_s
 FROM ops.cycles
-WHERE started_at >= $start AND started_at < $end AND cycle_s >= 0
+WHERE started_at >= $start AND started_at < $end AND cycle_s >= 0 AND isfinite(cycle_s)
 GROUP BY moment
 ORDER BY moment

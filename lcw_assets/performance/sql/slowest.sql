@@ -1,7 +1,7 @@
 -- Cycles that took over `$over_s`, the slowest first, each with its calls in the order they were made.
 WITH slowest AS (
     FROM ops.cycles
-    WHERE started_at >= $start AND started_at < $end AND cycle_s > $over_s
+    WHERE started_at >= $start AND started_at < $end AND cycle_s > $over_s AND isfinite(cycle_s)
     ORDER BY cycle_s DESC, cycle_id
     LIMIT $most
 )

@@ -1,0 +1,159 @@
+"""One request and its answer, on a thread of its own, so that whoever waits can stop waiting."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Literal
+
+import requests
+from requests import exceptions as requests_errors
+
+from lcw_assets.transport.errors import CallError, PassingError, PermanentError
+from lcw_assets.transport.facts import Answer, Attempt, Outcome
+
+# LCW's largest answer is 160 KB. A server that sends more than this is not one of ours.
+_LARGEST_BODY = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds. `attempt_s` bounds one whole attempt; the other two only a silence within it."""
+
+    connect_s: float = 4.0
+    read_s: float = 10.0
+    attempt_s: float = 15.0
+
+
+@dataclass(eq=False)
+class Exchange:
+    """A request that is on its way. `hedge` says that it is the second one for the same answer.
+
+    It gives up by itself after `timeouts`; `overdue_at` and `started` are in the seconds of `time.perf_counter()`.
+    """
+
+    session: requests.Session
+    source: str
+    base_url: str
+    method: Literal["GET", "POST"]
+    endpoint: str
+    request: dict[str, Any]
+    secret: str | None
+    timeouts: Timeouts
+    limit_s: float
+    hedge: bool = False
+    started_at: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    started: float = field(default_factory=time.perf_counter)
+    _responses: list[requests.Response] = field(default_factory=list)
+
+    @property
+    def overdue_at(self) -> float:
+        return self.started + self.limit_s
+
+    def start(self, ended: queue.SimpleQueue[tuple[Exchange, Callable[[], Answer]]]) -> None:
+        """Send it. When it has ended, it is put into `ended` with a function that gives the answer or raises.
+
+        The thread is a daemon: one that a server still drips on must not keep the process alive.
+        """
+
+        def run() -> None:
+            try:
+                answer = self._exchange()
+            except BaseException as error:  # noqa: BLE001 - not swallowed: raised again by whoever waits
+                raised = self._translated(error)
+
+                def fail() -> Answer:
+                    raise raised from None
+
+                ended.put((self, fail))
+            else:
+                ended.put((self, lambda: answer))
+
+        threading.Thread(target=run, daemon=True).start()
+
+    def abandon(self) -> None:
+        """Wake the thread that still reads, so that it ends now. What it brings is no longer wanted."""
+        for response in self._responses:
+            response.raw.shutdown()
+
+    def overdue(self) -> PassingError:
+        reason = f"{self.base_url} gave no whole answer within {self.limit_s:.1f} s"
+        return PassingError(self.endpoint, reason, outcome="timeout")
+
+    def fact(
+        self, number: int, wanted_at: float, answer: Answer | None, outcome: Outcome, error: str | None
+    ) -> Attempt:
+        """What became of it, as the `number`th attempt of a call that was wanted at `wanted_at`."""
+        return Attempt(
+            source=self.source,
+            endpoint=self.endpoint,
+            request=self.request,
+            started_at=self.started_at,
+            attempt=number,
+            hedge=self.hedge,
+            waited_s=self.started - wanted_at,
+            latency_s=answer.latency_s if answer else time.perf_counter() - self.started,
+            http_status=answer.http_status if answer else None,
+            bytes=answer.bytes if answer else 0,
+            outcome=outcome,
+            error=error,
+        )
+
+    def _exchange(self) -> Answer:
+        response = self.session.request(
+            self.method,
+            f"{self.base_url}/{self.endpoint}",
+            json=self.request if self.method == "POST" else None,
+            params=self.request if self.method == "GET" else None,
+            timeout=(min(self.timeouts.connect_s, self.limit_s), min(self.timeouts.read_s, self.limit_s)),
+            allow_redirects=False,  # a redirect would carry the key to wherever it points
+            stream=True,
+        )
+        self._responses.append(response)
+        with response:
+            body = bytearray()
+            for chunk in response.iter_content(256 * 1024):
+                body += chunk
+                if len(body) > _LARGEST_BODY:
+                    raise PermanentError(self.endpoint, f"{self.base_url} sends over 32 MB", outcome="rejected")
+            text = body.decode("utf-8", errors="replace")
+            return Answer(
+                source=self.source,
+                endpoint=self.endpoint,
+                request=self.request,
+                requested_at=self.started_at,
+                received_at=datetime.now(timezone.utc),
+                latency_s=time.perf_counter() - self.started,
+                http_status=response.status_code,
+                bytes=response.raw.tell(),
+                headers={name.lower(): value for name, value in response.headers.items()},
+                text=text.replace(self.secret, "***") if self.secret else text,
+            )
+
+    def _translated(self, error: BaseException) -> BaseException:
+        if isinstance(error, CallError) or not isinstance(error, requests_errors.RequestException):
+            return error
+        if isinstance(error, requests_errors.Timeout):
+            return PassingError(self.endpoint, f"{self.base_url} was silent for too long", outcome="timeout")
+        if isinstance(error, requests_errors.SSLError | requests_errors.InvalidURL):
+            return PermanentError(self.endpoint, f"{self.base_url}: {error}", outcome="rejected")
+        return PassingError(self.endpoint, f"{self.base_url} {_meaning(error)}", outcome="connection")
+
+
+def _meaning(error: requests_errors.RequestException) -> str:
+    """The part of a nested network error that tells a person something."""
+    text = str(error)
+    for sign, meaning in (
+        ("Connection refused", "refuses connections"),
+        ("Failed to resolve", "is not a name that can be found"),
+        ("Connection reset", "cut the connection off"),
+        ("Remote end closed", "closed the connection without an answer"),
+        ("IncompleteRead", "cut its answer off in the middle"),
+    ):
+        if sign in text:
+            return meaning
+    return f"failed: {text}"

@@ -1,0 +1,60 @@
+"""How a client is to behave: for one cycle, from what is known of the cycles before it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds, for the calls of one endpoint: after which a second request is sent for the same answer (null: never),
+    and after which an attempt is given up.
+    """
+
+    hedge_after_s: float | None = None
+    attempt_s: float = 15.0
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Calls in flight at once, second requests that may be sent in all, and the pace of each endpoint."""
+
+    in_flight: int = 4
+    hedges: int = 0
+    pace: Pace = Pace()
+    paces: Mapping[str, Pace] = field(default_factory=dict)
+
+    def of(self, endpoint: str) -> Pace:
+        return self.paces.get(endpoint, self.pace)
+
+
+class HedgeBudget:
+    """How many second requests are left. None once the server has said 429, or while it is failing as a whole: there
+    they would only be more of what it cannot bear.
+    """
+
+    def __init__(self, hedges: int) -> None:
+        self._left = hedges
+        self._lock = threading.Lock()
+        self._good = self._bad = 0
+
+    def take(self) -> bool:
+        with self._lock:
+            if self._left <= 0 or self._bad > max(2, self._good):
+                return False
+            self._left -= 1
+            return True
+
+    def give_back(self) -> None:
+        """It was not sent after all."""
+        with self._lock:
+            self._left += 1
+
+    def ended(self, *, good: bool, rate_limited: bool = False) -> None:
+        with self._lock:
+            self._good += good
+            self._bad += not good
+            if rate_limited:
+                self._left = 0
