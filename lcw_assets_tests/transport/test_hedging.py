@@ -1,0 +1,168 @@
+"""A second request for an answer that takes too long: the first good answer counts, and each request is a fact."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lcw_assets.transport.client import Call, Client
+from lcw_assets.transport.deadline import Deadline
+from lcw_assets.transport.errors import PassingError
+from lcw_assets.transport.exchange import Timeouts
+from lcw_assets.transport.retry import RetryPolicy
+from lcw_assets.transport.tuning import HedgeBudget, Pace, Tuning
+from lcw_assets_tests.servers import answer, raw_server, silence
+from lcw_assets_tests.transport.test_client import Kept, read_text
+
+Talk = Callable[[socket.socket], None]
+GOOD = answer("200 OK", b"[1]")
+
+
+def by_turn(*talks: Talk) -> Talk:
+    """The n-th connection is dealt with by the n-th of these, the rest by the last."""
+    turns = itertools.chain(talks, itertools.repeat(talks[-1]))
+    lock = threading.Lock()
+
+    def talk(connection: socket.socket) -> None:
+        with lock:
+            mine = next(turns)
+        mine(connection)
+
+    return talk
+
+
+def after(seconds: float, talk: Talk) -> Talk:
+    def late(connection: socket.socket) -> None:
+        time.sleep(seconds)
+        talk(connection)
+
+    return late
+
+
+def ask(address: str, sink: Kept, **options: Any) -> tuple[str, float]:
+    """The answer, and the seconds that it took."""
+    tuning = {"in_flight": 4, "hedges": 4, "pace": Pace(hedge_after_s=0.2, attempt_s=1.5), **options}
+    client = Client(
+        address,
+        source="test",
+        sink=sink,
+        tuning=Tuning(**tuning),
+        timeouts=Timeouts(1.0, 5.0, 5.0),
+        retry=RetryPolicy(attempts=2, first_s=0.05),
+    )
+    started = time.monotonic()
+    text = client.call(Call("POST", "coins/list", {"limit": 1}, Deadline.after(10), read_text))
+    return text, time.monotonic() - started
+
+
+def facts(sink: Kept) -> list[tuple[int, bool, str]]:
+    return [(fact.attempt, fact.hedge, fact.outcome) for fact in sink.attempts]
+
+
+def test_a_silent_server_is_asked_again_and_the_second_answer_counts() -> None:
+    sink = Kept()
+    with raw_server(by_turn(silence, GOOD)) as address:
+        text, seconds = ask(address, sink)
+    assert text == "[1]"
+    assert 0.2 <= seconds < 1.0
+    assert facts(sink) == [(1, True, "ok"), (1, False, "superseded")]
+    assert sink.attempts[0].waited_s >= 0.2
+    assert len(sink.answers) == 1
+
+
+def test_a_fast_answer_needs_no_second_request() -> None:
+    sink = Kept()
+    with raw_server(GOOD) as address:
+        ask(address, sink)
+        time.sleep(0.3)
+    assert facts(sink) == [(1, False, "ok")]
+
+
+def test_the_first_answer_counts_where_it_is_faster_after_all() -> None:
+    sink = Kept()
+    with raw_server(by_turn(after(0.4, GOOD), silence)) as address:
+        _, seconds = ask(address, sink)
+    assert seconds < 1.0
+    assert facts(sink) == [(1, False, "ok"), (1, True, "superseded")]
+
+
+def test_a_hedge_that_fails_leaves_the_first_request_its_time() -> None:
+    sink = Kept()
+    with raw_server(by_turn(after(0.6, GOOD), answer("503 Busy", b""))) as address:
+        text, _ = ask(address, sink)
+    assert text == "[1]"
+    assert facts(sink) == [(1, True, "server_error"), (1, False, "ok")]
+
+
+def test_where_both_fail_the_next_attempt_begins() -> None:
+    sink = Kept()
+    with raw_server(by_turn(silence, silence, GOOD)) as address:
+        text, seconds = ask(address, sink, pace=Pace(hedge_after_s=0.2, attempt_s=0.6))
+    assert text == "[1]"
+    assert seconds < 2.0
+    assert facts(sink) == [(1, False, "timeout"), (1, True, "timeout"), (2, False, "ok")]
+
+
+def test_a_server_that_answers_only_every_second_call() -> None:
+    sink = Kept()
+    with raw_server(by_turn(*[silence, GOOD] * 20)) as address:
+        for _ in range(3):
+            _, seconds = ask(address, sink)
+            assert seconds < 1.0
+    assert [outcome for _, _, outcome in facts(sink)] == ["ok", "superseded"] * 3
+
+
+def test_without_a_budget_nothing_is_hedged() -> None:
+    sink = Kept()
+    with raw_server(by_turn(silence, GOOD)) as address:
+        _, seconds = ask(address, sink, hedges=0, pace=Pace(hedge_after_s=0.2, attempt_s=0.6))
+    assert seconds >= 0.6
+    assert facts(sink) == [(1, False, "timeout"), (2, False, "ok")]
+
+
+def test_a_hedge_takes_a_place_in_flight_and_waits_for_none() -> None:
+    """With one place, there is none for a second request."""
+    sink = Kept()
+    with raw_server(by_turn(after(0.6, GOOD), GOOD)) as address:
+        ask(address, sink, in_flight=1)
+    assert facts(sink) == [(1, False, "ok")]
+
+
+def test_an_answer_that_was_given_up_does_not_come_back() -> None:
+    """The slow one ends a moment after it was given up: neither a fact nor an answer is kept twice."""
+    sink = Kept()
+    with raw_server(by_turn(after(0.5, answer("200 OK", b"[0]")), after(0.1, GOOD))) as address:
+        text, _ = ask(address, sink)
+        time.sleep(0.6)
+    assert text == "[1]"
+    assert len(sink.attempts) == 2
+    assert [kept.text for kept in sink.answers] == ["[1]"]
+
+
+def test_a_server_that_is_down_is_not_asked_twice_as_much() -> None:
+    sink = Kept()
+    with raw_server(after(0.3, answer("503 Busy", b""))) as address:
+        client = Client(
+            address,
+            source="test",
+            sink=sink,
+            tuning=Tuning(in_flight=4, hedges=100, pace=Pace(0.05, 5.0)),
+            retry=RetryPolicy(attempts=10, first_s=0.01, longest_s=0.01),
+        )
+        with pytest.raises(PassingError):
+            client.call(Call("POST", "coins/list", {}, Deadline.after(30), read_text))
+    assert len([fact for fact in sink.attempts if not fact.hedge]) == 10
+    assert len([fact for fact in sink.attempts if fact.hedge]) <= 3
+
+
+def test_a_429_ends_all_hedging() -> None:
+    budget = HedgeBudget(5)
+    assert budget.take()
+    budget.ended(good=False, rate_limited=True)
+    assert not budget.take()
