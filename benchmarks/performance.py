@@ -167,7 +167,7 @@ def cycles(runs: int) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
 
 def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 7
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         os.environ["LCW_DATA_DIR"] = folder
         file = Path(folder) / "demo.duckdb"
         measure("fill", file, 2 * 525_600)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lcw_assets.alerts.channels import read_channels, send_all
 from lcw_assets.alerts.incidents import Alert
-from lcw_assets.performance.measures import Measures, Window, judge, read_measures
-from lcw_assets.performance.sla import Sla, SlaError, load_sla
+from lcw_assets.performance.measures import Window, judge, read_measures
+from lcw_assets.performance.sla import SlaError, load_sla
 from lcw_assets.settings import DataSettings, SettingsError, load_dotenv_settings
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import WarehouseError
 from lcw_assets.warehouse.spool import Spool
 from lcw_assets.warehouse.tables import one_row
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 
 def main() -> int:
@@ -71,10 +74,7 @@ def summary(settings: DataSettings, now: datetime) -> list[str]:
                 "SELECT (SELECT count(*) FROM market.coins), (SELECT count(*) FROM market.coin_ticks), "
                 "(SELECT count(*) FROM ops.cycles)",
             )
-            sla = load_sla(settings.sla_file)
-            measures = read_measures(db, Window.before(now, 72), sla.seconds())
-    except SlaError as error:
-        raise WarehouseError(str(error)) from None
+            speed = _speed_line(db, settings, now)
     except WarehouseError as error:
         raise WarehouseError(f"{error}{spooled}") from None
     if values is None:
@@ -82,7 +82,7 @@ def summary(settings: DataSettings, now: datetime) -> list[str]:
     size = settings.database.stat().st_size / 1e6
     return [
         *_cycle_lines(dict(zip(names, values, strict=True)), now),
-        _speed_line(measures, sla),
+        speed,
         f"data     {settings.database}: coins {coins:,}, ticks {ticks:,}, cycles {cycles:,}, {size:.1f} MB{spooled}",
         "look     make dev, then http://127.0.0.1:3000",
     ]
@@ -102,7 +102,12 @@ def _cycle_lines(row: dict[str, Any], now: datetime) -> list[str]:
     ]
 
 
-def _speed_line(measures: Measures, sla: Sla) -> str:
+def _speed_line(db: DuckDBPyConnection, settings: DataSettings, now: datetime) -> str:
+    try:
+        sla = load_sla(settings.sla_file)
+    except SlaError as error:
+        return f"speed    not judged: {error}"
+    measures = read_measures(db, Window.before(now, 72), sla.seconds())
     if measures.mean_s is None:
         return "speed    no cycle in the last 72 hours"
     missed = {

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from lcw_assets.alerts.incidents import Alert
 from lcw_assets.transport.threads import bounded, fan_out
@@ -18,8 +19,8 @@ from lcw_assets.transport.threads import bounded, fan_out
 if TYPE_CHECKING:
     from apprise import NotifyBase
 
-# A sensor has a minute; a mail server may take its time.
-_SEND_S = 20.0
+# A mail server may take its time, and a look of a sensor a minute at most.
+_SEND_S = 10.0
 
 _ADDRESS = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)|\s+")
 
@@ -33,7 +34,7 @@ class Channel:
     _address: str = field(repr=False)
 
     def send(self, alert: Alert, link: str | None) -> str | None:
-        """Null if it was taken, else the reason. Takes at most 20 seconds and raises nothing."""
+        """Null if it was taken, else the reason. Takes at most 10 seconds and raises nothing."""
         try:
             why = bounded(partial(self._notify, alert, link), _SEND_S)
         except TimeoutError:
@@ -51,7 +52,8 @@ class Channel:
 
     def _blot_out(self, reason: str) -> str:
         """Without anything that stands in the address: user names, passwords, tokens, hosts."""
-        parts = {part for part in re.split(r"[^A-Za-z0-9_.~-]+", self._address) if len(part) >= 3}
+        address = f"{self._address} {unquote(self._address)}"
+        parts = {part for part in re.split(r"[^A-Za-z0-9_.~-]+", address) if len(part) >= 3}
         for part in sorted(parts, key=len, reverse=True):
             reason = re.sub(re.escape(part), "***", reason, flags=re.IGNORECASE)
         return reason[:300]

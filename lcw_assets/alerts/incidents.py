@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 Severity = Literal["warning", "critical"]
 Kind = Literal["opened", "escalated", "repeated", "recovered"]
@@ -22,7 +22,7 @@ class Observation(_Model):
     incident: str
     severity: Severity
     what: str
-    since: datetime
+    since: AwareDatetime
     cause: str | None = None
     run_id: str | None = None
 
@@ -31,9 +31,9 @@ class Incident(_Model):
     """An observation that somebody was told of, and when they are told again."""
 
     latest: Observation
-    since: datetime
-    seen_at: datetime
-    told_at: datetime
+    since: AwareDatetime
+    seen_at: AwareDatetime
+    told_at: AwareDatetime
     repeat_s: float
 
 
@@ -43,8 +43,8 @@ class Alert(_Model):
     incident: str
     kind: Kind
     severity: Severity
-    raised_at: datetime
-    since: datetime
+    raised_at: AwareDatetime
+    since: AwareDatetime
     what: str
     cause: str | None
     run_id: str | None

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 _RETRY_S = 30.0
 _TRIES = 7
 
+# A look of a sensor may take a minute, and until it ends nobody watches.
+_FLUSH_S = 10.0
+
 
 class _Letter(BaseModel):
     """An alert in the outbox."""
@@ -46,12 +50,18 @@ class Outbox:
     def __init__(self, folder: Path, link: Callable[[str], str]) -> None:
         self._folder = folder
         self._link = link
+        self._unsaved: dict[Path, _Letter] = {}
 
-    def put(self, alerts: Sequence[Alert]) -> None:
-        if alerts:
-            self._folder.mkdir(parents=True, exist_ok=True)
+    def put(self, alerts: Sequence[Alert], log: Callable[[str], None]) -> None:
+        """Make them safe. Where the disk takes nothing, they are sent all the same, by the next `flush`, once."""
         for alert in alerts:
-            self._write(self._folder / f"{alert.alert_id}.json", _Letter(alert=alert))
+            path, letter = self._folder / f"{alert.alert_id}.json", _Letter(alert=alert)
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self._write(path, letter)
+            except OSError as error:
+                log(f"{self._folder} takes no alerts ({error.strerror}): this one is tried once, from memory")
+                self._unsaved[path] = letter
 
     def flush(
         self,
@@ -60,38 +70,67 @@ class Outbox:
         now: datetime,
         log: Callable[[str], None],
     ) -> None:
-        """Send what is due, and store it. What cannot be sent or stored stays, and is tried again by a later flush."""
-        if not self._waiting():
+        """Send what is due, and store it. What cannot be sent or stored stays, and is tried again by a later flush.
+
+        Takes some 20 s at most: whoever flushes also watches. So the worst come first, and a channel that fails one
+        of them is left alone for the rest.
+        """
+        if not self._unsaved and not self._waiting():
             return
         with self._alone() as alone:
             if not alone:
                 return
-            letters = self._letters(log)
+            letters = self._letters(log) | self._unsaved
+            self._unsaved = {}
+            ends = time.monotonic() + _FLUSH_S
+            working = list(channels)
+            for path, letter in sorted(letters.items(), key=_urgency):
+                if _is_due(letter, now) and time.monotonic() < ends:
+                    self._send(letter, channels, working, now, log)
+                    self._save(path, letter)
+            self._store(letters, connect, log)
             for path, letter in letters.items():
-                if _is_due(letter, now):
-                    self._send(letter, channels, now, log)
-                    self._write(path, letter)
-            try:
-                with connect() as db:
-                    for path, letter in letters.items():
-                        if not letter.stored:
-                            _store(db, letter, self._run_link(letter.alert))
-                            letter.stored = True
-                            self._write(path, letter)
-            except WarehouseError as error:
-                log(f"alerts wait in {self._folder} to be stored: {error}")
-            for path, letter in letters.items():
-                if letter.stored and letter.next_at is None:
-                    path.unlink(missing_ok=True)
+                if letter.stored and letter.next_at is None and letter.tries:
+                    with suppress(OSError):
+                        path.unlink(missing_ok=True)
+
+    def _store(
+        self,
+        letters: Mapping[Path, _Letter],
+        connect: Callable[[], AbstractContextManager[DuckDBPyConnection]],
+        log: Callable[[str], None],
+    ) -> None:
+        import duckdb
+
+        try:
+            with connect() as db:
+                for path, letter in letters.items():
+                    if not letter.stored:
+                        _insert(db, letter, self._run_link(letter.alert))
+                        letter.stored = True
+                        self._save(path, letter)
+        except (WarehouseError, duckdb.Error) as error:
+            log(f"alerts wait in {self._folder} to be stored: {str(error).splitlines()[0]}")
 
     def troubles(self) -> dict[str, str]:
         """Channels that have failed an alert at least twice and do not have it yet, each with the latest reason."""
         letters = self._letters(lambda _line: None).values()
         return {name: why for letter in letters if letter.tries > 1 for name, why in letter.undelivered.items()}
 
-    def _send(self, letter: _Letter, channels: Sequence[Channel], now: datetime, log: Callable[[str], None]) -> None:
+    def _send(
+        self,
+        letter: _Letter,
+        channels: Sequence[Channel],
+        working: list[Channel],
+        now: datetime,
+        log: Callable[[str], None],
+    ) -> None:
+        """To all `channels` that do not have it and are `working`; those that fail are working no more."""
         left = [channel for channel in channels if channel.name not in letter.delivered]
-        results = send_all(left, letter.alert, self._run_link(letter.alert))
+        skipped = "not tried: it had just failed another alert"
+        results: dict[str, str | None] = {channel.name: skipped for channel in left}
+        results |= send_all([one for one in left if one in working], letter.alert, self._run_link(letter.alert))
+        working[:] = [channel for channel in working if not results.get(channel.name)]
         letter.delivered += [name for name, why in results.items() if why is None]
         letter.undelivered = {name: why for name, why in results.items() if why is not None}
         letter.tries += 1
@@ -119,6 +158,11 @@ class Outbox:
                 log(f"{path} is no alert; it is set aside as {path.rename(path.with_suffix('.unreadable'))}")
         return letters
 
+    def _save(self, path: Path, letter: _Letter) -> None:
+        """As far as the disk takes it: what is sent is sent."""
+        with suppress(OSError):
+            self._write(path, letter)
+
     def _write(self, path: Path, letter: _Letter) -> None:
         new = path.with_suffix(".new")
         with new.open("w") as file:
@@ -130,20 +174,31 @@ class Outbox:
     @contextmanager
     def _alone(self) -> Iterator[bool]:
         """Is no other sensor sending right now? It would send the same."""
-        with (self._folder / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+        try:
+            folder = os.open(self._folder, os.O_RDONLY)
+        except OSError:
+            yield True  # there is none: all there is to send is in memory
+            return
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+        finally:
+            os.close(folder)
 
 
 def _is_due(letter: _Letter, now: datetime) -> bool:
     return letter.tries == 0 or (letter.next_at is not None and letter.next_at <= now)
 
 
-def _store(db: DuckDBPyConnection, letter: _Letter, link: str | None) -> None:
+def _urgency(item: tuple[Path, _Letter]) -> tuple[bool, datetime]:
+    alert = item[1].alert
+    return alert.severity != "critical", alert.raised_at
+
+
+def _insert(db: DuckDBPyConnection, letter: _Letter, link: str | None) -> None:
     alert = letter.alert
     row: Mapping[str, object] = {
         **alert.model_dump(),

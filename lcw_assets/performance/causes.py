@@ -47,7 +47,7 @@ class CallFact:
         request = row["request"]
         if isinstance(request, str):
             request = json.loads(request)
-        values = {name: row[name] for name in cls.__annotations__}
+        values = {name: row[name] for name in cls.__annotations__ if name in row}
         return cls(**{**values, "request": request if isinstance(request, dict) else {}})
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Literal
 
 from lcw_assets.performance.measures import Window, query
@@ -24,28 +24,33 @@ Trend = Literal["slower", "faster", "no more than noise", "too few to tell"]
 
 @dataclass(frozen=True)
 class Change:
-    """One measure in this window and the one before: median seconds, and how sure the difference is.
+    """One measure in this window and the one before: median and mean seconds, and how sure the difference is.
 
     `chance` is the p-value of a two-sided Mann-Whitney U test: how likely so large a difference of ranks would be if
-    nothing had changed. It takes the values for independent, which those of neighbouring minutes are not quite.
+    nothing had changed. `grew` is its direction, which the medians need not show. It takes the values for independent,
+    which those of neighbouring minutes are not quite.
     """
 
     measure: str
     before_s: float
     now_s: float
+    mean_before_s: float
+    mean_now_s: float
     chance: float | None
+    grew: bool
 
     @property
     def difference_s(self) -> float:
-        return self.now_s - self.before_s
+        """Of the means: that of the medians hides what happens to less than half."""
+        return self.mean_now_s - self.mean_before_s
 
     @property
     def trend(self) -> Trend:
         if self.chance is None:
             return "too few to tell"
-        if self.chance >= _CHANCE or self.difference_s == 0:
+        if self.chance >= _CHANCE:
             return "no more than noise"
-        return "slower" if self.difference_s > 0 else "faster"
+        return "slower" if self.grew else "faster"
 
 
 Samples = Mapping[str, Sequence[float]]
@@ -72,9 +77,10 @@ def compare(before: Samples, now: Samples) -> list[Change]:
         earlier = before.get(measure, ())
         if not values or not earlier:
             continue
-        chance = None
+        chance, grew = None, False
         if min(len(values), len(earlier)) >= _FEWEST:
             # The asymptotic form: the exact one takes minutes for thousands, and cannot do ties.
-            chance = float(mannwhitneyu(values, earlier, method="asymptotic").pvalue)
-        changes.append(Change(measure, median(earlier), median(values), chance))
+            found = mannwhitneyu(values, earlier, method="asymptotic")
+            chance, grew = float(found.pvalue), bool(found.statistic > len(values) * len(earlier) / 2)
+        changes.append(Change(measure, median(earlier), median(values), fmean(earlier), fmean(values), chance, grew))
     return changes

@@ -125,6 +125,8 @@ def _changes(report: Report) -> _Table:
             change.measure,
             _seconds(change.before_s),
             _seconds(change.now_s),
+            _seconds(change.mean_before_s),
+            _seconds(change.mean_now_s),
             f"{change.difference_s:+.2f} s",
             "" if change.chance is None else f"{change.chance:.2g}",
             change.trend,
@@ -133,10 +135,10 @@ def _changes(report: Report) -> _Table:
     ]
     before = report.facts.before
     note = (
-        f"{before.cycles:,} cycles then, with {before.partial:,} partial and {before.failed:,} failed; medians. "
+        f"{before.cycles:,} cycles then, with {before.partial:,} partial and {before.failed:,} failed. "
         "Chance: how likely so large a difference of ranks is when nothing has changed (Mann-Whitney U test)"
     )
-    columns = ("what", "before", "now", "difference", "chance", "verdict")
+    columns = ("what", "median before", "now", "mean before", "now", "difference", "chance", "verdict")
     return _Table("Against the window before", columns, rows, note)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from lcw_assets.performance.causes import PHASES, CallFact, explain, failure
@@ -36,19 +36,25 @@ class SlowCycle:
 
 
 def read_slowest(
-    db: DuckDBPyConnection, window: Window, *, over_s: float, most: int, least: Mapping[str, float | None]
+    db: DuckDBPyConnection,
+    window: Window,
+    *,
+    over_s: float,
+    most: int,
+    least: Mapping[str, float | None],
+    new: bool = False,
 ) -> list[SlowCycle]:
-    """At most `most` cycles of the window that took over `over_s`, the slowest first.
+    """At most `most` cycles of the window that took over `over_s`, the slowest first; with `new`, not yet reported.
 
     `least` has the least seconds that each phase took.
     """
-    columns, rows = query(db, "slowest", {**window.parameters(), "over_s": over_s, "most": most})
+    columns, rows = query(db, "slowest", {**window.parameters(), "over_s": over_s, "most": most, "new": new})
     return [_slow_cycle(dict(zip(columns, row, strict=True)), least) for row in rows]
 
 
 def read_least(db: DuckDBPyConnection, window: Window) -> dict[str, float | None]:
     """The least seconds of each phase over a window."""
-    columns = ", ".join(f"min({phase})" for phase in PHASES)
+    columns = ", ".join(f"min({phase}) FILTER ({phase} >= 0)" for phase in PHASES)
     row = db.execute(
         f"SELECT {columns} FROM ops.cycles WHERE started_at >= $start AND started_at < $end",  # noqa: S608 - own names
         window.parameters(),
@@ -57,17 +63,11 @@ def read_least(db: DuckDBPyConnection, window: Window) -> dict[str, float | None
 
 
 def add_slow_cycles(db: DuckDBPyConnection, *, over_s: float, now: datetime) -> tuple[list[SlowCycle], int]:
-    """Bring `reports.slow_cycles` up to date. Gives those that were added, the newest first, and how many it has.
-
-    Cycles are stored late at times, so three days are looked at again; a table that is empty looks at all there is.
-    """
-    [latest, rows] = one_row(db, "SELECT max(started_at), count(*) FROM reports.slow_cycles")
-    window = Window(min(latest, now) - timedelta(days=3) if latest else _EVER, now)
-    known = {cycle_id for (cycle_id,) in db.execute("SELECT cycle_id FROM reports.slow_cycles").fetchall()}
-    found = read_slowest(db, window, over_s=over_s, most=_MOST, least=read_least(db, window))
-    added = sorted(
-        (slow for slow in found if slow.cycle_id not in known), key=lambda slow: slow.started_at, reverse=True
-    )
+    """Bring `reports.slow_cycles` up to date. Gives those that were added, the newest first, and how many it has."""
+    window = Window(_EVER, now)
+    least = read_least(db, window)
+    found = read_slowest(db, window, over_s=over_s, most=_MOST, least=least, new=True)
+    added = sorted(found, key=lambda slow: slow.started_at, reverse=True)
     append(
         db,
         "reports.slow_cycles",
@@ -80,14 +80,15 @@ def add_slow_cycles(db: DuckDBPyConnection, *, over_s: float, now: datetime) -> 
             for slow in added
         ],
     )
-    return added, rows + len(added)
+    [rows] = one_row(db, "SELECT count(*) FROM reports.slow_cycles")
+    return added, rows
 
 
 def read_failures(db: DuckDBPyConnection, window: Window) -> list[str]:
     """What most of the failed calls of a window met, in words: one line, or none if none failed."""
     row = db.execute(
         "SELECT endpoint, any_value(http_status), outcome, count(*) AS times, sum(times) OVER () FROM ops.calls "
-        "WHERE started_at >= $start AND started_at < $end AND outcome NOT IN ('ok', 'superseded') "
+        "WHERE started_at >= $start AND started_at < $end AND outcome NOT IN ('ok', 'superseded', 'deadline') "
         "GROUP BY endpoint, http_status, outcome ORDER BY times DESC, endpoint LIMIT 1",
         window.parameters(),
     ).fetchone()

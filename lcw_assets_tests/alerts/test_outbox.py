@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from duckdb import DuckDBPyConnection
 
+from lcw_assets.alerts import channels as channels_module
 from lcw_assets.alerts.channels import Channel, read_channels
 from lcw_assets.alerts.outbox import Outbox
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.alerts.receivers import webhook
 from lcw_assets_tests.alerts.test_channels import NOON, alert
+from lcw_assets_tests.servers import raw_server, silence
 from lcw_assets_tests.warehouse.test_connection import held_open
 
 
@@ -57,7 +61,7 @@ def channels(*ports: int) -> list[Channel]:
 
 
 def test_without_channels_an_alert_goes_to_its_table_alone(desk: Desk) -> None:
-    desk.outbox.put([alert()])
+    desk.outbox.put([alert()], desk.said.append)
     desk.flush([])
     assert desk.rows("incident, severity, what, run_id, link, delivered, undelivered, raised_at") == [
         ("cycle_time", "critical", alert().what, "1a2b", "http://ui/runs/1a2b", [], [], NOON)
@@ -67,7 +71,7 @@ def test_without_channels_an_alert_goes_to_its_table_alone(desk: Desk) -> None:
 
 def test_an_alert_is_sent_once_however_often_one_looks(desk: Desk) -> None:
     with webhook() as hook:
-        desk.outbox.put([alert()])
+        desk.outbox.put([alert()], desk.said.append)
         for seconds in (0, 10, 600):
             desk.flush(channels(hook.port), NOON + timedelta(seconds=seconds))
     assert len(hook.received) == 1
@@ -77,7 +81,7 @@ def test_an_alert_is_sent_once_however_often_one_looks(desk: Desk) -> None:
 
 def test_a_channel_that_is_down_is_tried_again_until_it_is_up(desk: Desk) -> None:
     with webhook(503) as down, webhook() as up:
-        desk.outbox.put([alert()])
+        desk.outbox.put([alert()], desk.said.append)
         desk.flush(channels(down.port, up.port))
         [(_, _, delivered, [undelivered])] = desk.rows()
         assert delivered == ["2 (JSON)"]
@@ -98,7 +102,7 @@ def test_a_channel_that_is_down_is_tried_again_until_it_is_up(desk: Desk) -> Non
 
 def test_a_channel_that_stays_down_is_given_up_and_the_table_says_so(desk: Desk) -> None:
     with webhook(500) as down:
-        desk.outbox.put([alert()])
+        desk.outbox.put([alert()], desk.said.append)
         for minutes in range(40):
             desk.flush(channels(down.port), NOON + timedelta(minutes=minutes))
     assert len(desk.said) == 7
@@ -111,7 +115,7 @@ def test_a_channel_that_stays_down_is_given_up_and_the_table_says_so(desk: Desk)
 
 def test_a_locked_database_delays_the_row_and_not_the_alert(desk: Desk) -> None:
     with webhook() as hook:
-        desk.outbox.put([alert()])
+        desk.outbox.put([alert()], desk.said.append)
         with held_open(desk.database):
             desk.flush(channels(hook.port))
             assert len(hook.received) == 1
@@ -124,14 +128,14 @@ def test_a_locked_database_delays_the_row_and_not_the_alert(desk: Desk) -> None:
 
 
 def test_alerts_that_a_dead_process_left_are_sent_by_the_next(desk: Desk) -> None:
-    desk.outbox.put([alert(), alert(kind="recovered", raised_at=NOON + timedelta(minutes=9))])
+    desk.outbox.put([alert(), alert(kind="recovered", raised_at=NOON + timedelta(minutes=9))], desk.said.append)
     with webhook() as hook:
         desk.flush(channels(hook.port))
     assert [received["type"] for received in hook.received] == ["failure", "success"]
 
 
 def test_a_file_that_is_no_alert_is_set_aside_and_blocks_nothing(desk: Desk) -> None:
-    desk.outbox.put([alert()])
+    desk.outbox.put([alert()], desk.said.append)
     (desk.folder / "0.json").write_text("{half")
     desk.flush([])
     assert len(desk.rows()) == 1
@@ -139,7 +143,7 @@ def test_a_file_that_is_no_alert_is_set_aside_and_blocks_nothing(desk: Desk) -> 
 
 
 def test_two_that_look_at_once_send_once(desk: Desk) -> None:
-    desk.outbox.put([alert()])
+    desk.outbox.put([alert()], desk.said.append)
 
     def look_meanwhile() -> AbstractContextManager[DuckDBPyConnection]:
         desk.outbox.flush(channels(hook.port), desk.connect, NOON, desk.said.append)
@@ -150,10 +154,54 @@ def test_two_that_look_at_once_send_once(desk: Desk) -> None:
     assert len(hook.received) == 1
 
 
+def test_a_channel_that_is_dead_does_not_hold_up_the_rest(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It costs one wait, not one for each alert; the worst alert goes first."""
+    monkeypatch.setattr(channels_module, "_SEND_S", 0.5)
+    mild = [alert(incident=f"mild {number}", severity="warning") for number in range(5)]
+    desk.outbox.put([*mild, alert()], desk.said.append)
+    with raw_server(silence) as dead, webhook() as up:
+        silent = dead.replace("http", "json") + "?rto=60"
+        both = read_channels(f"{silent} json://127.0.0.1:{up.port}/")[0]
+        started = time.monotonic()
+        desk.flush(both)
+        assert time.monotonic() - started < 3
+    assert up.received[0]["title"] == "lcw-assets critical: cycle_time"
+    assert len(up.received) == 6
+    assert sum("no answer within" in line for line in desk.said) == 1
+    assert sum("it had just failed another alert" in line for line in desk.said) == 5
+
+
+def test_a_database_that_breaks_delays_the_row_and_sends_nothing_twice(desk: Desk) -> None:
+    """The disk is full, say."""
+
+    def broken() -> AbstractContextManager[DuckDBPyConnection]:
+        raise duckdb.IOException("No space left on device")
+
+    desk.outbox.put([alert()], desk.said.append)
+    with webhook() as hook:
+        for _ in range(3):
+            desk.outbox.flush(channels(hook.port), broken, NOON, desk.said.append)
+        desk.flush(channels(hook.port))
+    assert len(hook.received) == 1
+    assert len(desk.rows()) == 1
+    assert "No space left" in desk.said[0]
+
+
+def test_a_disk_that_takes_nothing_does_not_silence_an_alert(desk: Desk) -> None:
+    desk.folder.write_text("a file where the folder should be")
+    outbox = desk.outbox
+    with webhook() as hook:
+        outbox.put([alert()], desk.said.append)
+        outbox.flush(channels(hook.port), desk.connect, NOON, desk.said.append)
+    assert len(hook.received) == 1
+    assert len(desk.rows()) == 1
+    assert "takes no alerts (" in desk.said[0]
+
+
 def test_no_secret_is_in_any_file_row_or_line(desk: Desk) -> None:
     with webhook(500) as down:
         address = f"json://someuser:passw0rd@127.0.0.1:{down.port}/s3cr3t"
-        desk.outbox.put([alert()])
+        desk.outbox.put([alert()], desk.said.append)
         desk.flush(read_channels(address)[0])
     everything = json.dumps(desk.said) + str(desk.rows("*")) + "".join(path.read_text() for path in desk.waiting())
     assert "500" in everything

@@ -28,9 +28,7 @@ def database() -> Iterator[DuckDBPyConnection]:
 
 
 def cycle(number: int, started_at: datetime, cycle_s: float | None, **values: Any) -> dict[str, Any]:
-    """A row of `ops.cycles`: half a second queued, one to start, a tenth each to hand over and to store, the rest to
-    pull.
-    """
+    """A row of `ops.cycles`: two tenths of a second queued, to start, to hand over and to store, the rest to pull."""
     row: dict[str, Any] = {
         "cycle_id": f"{started_at:%Y%m%dT%H%M%S}.000Z-{number:08x}",
         "run_id": f"run-{number}",
@@ -40,11 +38,11 @@ def cycle(number: int, started_at: datetime, cycle_s: float | None, **values: An
             started_at + timedelta(seconds=cycle_s if cycle_s and math.isfinite(cycle_s) else 0)
         ).isoformat(),
         "cycle_s": cycle_s,
-        "queue_s": 0.5,
-        "start_s": 1.0,
-        "pull_s": None if cycle_s is None else cycle_s - 1.7,
-        "handover_s": 0.1,
-        "store_s": 0.1,
+        "queue_s": 0.05,
+        "start_s": 0.1,
+        "pull_s": None if cycle_s is None else cycle_s - 0.2,
+        "handover_s": 0.03,
+        "store_s": 0.02,
         "lock_wait_s": 0.0,
         "status": "complete",
         "late_tick": False,

@@ -119,8 +119,8 @@ def test_the_phases_add_up_to_the_cycles(report: Report) -> None:
     assert list(phases) == ["queue_s", "start_s", "pull_s", "handover_s", "lock_wait_s", "store_s"]
     pull = phases["pull_s"]
     figures = [pull[name] for name in ("mean_s", "fastest_s", "median_s", "p95_s", "p99_s", "slowest_s", "share")]
-    assert figures == pytest.approx([48.8, -0.7, 48.8, 93.35, 97.31, 98.3, 48.8 / 50.5])
-    assert phases["queue_s"]["mean_s"] == 0.5
+    assert figures == pytest.approx([50.3, 0.8, 50.3, 94.85, 98.81, 99.8, 50.3 / 50.5])
+    assert phases["queue_s"]["mean_s"] == pytest.approx(0.05)
     assert sum(row["share"] for row in phases.values()) == pytest.approx(1)
     assert sum(row["mean_s"] for row in phases.values()) == pytest.approx(50.5)
 
@@ -145,7 +145,7 @@ def test_the_slowest_cycles_and_their_causes(report: Report) -> None:
     slowest = report.facts.slowest
     assert [slow.cycle_s for slow in slowest] == [float(seconds) for seconds in range(100, 80, -1)]
     assert slowest[0].cause == "coins/list offset 600 took 95.0 s on attempt 2 after a 503"
-    assert slowest[1].cause == "pulling took 97.3 s and its slowest call only 1.0 s: the process was held up"
+    assert slowest[1].cause == "pulling took 98.8 s and its slowest call only 1.0 s: the process was held up"
 
 
 def test_the_machine(report: Report) -> None:
@@ -184,6 +184,35 @@ def test_what_got_slower_is_told_from_noise() -> None:
     assert changes["a"].chance is not None and changes["a"].chance < 1e-20
 
 
+def test_a_change_that_no_median_shows_is_told() -> None:
+    """Nobody waited for the lock; now nearly half do."""
+    [change] = compare({"lock wait": [0.0] * 200}, {"lock wait": [0.0] * 110 + [5.0] * 90})
+    assert change.trend == "slower"
+    assert change.difference_s == pytest.approx(2.25)
+
+
+def test_a_clock_that_went_back_once_spoils_no_cause_and_no_share() -> None:
+    with database() as db:
+        load_times(db, [5.0, 48.0])
+        load(db, "ops.cycles", [cycle(9, HOUR.start, -3590.0, handover_s=-3600.0)])
+        [slowest] = db.execute("SELECT cycle_id FROM ops.cycles WHERE cycle_s = 48").fetchall()
+        load(
+            db, "ops.calls", [call({"cycle_id": slowest[0], "started_at": HOUR.start.isoformat()}, "coins/list", 47.0)]
+        )
+        facts = read_facts(db, HOUR, SLA)
+    assert facts.slowest[0].cause == "coins/list took 47.0 s on attempt 1"
+    assert all(0 <= row["share"] <= 1 for row in facts.phases)
+
+
+def test_calls_that_were_never_sent_count_nowhere() -> None:
+    with database() as db:
+        row = cycle(0, HOUR.start, 45.0)
+        load(db, "ops.cycles", [row])
+        load(db, "ops.calls", [call(row, "coins/list", 1.0, outcome=outcome) for outcome in ("ok", "deadline")])
+        facts = read_facts(db, HOUR, SLA)
+    assert (facts.measures.calls, facts.measures.error_rate, facts.endpoints[0]["calls"]) == (1, 0.0, 1)
+
+
 def test_a_shift_of_identical_times_is_not_hidden_by_ties() -> None:
     [change] = compare({"lock wait": [0.0] * 100}, {"lock wait": [0.0] * 100})
     assert change.trend == "no more than noise"
@@ -200,9 +229,9 @@ def test_the_markdown_has_every_figure_and_two_pictures(report: Report) -> None:
         "| short term | p99 under 45 s | 99.01 s | **FAIL** |",
         "| 100.00 s | coins/list offset 600 took 95.0 s on attempt 2 after a 503 | `20261120T111648.000Z-00000063` "
         "complete |",
-        "| pull | 48.80 s | 48.80 s | 93.35 s | 97.31 s | 98.30 s | 96.63 % |",
+        "| pull | 50.30 s | 50.30 s | 94.85 s | 98.81 s | 99.80 s | 99.60 % |",
         "| coins/list | 101 | 0.99 % | 0.50 s | 0.95 s | 0.99 s | 100 KB | 1 | 1 |",
-        "| cycle | 49.50 s | 50.50 s | +1.00 s |",
+        "| cycle | 49.50 s | 50.50 s | 49.51 s | 50.50 s | +0.99 s |",
         "| CPU in use | 30.00 % | 30.00 % | 100.00 % | 100.00 % |",
     ):
         assert line in markdown, line
@@ -260,7 +289,7 @@ def test_slow_cycles_are_added_once_each() -> None:
         assert ([slow.cycle_s for slow in added], rows) == ([90.0], 3)
         assert add_slow_cycles(db, over_s=30, now=NOON) == ([], 3)
         causes = db.execute("SELECT cause FROM reports.slow_cycles WHERE cycle_s = 61").fetchall()
-    assert causes == [("pulling took 59.3 s, and no call left a fact",)]
+    assert causes == [("pulling took 60.8 s, and no call left a fact",)]
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (1200, "dark"), (390, "light"), (390, "dark")])

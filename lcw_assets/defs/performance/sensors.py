@@ -1,17 +1,18 @@
 """Three sensors that watch, each with its open incidents in its cursor. All tell through `lcw_assets/alerts`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from pydantic import BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from lcw_assets.alerts.incidents import Incident, Observation, Pace, advance
 from lcw_assets.defs.performance import looks
 from lcw_assets.defs.performance.checks import read_sla
+from lcw_assets.defs.performance.running import running_cycles
 from lcw_assets.performance.sla import Sla, load_sla
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.spool import Spool
@@ -27,8 +28,8 @@ class _State(BaseModel):
     """A sensor's cursor. `looked_at` is its latest look; the rest is for the sensors that need it."""
 
     incidents: dict[str, Incident] = {}
-    looked_at: datetime | None = None
-    watching_since: datetime | None = None
+    looked_at: AwareDatetime | None = None
+    watching_since: AwareDatetime | None = None
     spooled: int = 0
 
 
@@ -46,14 +47,16 @@ def watch_cycles(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     channels, wrong = _channels(settings)
     since = looks.watching_since(state.looked_at, state.watching_since, now)
     depth, spooled = looks.growing_spool(spool, state.spooled, sla, now)
+    running = list(running_cycles(context.instance, spool, sla, now))
+    origin = context.code_location_origin
     seen = [
-        *looks.running_cycles(context.instance, spool, sla, now),
-        *looks.silent_schedule(context.instance, since, sla, now),
+        *(one.observation for one in running),
+        *looks.silent_schedule(context.instance, since, sla, now, origin.location_name if origin else None),
         *spooled,
         *looks.troubled_channels(_outbox(settings).troubles(), wrong, now),
     ]
     state = state.model_copy(update={"watching_since": since, "spooled": depth})
-    return _tell(context, state, seen, channels, now, settings, sla)
+    return _tell(context, state, seen, channels, now, settings, sla, [one.act for one in running])
 
 
 @dg.sensor(
@@ -64,7 +67,7 @@ def watch_cycles(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 def watch_checks(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     state, now, settings = _state(context), datetime.now(timezone.utc), DataSettings()
     keys = list(context.repository_def.asset_graph.asset_check_keys) if context.repository_def else []
-    seen = list(looks.failed_checks(context.instance, keys, state.incidents, now))
+    seen = list(looks.failed_checks(context.instance, keys, now))
     return _tell(context, state, seen, _channels(settings)[0], now, settings, _sla())
 
 
@@ -90,8 +93,12 @@ def _tell(
     now: datetime,
     settings: DataSettings,
     sla: Sla,
+    acts: Sequence[Callable[[], None]] = (),
 ) -> dg.SkipReason:
-    """Alert of what is new, deliver what waits, and remember. The cursor comes last: better told twice than never."""
+    """Alert of what is new, act, deliver what waits, and remember.
+
+    Alerts are safe before anything is done about what they say. The cursor comes last: better told twice than never.
+    """
     from lcw_assets.alerts.channels import body, title
 
     incidents, alerts = advance(state.incidents, seen, now, Pace(**sla.alerts.model_dump()))
@@ -99,7 +106,9 @@ def _tell(
         say = context.log.info if alert.kind == "recovered" else context.log.warning
         say(f"{title(alert)}\n{body(alert, None)}")
     outbox = _outbox(settings)
-    outbox.put(alerts)
+    outbox.put(alerts, context.log.warning)
+    for act in acts:
+        act()
     outbox.flush(channels, partial(_connect, settings), now, context.log.warning)
     state = state.model_copy(update={"incidents": incidents, "looked_at": now})
     context.update_cursor(state.model_dump_json())

@@ -6,5 +6,13 @@ WITH cycles AS (
     FROM ops.cycles
     WHERE started_at >= $start AND started_at < $end
 )
-SELECT list(COLUMNS(* EXCLUDE cycle_id)) FROM cycles
+SELECT
+    list(cycle_s) FILTER (cycle_s >= 0) AS cycle_s,
+    list(queue_s) FILTER (queue_s >= 0) AS queue_s,
+    list(start_s) FILTER (start_s >= 0) AS start_s,
+    list(pull_s) FILTER (pull_s >= 0) AS pull_s,
+    list(handover_s) FILTER (handover_s >= 0) AS handover_s,
+    list(lock_wait_s) FILTER (lock_wait_s >= 0) AS lock_wait_s,
+    list(store_s) FILTER (store_s >= 0) AS store_s
+FROM cycles
 WHERE hash(cycle_id) % (SELECT greatest(1, ceil(count(*) / $most))::UBIGINT FROM cycles) = 0

@@ -28,6 +28,6 @@ limits AS (
 calls AS (
     SELECT count(*) AS calls, count(*) FILTER (outcome NOT IN ('ok', 'superseded')) AS failed_calls
     FROM ops.calls
-    WHERE started_at >= $start AND started_at < $end
+    WHERE started_at >= $start AND started_at < $end AND outcome <> 'deadline'  -- those were never sent
 )
 FROM times, limits, calls

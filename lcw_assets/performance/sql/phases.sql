@@ -18,4 +18,5 @@ SELECT
     max(seconds) AS slowest_s,
     sum(seconds) / sum(sum(seconds)) OVER () AS share
 FROM phases
+WHERE seconds >= 0 AND isfinite(seconds)  -- below zero, the clock went back
 GROUP BY phase

@@ -1,7 +1,9 @@
--- Cycles that took over `$over_s`, the slowest first, each with its calls in the order they were made.
+-- Cycles that took over `$over_s`, the slowest first, each with its calls in the order they were made; with `$new`,
+-- only those that `reports.slow_cycles` has not.
 WITH slowest AS (
     FROM ops.cycles
     WHERE started_at >= $start AND started_at < $end AND cycle_s > $over_s AND isfinite(cycle_s)
+        AND (NOT $new OR cycle_id NOT IN (SELECT cycle_id FROM reports.slow_cycles))
     ORDER BY cycle_s DESC, cycle_id
     LIMIT $most
 )

@@ -26,7 +26,7 @@ from dagster._core.scheduler.instigation import (
 from lcw_assets.alerts.incidents import Observation
 from lcw_assets.defs.market.jobs import SCHEDULED_AT_TAG
 from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
-from lcw_assets.defs.performance import looks
+from lcw_assets.defs.performance import looks, running
 from lcw_assets.defs.performance.sensors import watch_checks, watch_cycles, watch_runs
 from lcw_assets.performance.sla import load_sla
 from lcw_assets.settings import DataSettings
@@ -111,7 +111,10 @@ def seen_running(
     """What is seen of running cycles so many seconds after `now`, or after the latest run was made."""
     [latest] = instance.get_run_records(limit=1)
     now = (now or latest.create_timestamp) + timedelta(seconds=seconds)
-    return list(looks.running_cycles(instance, Spool(DataSettings().spool_dir), sla, now))
+    seen = list(running.running_cycles(instance, Spool(DataSettings().spool_dir), sla, now))
+    for one in seen:
+        one.act()
+    return [one.observation for one in seen]
 
 
 # Cycles that still run.
@@ -130,7 +133,7 @@ def test_a_cycle_is_slow_after_30_s_and_critical_after_60(
     [critical] = seen_running(instance, 61)
     assert (critical.incident, critical.severity) == ("cycle_time", "critical")
     tagged = instance.get_run_by_id(run.run_id)
-    assert tagged and tagged.tags[looks.SLOW_TAG] == f"cycle_time {run.run_id[:8]}"
+    assert tagged and tagged.tags[running.SLOW_TAG] == f"cycle_time critical {run.run_id[:8]}"
 
 
 def test_the_time_of_a_scheduled_cycle_counts_from_its_tick(
@@ -257,7 +260,13 @@ def test_a_slow_cycle_is_alerted_once_escalated_and_recovered(
 # The schedule, the spool, the channels.
 
 
-def add_tick(instance: dg.DagsterInstance, definitions: dg.Definitions, at: datetime, status: InstigatorStatus) -> None:
+def add_tick(
+    instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    at: datetime,
+    status: InstigatorStatus,
+    on_since: datetime | None = None,
+) -> None:
     [schedule] = [
         schedule
         for schedule in definitions.get_repository_def().schedule_defs
@@ -273,7 +282,7 @@ def add_tick(instance: dg.DagsterInstance, definitions: dg.Definitions, at: date
         RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("lcw_assets"), "__repository__"), schedule.name
     )
     state = InstigatorState(
-        origin, InstigatorType.SCHEDULE, status, ScheduleInstigatorData("* * * * *", at.timestamp())
+        origin, InstigatorType.SCHEDULE, status, ScheduleInstigatorData("* * * * *", (on_since or at).timestamp())
     )
     instance.add_instigator_state(state)
     instance.create_tick(
@@ -306,6 +315,35 @@ def test_a_schedule_that_somebody_stopped_may_be_silent(
     now = datetime.now(timezone.utc)
     add_tick(instance, definitions, now - timedelta(days=1), InstigatorStatus.STOPPED)
     assert silent(instance, now - timedelta(days=1), now) == []
+
+
+def test_a_schedule_that_was_just_switched_on_again_has_time(
+    instance: dg.DagsterInstance, definitions: dg.Definitions
+) -> None:
+    now = datetime.now(timezone.utc)
+    add_tick(instance, definitions, now - timedelta(hours=1), InstigatorStatus.RUNNING, on_since=now)
+    assert silent(instance, now - timedelta(days=1), now + timedelta(seconds=10)) == []
+
+
+def test_a_schedule_of_another_code_location_does_not_matter(
+    instance: dg.DagsterInstance, definitions: dg.Definitions
+) -> None:
+    now = datetime.now(timezone.utc)
+    add_tick(instance, definitions, now - timedelta(hours=1), InstigatorStatus.RUNNING)
+    ever = now - timedelta(days=1)
+    assert len(list(looks.silent_schedule(instance, ever, SLA, now, "lcw_assets"))) == 1
+    assert list(looks.silent_schedule(instance, ever, SLA, now, "another")) == []
+
+
+@pytest.mark.parametrize(
+    "tags", [{"dagster/max_runtime": "abc"}, {SCHEDULED_AT_TAG: "soon"}, {SCHEDULED_AT_TAG: "2026-11-20T12:00:00"}]
+)
+def test_tags_that_a_person_wrote_stop_no_watch(
+    instance: dg.DagsterInstance, definitions: dg.Definitions, tags: dict[str, str]
+) -> None:
+    add_run(instance, definitions, tags=tags)
+    [seen] = seen_running(instance, 31)
+    assert seen.severity == "warning"
 
 
 def test_a_night_in_which_nothing_ran_is_no_silence(instance: dg.DagsterInstance, definitions: dg.Definitions) -> None:
@@ -397,7 +435,7 @@ def test_a_locked_database_delays_no_alert_and_loses_none(
 
 def test_a_cursor_of_another_version_is_started_anew(instance: dg.DagsterInstance, definitions: dg.Definitions) -> None:
     watch = Watch(watch_cycles, instance, definitions)
-    watch.cursor = '{"incidents": 5}'
+    watch.cursor = '{"looked_at": "2026-11-20T12:00:00"}'
     assert watch.look() == "nothing is wrong"
 
 
@@ -425,6 +463,20 @@ def evaluate(instance: dg.DagsterInstance) -> Any:
         return result.run_id
 
     return run
+
+
+def test_a_failed_check_is_seen_behind_the_next_one_that_is_planned(
+    instance: dg.DagsterInstance, definitions: dg.Definitions, evaluate: Any
+) -> None:
+    """A slow cycle's check and the next cycle's plan may be a second apart."""
+    watch = Watch(watch_checks, instance, definitions)
+    evaluate("sla_72h", passed=False)
+    instance.create_run_for_job(
+        definitions.resolve_job_def("fetch_cycle"),
+        asset_selection=None,
+        status=Status.NOT_STARTED,
+    )
+    assert watch.look().startswith("open: ops/cycles:sla_72h since ")
 
 
 def test_a_failed_check_that_blocks_nothing_is_told_until_it_passes(
@@ -461,8 +513,10 @@ def test_a_slow_cycle_that_was_told_while_it_ran_is_not_told_again(
 ) -> None:
     watch = Watch(watch_checks, instance, definitions)
     run_id = evaluate("cycle_time", passed=False, severity="ERROR")
-    instance.add_run_tags(run_id, {looks.SLOW_TAG: f"cycle_time {run_id[:8]}"})
+    instance.add_run_tags(run_id, {running.SLOW_TAG: f"cycle_time critical {run_id[:8]}"})
     assert watch.look() == "nothing is wrong"
+    instance.add_run_tags(run_id, {running.SLOW_TAG: f"cycle_time warning {run_id[:8]}"})
+    assert watch.look().startswith("open: ops/cycles:cycle_time since ")  # it got worse after the last look
     evaluate("cycle_time", passed=False, severity="ERROR")  # one that ended between two looks
     assert watch.look().startswith("open: ops/cycles:cycle_time since ")
 
@@ -490,6 +544,34 @@ def test_a_failed_run_is_told_with_its_reason_until_the_job_works_again(
     assert cause == "it broke"
 
 
+def test_a_cycle_that_was_slow_and_then_failed_is_told_as_failed(
+    instance: dg.DagsterInstance, definitions: dg.Definitions
+) -> None:
+    """An API that is silent makes every cycle slow, and then fail at its deadline."""
+    watch = Watch(watch_runs, instance, definitions)
+    watch.look()
+    for _ in range(2):
+        run = add_run(instance, definitions)
+        assert seen_running(instance, 31)
+        event = dg.DagsterEvent(event_type_value="PIPELINE_FAILURE", job_name="fetch_cycle", message="no answer")
+        instance.report_dagster_event(event, run.run_id)
+        assert watch.look().startswith("open: job fetch_cycle since ")
+        watch.later(200)
+    assert [kind for _, kind, _ in alerts()] == ["opened"]
+
+
+def test_a_run_that_somebody_cancelled_is_no_recovery(
+    instance: dg.DagsterInstance, definitions: dg.Definitions
+) -> None:
+    watch = Watch(watch_runs, instance, definitions)
+    watch.look()
+    add_run(instance, definitions, Status.FAILURE)
+    watch.look()
+    instance.report_run_canceled(add_run(instance, definitions))
+    watch.later(200)
+    assert watch.look().startswith("open: job fetch_cycle since ")
+
+
 def test_a_failure_every_minute_is_one_incident(instance: dg.DagsterInstance, definitions: dg.Definitions) -> None:
     watch = Watch(watch_runs, instance, definitions)
     watch.look()
@@ -511,7 +593,7 @@ def test_a_failure_that_is_known_or_tried_again_is_left_alone(
     assert watch.look() == "nothing is wrong"
     # The run that Dagster starts in its place inherits its tags, and is another run.
     known = instance.get_run_by_id(ended.run_id)
-    assert known and looks.SLOW_TAG in known.tags
+    assert known and running.SLOW_TAG in known.tags
     add_run(instance, definitions, Status.FAILURE, tags=dict(known.tags))
     assert watch.look().startswith("open: job fetch_cycle since ")
 
