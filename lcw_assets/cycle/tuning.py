@@ -119,10 +119,14 @@ def look_at_breaker(recent: Recent, switches: Switches, now: datetime) -> Breake
 
 
 def _pace(speed: Speed, switches: Switches) -> Pace:
-    """Second requests from about p95 on, so that one call in twenty has one; given up at a multiple of p99."""
+    """Second requests a little after p95, given up at a multiple of p99.
+
+    At p95 itself one call in twenty would have a second request, which is all that may be spent: none would be left
+    for those that never answer.
+    """
     return Pace(
-        hedge_after_s=min(max(speed.p95_s, 0.25), 5.0) if switches.hedging else None,
-        attempt_s=min(max(4 * speed.p99_s, 5.0), 15.0),
+        hedge_after_s=min(max(1.25 * speed.p95_s, 0.25), 5.0) if switches.hedging else None,
+        attempt_s=min(max(1.5 * speed.p99_s, 5.0), 15.0),
     )
 
 

@@ -57,8 +57,8 @@ def test_in_flight_stays_between_one_and_the_ceiling(cycles: str, ceiling: int) 
 
 
 def test_the_pace_follows_what_the_endpoint_does() -> None:
-    tuning = tune(Recent(speeds=[Speed("coins/list", 20, 2.1, 2.5)]), ON)
-    assert tuning.of("coins/list") == Pace(hedge_after_s=2.1, attempt_s=10.0)
+    tuning = tune(Recent(speeds=[Speed("coins/list", 20, 2.0, 6.0)]), ON)
+    assert tuning.of("coins/list") == Pace(hedge_after_s=2.5, attempt_s=9.0)
     assert tuning.of("overview") == Pace(hedge_after_s=3.0, attempt_s=15.0)
 
 

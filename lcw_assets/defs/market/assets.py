@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -99,9 +100,8 @@ def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
         raise dg.Failure(str(error), allow_retries=False) from None
     if pulled.failed:
         _store(context, settings)  # the facts of a failed cycle are facts too
-        raise dg.Failure(
-            f"nothing was answered: {pulled.why}", metadata={"missing": pulled.missing}, allow_retries=False
-        )
+        why = str(breaker) if breaker.state == "open" else f"nothing was answered: {pulled.why}"
+        raise dg.Failure(why, metadata={"missing": pulled.missing}, allow_retries=False)
     context.log.info(
         f"pulled in {pulled.seconds:.2f} s" + (f", {len(pulled.missing)} missing" if pulled.missing else "")
     )
@@ -183,15 +183,17 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, sla: Sla | Non
     """Store what waits, and say so. A database that somebody has open only delays that: nothing is raised for it."""
     from lcw_assets.cycle.facts import StoreClock
     from lcw_assets.cycle.store import Stored, store_pending
+    from lcw_assets.warehouse.connection import LOCK_WAIT_S
     from lcw_assets.warehouse.errors import LockedError, WarehouseError
     from lcw_assets.warehouse.spool import Spool
 
     warehouse: WarehouseResource = context.resources.warehouse
     spool = Spool(settings.spool_dir)
+    clock = _clock(context)
+    left_s = settings.cycle_deadline_s - (clock.now - clock.started_at).total_seconds()
+    connect = partial(warehouse.get_connection, lock_wait_s=min(LOCK_WAIT_S, max(0.0, left_s)))
     try:
-        stored = store_pending(
-            warehouse.get_connection, spool, context.log.warning, database=settings.database, sla=sla
-        )
+        stored = store_pending(connect, spool, context.log.warning, database=settings.database, sla=sla)
     except LockedError as error:
         waiting = len(spool.pending())
         context.log.warning(
