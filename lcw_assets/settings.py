@@ -100,6 +100,12 @@ class Settings(DataSettings):
         le=20,
         description="API calls at once at most; 20 draw 429 from LCW",
     )
+    calls_per_s: float = Field(
+        5.0, alias="LCW_CALLS_PER_S", ge=0.1, le=100, description="API calls a second in the long run, of all processes"
+    )
+    burst: int = Field(
+        16, alias="LCW_BURST", ge=1, le=1000, description="API calls that may come at once after a pause"
+    )
     hedging: bool = Field(
         True, alias="LCW_HEDGING", description="send a second request where an answer takes longer than 19 in 20 do"
     )
@@ -117,6 +123,11 @@ class Settings(DataSettings):
     cycle_deadline_s: float = Field(
         45.0, alias="LCW_CYCLE_DEADLINE_S", ge=5, le=55, description="seconds from the tick until a cycle stops asking"
     )
+
+    @property
+    def rate_limit_file(self) -> Path:
+        """Shared by every process that asks this source."""
+        return self.data_dir / "limits" / self.source
 
     @field_validator("api_key")
     @classmethod

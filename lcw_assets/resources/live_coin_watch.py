@@ -26,6 +26,7 @@ class LiveCoinWatchResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         # Imported here: code servers load definitions all day and never call.
         from lcw_assets.sources.lcw import BASE_URL, LiveCoinWatch
         from lcw_assets.transport.client import Client
+        from lcw_assets.transport.rate_limit import Rate, RateLimit
 
         with ExitStack() as stack:
             address = settings.base_url or BASE_URL
@@ -35,6 +36,7 @@ class LiveCoinWatchResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 # Twice LCW's free credits: with those, a cycle a minute would warn for half of every day.
                 address = stack.enter_context(Simulator(credits_per_day=20_000).serve())
             key = settings.api_key.get_secret_value() if settings.api_key else None
+            rate = Rate(per_s=settings.calls_per_s, burst=settings.burst, reserve=settings.burst // 2)
             client = Client(
                 address,
                 source=settings.source,
@@ -42,6 +44,7 @@ class LiveCoinWatchResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 headers={"x-api-key": key} if key else {},
                 secret=key,
                 tuning=tuning,
+                rate_limit=RateLimit(settings.rate_limit_file, rate),
             )
             stack.callback(client.close)
             yield LiveCoinWatch(client, deadline=deadline, currency=settings.currency, simulated=settings.simulated)

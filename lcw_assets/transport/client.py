@@ -18,6 +18,7 @@ from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import CallError, PassingError
 from lcw_assets.transport.exchange import Exchange, Timeouts
 from lcw_assets.transport.facts import Answer, Attempt
+from lcw_assets.transport.rate_limit import RateLimit
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tuning import HedgeBudget, Tuning
 
@@ -65,6 +66,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         secret: str | None = None,
         tuning: Tuning | None = None,
+        rate_limit: RateLimit | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
     ) -> None:
@@ -73,6 +75,7 @@ class Client:
         self._sink = sink
         self._secret = secret
         self._tuning = tuning or Tuning()
+        self._rate_limit = rate_limit
         self._hedges = HedgeBudget(self._tuning.hedges)
         self._timeouts = timeouts or Timeouts()
         self._retry = retry or RetryPolicy()
@@ -219,13 +222,18 @@ class Client:
         )
 
     def _take_slot(self, call: Call[T]) -> None:
-        """One of the places in flight, once the quiet that a 429 asked of all calls is over."""
+        """One of the places in flight, once the quiet that a 429 asked of all calls is over and the rate allows."""
         pause = self._quiet_until - time.monotonic()
         if not call.deadline.left() or pause >= call.deadline.left():
             raise PassingError(call.endpoint, _NO_TIME, outcome="deadline", retry_after_s=max(0.0, pause))
         call.deadline.sleep(pause)
         if not self._slots.acquire(timeout=call.deadline.left()):
             raise PassingError(call.endpoint, _NO_TIME, outcome="deadline")
+        wait_s = self._rate_limit.take() if self._rate_limit else 0.0
+        if wait_s >= call.deadline.left():
+            self._slots.release()
+            raise PassingError(call.endpoint, _NO_TIME, outcome="deadline")
+        call.deadline.sleep(wait_s)
 
     def _keep(self, answer: Answer, call: Call[T]) -> T:
         """Read a whole answer. Whatever comes of that, what the server sent is handed to the sink."""

@@ -1,0 +1,129 @@
+"""A rate that all processes share, and a file that can stop nobody."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lcw_assets.transport.client import Call, Client
+from lcw_assets.transport.deadline import Deadline
+from lcw_assets.transport.errors import PassingError
+from lcw_assets.transport.rate_limit import Rate, RateLimit
+from lcw_assets_tests.servers import answer, raw_server
+from lcw_assets_tests.transport.test_client import Kept, read_text
+
+
+class Clock:
+    now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_a_burst_at_once_and_then_the_rate(tmp_path: Path, clock: Clock) -> None:
+    limit = RateLimit(tmp_path / "lcw", Rate(per_s=2, burst=3), clock=clock)
+    assert [limit.take() for _ in range(5)] == pytest.approx([0, 0, 0, 0.5, 1.0])
+    clock.now += 60
+    assert [limit.take() for _ in range(4)] == pytest.approx([0, 0, 0, 0.5])
+
+
+@given(st.lists(st.floats(0, 5), max_size=60), st.floats(0.5, 20), st.integers(1, 20))
+def test_no_stretch_of_time_has_more_than_burst_and_rate(
+    tmp_path_factory: pytest.TempPathFactory, pauses: list[float], per_s: float, burst: int
+) -> None:
+    clock = Clock()
+    limit = RateLimit(tmp_path_factory.mktemp("limit") / "lcw", Rate(per_s, burst), clock=clock)
+    starts = []
+    for pause in pauses:
+        clock.now += pause
+        starts.append(clock.now + limit.take())
+    for first in range(len(starts)):
+        for last in range(first, len(starts)):
+            allowed = burst + per_s * (starts[last] - starts[first])
+            assert last - first + 1 <= allowed + 1e-6
+
+
+def test_the_cycle_comes_first(tmp_path: Path, clock: Clock) -> None:
+    """A backfill leaves half of the burst to it."""
+    rate = Rate(per_s=1, burst=8, reserve=4)
+    backfill = RateLimit(tmp_path / "lcw", rate, first=False, clock=clock)
+    cycle = RateLimit(tmp_path / "lcw", rate, clock=clock)
+    assert [backfill.take() for _ in range(4)] == [0, 0, 0, 0]
+    assert [cycle.take() for _ in range(4)] == [0, 0, 0, 0]
+    assert cycle.take() == pytest.approx(1)
+
+
+def test_processes_share_it(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from lcw_assets.transport.rate_limit import *\n"
+        "limit = RateLimit(Path(sys.argv[1]), Rate(per_s=0.01, burst=30), clock=lambda: 1e6)\n"
+        "print(sum(limit.take() == 0 for _ in range(20)))"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "lcw")]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    assert sum(int(process.communicate()[0]) for process in running) == 30
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"x", b"gcr0" + b"\xff" * 8, b"gcr1" + b"\xff" * 8, b"y" * 5000],
+    ids=["empty", "short", "old", "nan", "long"],
+)
+def test_a_file_that_is_none_is_a_full_bucket(tmp_path: Path, clock: Clock, content: bytes) -> None:
+    file = tmp_path / "lcw"
+    file.write_bytes(content)
+    limit = RateLimit(file, Rate(per_s=1, burst=2), clock=clock)
+    assert [limit.take() for _ in range(2)] == [0, 0]
+
+
+def test_a_file_that_was_long_is_one_again(tmp_path: Path, clock: Clock) -> None:
+    (tmp_path / "lcw").write_bytes(b"y" * 5000)
+    limit = RateLimit(tmp_path / "lcw", Rate(per_s=1, burst=1), clock=clock)
+    assert [limit.take() for _ in range(3)] == pytest.approx([0, 1, 2])
+
+
+def test_a_clock_that_is_set_back_stops_nobody(tmp_path: Path, clock: Clock) -> None:
+    limit = RateLimit(tmp_path / "lcw", Rate(per_s=1, burst=1), clock=clock)
+    limit.take()
+    clock.now -= 3600
+    assert limit.take() == 0
+
+
+def test_a_lock_that_somebody_keeps_stops_nobody(tmp_path: Path) -> None:
+    file = tmp_path / "lcw"
+    with file.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        started = time.monotonic()
+        assert RateLimit(file, Rate(per_s=0.01, burst=1)).take() == 0
+        assert time.monotonic() - started < 1
+
+
+def test_a_folder_that_cannot_be_made_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "limits").write_text("a file")
+    assert RateLimit(tmp_path / "limits" / "lcw", Rate(per_s=1, burst=1)).take() == 0
+
+
+def test_a_wait_for_the_rate_is_a_fact_and_ends_with_the_deadline(tmp_path: Path) -> None:
+    sink = Kept()
+    with raw_server(answer("200 OK", b"[]")) as address:
+        client = Client(
+            address, source="test", sink=sink, rate_limit=RateLimit(tmp_path / "lcw", Rate(per_s=2, burst=1))
+        )
+        for _ in range(2):
+            client.call(Call("POST", "coins/list", {}, Deadline.after(5), read_text))
+        with pytest.raises(PassingError, match="no time was left"):
+            client.call(Call("POST", "coins/list", {}, Deadline.after(0.1), read_text))
+    assert [fact.outcome for fact in sink.attempts] == ["ok", "ok", "deadline"]
+    assert sink.attempts[0].waited_s < 0.3 <= sink.attempts[1].waited_s
