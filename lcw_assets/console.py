@@ -30,8 +30,8 @@ def _text(record: logging.LogRecord, meta: dict[str, Any], event: "dg.DagsterEve
     if event is None:
         said = str(meta.get("orig_message") or record.getMessage())
         return "not run" if said.startswith("Dependencies for step") else said
-    if event.event_type == dg.DagsterEventType.RUN_FAILURE:
-        return "failed"  # the step has said why
+    if event.event_type == dg.DagsterEventType.RUN_FAILURE and _said_by_a_step(event):
+        return "failed"
     error = getattr(event.event_specific_data, "error", None)
     root = error
     while root is not None and root.cause is not None:
@@ -39,3 +39,8 @@ def _text(record: logging.LogRecord, meta: dict[str, Any], event: "dg.DagsterEve
     if root is not None and root.cls_name in _SAID_IN_WORDS:
         return f"failed: {root.message.partition(': ')[2].strip()}"
     return f"{event.message}\n{error}" if error else str(event.message)
+
+
+def _said_by_a_step(event: "dg.DagsterEvent") -> bool:
+    """A run fails without a failed step as well: where its own storage breaks, say."""
+    return getattr(event.event_specific_data, "first_step_failure_event", None) is not None

@@ -128,3 +128,21 @@ def test_a_locked_database_means_a_cold_start_and_no_wait(
     story = logs(instance, result)
     assert any("no facts to adapt to: " in line for line in story)
     assert any(": 6 calls, 4 at once" in line for line in story)
+
+
+def test_one_endpoint_that_is_dead_costs_its_own_data_and_no_other(
+    run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It never answers; the rest does, so the breaker stays closed, and the cycle ends at its deadline."""
+
+    def dead(draw: Draw) -> Fault:
+        return Fault(delay_s=60.0) if draw.endpoint == "exchanges/list" else Fault()
+
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator(profile=dead)[1])
+    monkeypatch.setenv("LCW_CYCLE_DEADLINE_S", "5")
+    for _ in range(2):
+        started = time.monotonic()
+        assert run_cycle().success
+        assert time.monotonic() - started < 9
+    assert [status for status, _ in statuses()] == ["partial", "partial"]
+    assert all(missing[0].startswith("exchanges/list page 1 of 1: ") for _, missing in statuses())
