@@ -148,7 +148,12 @@ def cycles(runs: int) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
             for name, program in programs.items():
                 home = Path(folder) / name
                 home.mkdir(exist_ok=True)
-                environment = {**os.environ, "DAGSTER_HOME": str(home), "LCW_BASE_URL": server.address}
+                environment = {
+                    **os.environ,
+                    "DAGSTER_HOME": str(home),
+                    "LCW_BASE_URL": server.address,
+                    "LCW_BURST": "1000",
+                }
                 for variable in ("PYTHONDONTWRITEBYTECODE", "LCW_DATA_DIR"):
                     environment.pop(variable, None)
                 started = time.perf_counter()

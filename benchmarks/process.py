@@ -61,7 +61,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, market(2 * runs + 2) as server:
         folder = Path(name)
         shutil.copy(ROOT / "dagster.yaml", folder)
-        variables = {"LCW_BASE_URL": server.address, "LCW_API_KEY": ""}
+        # A cycle follows the other at once here, so the rate limit would have them wait.
+        variables = {"LCW_BASE_URL": server.address, "LCW_API_KEY": "", "LCW_BURST": "1000"}
         for number in range(runs + 1):
             for kind, arguments in zip(names, (NOOP, [*CYCLE, *scheduled()], CYCLE), strict=True):
                 took, peak = measure(arguments, folder, **variables)
