@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Literal
@@ -78,7 +79,8 @@ class Exchange:
     def abandon(self) -> None:
         """Wake the thread that still reads, so that it ends now. What it brings is no longer wanted."""
         for response in self._responses:
-            response.raw.shutdown()
+            with suppress(RuntimeError):  # it has ended in this very moment: nothing is left to wake
+                response.raw.shutdown()
 
     def overdue(self) -> PassingError:
         reason = f"{self.base_url} gave no whole answer within {self.limit_s:.1f} s"

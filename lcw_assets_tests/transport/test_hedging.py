@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import queue
 import socket
 import threading
 import time
@@ -10,11 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import requests
 
 from lcw_assets.transport.client import Call, Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import PassingError
-from lcw_assets.transport.exchange import Timeouts
+from lcw_assets.transport.exchange import Exchange, Timeouts
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tuning import HedgeBudget, Pace, Tuning
 from lcw_assets_tests.servers import answer, raw_server, silence
@@ -143,6 +145,18 @@ def test_an_answer_that_was_given_up_does_not_come_back() -> None:
     assert text == "[1]"
     assert len(sink.attempts) == 2
     assert [kept.text for kept in sink.answers] == ["[1]"]
+
+
+def test_giving_up_what_has_just_ended_is_no_error() -> None:
+    """The soak found it: the loser of a race may end in the moment in which it is given up."""
+    ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with raw_server(GOOD) as address, requests.Session() as session:
+        exchange = Exchange(session, "test", address, "POST", "coins/list", {}, None, Timeouts(), 5.0)
+        exchange.start(ended)
+        _, result = ended.get(timeout=5)
+        exchange.abandon()
+        exchange.abandon()
+    assert result().text == "[1]"
 
 
 def test_a_server_that_is_down_is_not_asked_twice_as_much() -> None:
