@@ -1,7 +1,7 @@
 """Cycle after cycle through trouble: `python -m benchmarks.soak [cycles] [scale]`; 600 cycles, at a twentieth.
 
 A simulator with the `flaky` profile, an outage of 60 cycles, a storm of 429 in every 150th to 160th, and the process
-that runs the cycles killed once in every hundred, at a random moment. Cycles pull, spool and store as in production,
+that runs the cycles killed within every hundred, at a random moment. Cycles pull, spool and store as in production,
 less Dagster; a minute is as short as `scale` makes it, and with it every delay, time-out and back-off.
 
 What must hold is checked at the end, against the tables and the simulator's ledger, and the exit code says so.
@@ -136,7 +136,7 @@ def soak(cycles: int, scale: float, folder: Path) -> tuple[list[float], list[lis
     kills = number = 0
     with simulator.serve() as address:
         while number < cycles:
-            kill_in = number - number % KILL_EVERY + moments.randrange(10, KILL_EVERY)
+            kill_in = number + moments.randrange(10, KILL_EVERY)
             command = [
                 sys.executable,
                 "-m",
