@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -79,7 +79,7 @@ class Breaker:
 
     state: Literal["closed", "open", "half-open"] = "closed"
     failures: int = 0
-    probe_at: datetime | None = field(default=None)
+    probe_at: datetime | None = None
 
     def __str__(self) -> str:
         told = f"{self.failures} cycles in a row had no answer"

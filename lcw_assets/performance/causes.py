@@ -116,12 +116,19 @@ def describe_calls(calls: Sequence[CallFact], *, pull_s: float | None = None) ->
 
 
 def _chain_s(chain: Sequence[CallFact]) -> float:
-    return sum(call.latency_s + (call.waited_s if call.attempt > 1 else 0.0) for call in chain if not call.hedge)
+    return sum(call.latency_s + (call.waited_s if call.attempt > 1 else 0.0) for call in _first_requests(chain))
+
+
+def _first_requests(chain: Sequence[CallFact]) -> Sequence[CallFact]:
+    """Without hedges: the first request of an attempt lasts as long as they do. A killed cycle may have left a hedge
+    alone.
+    """
+    return [call for call in chain if not call.hedge] or chain
 
 
 def _describe_chain(chain: Sequence[CallFact], took: float) -> str:
     label = chain[0].label
-    chain = [call for call in chain if not call.hedge]  # the first request of an attempt lasts as long as its hedge
+    chain = _first_requests(chain)
     failures = [call.failure for call in chain if call.outcome not in ("ok", "superseded")]
     slowest = max(chain, key=lambda call: call.latency_s)
     longest_wait = max(chain, key=lambda call: call.waited_s if call.attempt > 1 else 0.0)

@@ -14,7 +14,10 @@ from lcw_assets.warehouse.spool import Spool, Spooled
 def explain_running(spool: Spool, run_id: str, now: datetime) -> str:
     """What the cycle of this run waits for, in words."""
     files = [path for path in spool.files() if f"-{run_id[:8]}" in path.name]
-    spooled = spool.read(files[-1]) if files else None
+    try:
+        spooled = spool.read(files[-1]) if files else None
+    except ValueError as error:
+        return str(error)
     if spooled is None:
         return "it has not begun to pull: it is queued or still starting, or stored by now"
     if spooled.end:

@@ -180,6 +180,9 @@ class Client:
         if not self._slots.acquire(blocking=False):
             self._hedges.give_back()
             return time.perf_counter() + 0.05
+        if self._rate_limit and self._rate_limit.take():
+            self._slots.release()
+            return None  # the rate is used up: what was not asked at all comes first
         racing.append(self._send(call, ended, hedge=True))
         return None
 

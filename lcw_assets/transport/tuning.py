@@ -39,10 +39,11 @@ class HedgeBudget:
         self._left = hedges
         self._lock = threading.Lock()
         self._good = self._bad = 0
+        self._limited = False
 
     def take(self) -> bool:
         with self._lock:
-            if self._left <= 0 or self._bad > max(2, self._good):
+            if self._limited or self._left <= 0 or self._bad > max(2, self._good):
                 return False
             self._left -= 1
             return True
@@ -56,5 +57,4 @@ class HedgeBudget:
         with self._lock:
             self._good += good
             self._bad += not good
-            if rate_limited:
-                self._left = 0
+            self._limited |= rate_limited

@@ -113,6 +113,18 @@ def test_without_another_cycle_the_longest_phase_is_the_cause() -> None:
     assert explain(only, QUICK, {}) == explain(only, QUICK, only) == "storing took 9.0 s"
 
 
+def test_a_hedge_that_a_killed_cycle_left_alone_is_explained() -> None:
+    alone = [CallFact("coins/list", {"offset": 600}, 1, 2.5, 40.0, 200, "ok", hedge=True)]
+    assert explain(phases(pull_s=41.0), alone, LEAST) == "coins/list offset 600 took 40.0 s on attempt 1"
+
+
+def test_a_hedge_counts_once_with_the_request_that_it_was_for() -> None:
+    first = CallFact("coins/list", {"offset": 600}, 1, 0.0, 31.0, None, "superseded")
+    hedge = CallFact("coins/list", {"offset": 600}, 1, 2.5, 28.5, 200, "ok", hedge=True)
+    said = explain(phases(pull_s=31.0), [first, hedge], LEAST)
+    assert said == "coins/list offset 600 took 31.0 s on attempt 1, until a second request was answered"
+
+
 def test_a_killed_cycle_says_so_and_how_far_it_came() -> None:
     killed = phases(pull_s=None, handover_s=None)
     assert explain(killed, [], LEAST) == "its process died while it pulled; a later cycle stored what it had"

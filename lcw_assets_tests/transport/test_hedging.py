@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from lcw_assets.transport.client import Call, Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import PassingError
 from lcw_assets.transport.exchange import Exchange, Timeouts
+from lcw_assets.transport.rate_limit import Rate, RateLimit
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tuning import HedgeBudget, Pace, Tuning
 from lcw_assets_tests.servers import answer, raw_server, silence
@@ -179,4 +181,19 @@ def test_a_429_ends_all_hedging() -> None:
     budget = HedgeBudget(5)
     assert budget.take()
     budget.ended(good=False, rate_limited=True)
+    budget.give_back()  # one that found no place
     assert not budget.take()
+
+
+def test_a_hedge_keeps_to_the_rate(tmp_path: Path) -> None:
+    sink = Kept()
+    with raw_server(by_turn(after(0.6, GOOD), GOOD)) as address:
+        client = Client(
+            address,
+            source="test",
+            sink=sink,
+            tuning=Tuning(hedges=4, pace=Pace(0.1, 5.0)),
+            rate_limit=RateLimit(tmp_path / "test", Rate(per_s=0.1, burst=1)),
+        )
+        client.call(Call("POST", "coins/list", {}, Deadline.after(5), read_text))
+    assert facts(sink) == [(1, False, "ok")]

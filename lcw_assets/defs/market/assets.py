@@ -214,7 +214,9 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, sla: Sla | Non
 
 
 def _recent(context: dg.AssetExecutionContext, settings: Settings, now: datetime) -> "Recent":
-    """The facts that this cycle adapts to. Without a database, or while it is locked, it starts cold."""
+    """The facts that this cycle adapts to. Without them (no tables yet, a lock) it starts cold: no reason to fail."""
+    import duckdb
+
     from lcw_assets.cycle.tuning import Recent, read_recent
     from lcw_assets.warehouse.errors import WarehouseError
 
@@ -224,7 +226,7 @@ def _recent(context: dg.AssetExecutionContext, settings: Settings, now: datetime
     try:
         with warehouse.get_connection(read_only=True, lock_wait_s=0.0, config={"threads": 1}) as db:
             return read_recent(db, settings.source, now)
-    except WarehouseError as error:
+    except (WarehouseError, duckdb.Error) as error:
         context.log.info(f"no facts to adapt to: {error}")
         return Recent()
 

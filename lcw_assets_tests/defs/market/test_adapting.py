@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 import dagster as dg
+import duckdb
 import pytest
 
 from lcw_assets.settings import DataSettings
@@ -128,6 +129,16 @@ def test_a_locked_database_means_a_cold_start_and_no_wait(
     story = logs(instance, result)
     assert any("no facts to adapt to: " in line for line in story)
     assert any(": 6 calls, 4 at once" in line for line in story)
+
+
+def test_an_empty_database_is_no_reason_to_fail(
+    run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody opened it with DuckDB's command line before the first cycle, which makes a file without tables."""
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
+    DataSettings().data_dir.mkdir()
+    duckdb.connect(str(DataSettings().database)).close()
+    assert run_cycle().success
 
 
 def test_one_endpoint_that_is_dead_costs_its_own_data_and_no_other(
