@@ -62,6 +62,8 @@ def alert_test(settings: DataSettings, now: datetime) -> tuple[list[str], bool]:
 
 def summary(settings: DataSettings, now: datetime) -> list[str]:
     """What a person wants to know after a cycle. Raises `WarehouseError`."""
+    import duckdb
+
     waiting = Spool(settings.spool_dir).pending()
     spooled = f"; waiting to be stored, in {settings.spool_dir}: {len(waiting)}" if waiting else ""
     try:
@@ -77,6 +79,8 @@ def summary(settings: DataSettings, now: datetime) -> list[str]:
             speed = _speed_line(db, settings, now)
     except WarehouseError as error:
         raise WarehouseError(f"{error}{spooled}") from None
+    except duckdb.CatalogException:
+        return [f"no tables in {settings.database} yet: `make cycle` makes them{spooled}"]
     if values is None:
         return [f"no cycle in {settings.database} yet{spooled}"]
     size = settings.database.stat().st_size / 1e6

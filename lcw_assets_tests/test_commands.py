@@ -108,6 +108,11 @@ def test_the_summary_says_what_is_wrong(project: Project) -> None:
     nothing = project.run("lcw_assets")
     assert nothing.returncode == 1
     assert nothing.stdout == f"{project.data / 'demo.duckdb'} does not exist yet: `make cycle` makes it\n"
+    project.data.mkdir()
+    duckdb.connect(str(project.data / "demo.duckdb")).close()  # as DuckDB's command line does
+    empty = project.run("lcw_assets")
+    assert "no tables in " in empty.stdout
+    assert "Traceback" not in empty.stdout
     bad = project.run("lcw_assets", LCW_COINS="x")
     assert bad.stdout == "LCW_COINS=x is out of range: it must be a number from 1 to 50000\n"
 

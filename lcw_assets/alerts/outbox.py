@@ -112,9 +112,9 @@ class Outbox:
         except (WarehouseError, duckdb.Error) as error:
             log(f"alerts wait in {self._folder} to be stored: {str(error).splitlines()[0]}")
 
-    def troubles(self) -> dict[str, str]:
+    def troubles(self, log: Callable[[str], None]) -> dict[str, str]:
         """Channels that have failed an alert at least twice and do not have it yet, each with the latest reason."""
-        letters = self._letters(lambda _line: None).values()
+        letters = self._letters(log).values()
         return {name: why for letter in letters if letter.tries > 1 for name, why in letter.undelivered.items()}
 
     def _send(

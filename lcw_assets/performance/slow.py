@@ -14,7 +14,6 @@ from lcw_assets.warehouse.tables import append, one_row
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-
 _EVER = datetime(2000, 1, 1, tzinfo=timezone.utc)
 
 # Explained at once: a year in which every cycle was slow would otherwise not fit into memory. The worst come first,
@@ -87,7 +86,7 @@ def add_slow_cycles(db: DuckDBPyConnection, *, over_s: float, now: datetime) -> 
 def read_failures(db: DuckDBPyConnection, window: Window) -> list[str]:
     """What most of the failed calls of a window met, in words: one line, or none if none failed."""
     row = db.execute(
-        "SELECT endpoint, any_value(http_status), outcome, count(*) AS times, sum(times) OVER () FROM ops.calls "
+        "SELECT endpoint, http_status, outcome, count(*) AS times, sum(times) OVER () FROM ops.calls "
         "WHERE started_at >= $start AND started_at < $end AND outcome NOT IN ('ok', 'superseded', 'deadline') "
         "GROUP BY endpoint, http_status, outcome ORDER BY times DESC, endpoint LIMIT 1",
         window.parameters(),

@@ -90,9 +90,9 @@ def test_a_channel_that_is_down_is_tried_again_until_it_is_up(desk: Desk) -> Non
         assert desk.said[0].endswith("tried again from 12:00:30 UTC")
         desk.flush(channels(down.port, up.port), NOON + timedelta(seconds=29))
         assert len(desk.said) == 1  # not due yet
-        assert desk.outbox.troubles() == {}
+        assert desk.outbox.troubles(desk.said.append) == {}
         desk.flush(channels(down.port, up.port), NOON + timedelta(seconds=30))
-        assert list(desk.outbox.troubles()) == ["1 (JSON)"]  # twice: somebody should hear of it
+        assert list(desk.outbox.troubles(desk.said.append)) == ["1 (JSON)"]  # twice: somebody should hear of it
         down.status = 200
         desk.flush(channels(down.port, up.port), NOON + timedelta(seconds=90))
     assert (len(down.received), len(up.received)) == (1, 1)

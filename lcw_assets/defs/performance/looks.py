@@ -50,7 +50,10 @@ def growing_spool(spool: Spool, before: int, sla: Sla, now: datetime) -> tuple[i
     depth = len(waiting)
     if depth < sla.watch.spooled_cycles or depth < before:
         return depth, []
-    oldest = datetime.fromtimestamp(waiting[0].stat().st_mtime, timezone.utc)
+    try:
+        oldest = datetime.fromtimestamp(waiting[0].stat().st_mtime, timezone.utc)
+    except FileNotFoundError:
+        oldest = now  # stored since it was listed
     what = (
         f"{depth} cycles wait in {spool.folder} and are not stored: nothing is lost, and the tables are not up to date"
     )

@@ -132,9 +132,11 @@ def _dead_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int | Non
                 dead = psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
             except psutil.NoSuchProcess:
                 dead = True
+            except psutil.AccessDenied:
+                dead = False  # somebody's, so it is there
             # Asked again: it may have ended, and well, since the run was read.
-            now = instance.get_run_by_id(run.run_id) if dead else None
-            return pid if now and now.status == dg.DagsterRunStatus.STARTED else None
+            again = instance.get_run_by_id(run.run_id) if dead else None
+            return pid if again and again.status == dg.DagsterRunStatus.STARTED else None
     return None
 
 

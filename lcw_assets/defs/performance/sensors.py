@@ -53,7 +53,7 @@ def watch_cycles(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         *(one.observation for one in running),
         *looks.silent_schedule(context.instance, since, sla, now, origin.location_name if origin else None),
         *spooled,
-        *looks.troubled_channels(_outbox(settings).troubles(), wrong, now),
+        *looks.troubled_channels(_outbox(settings).troubles(context.log.warning), wrong, now),
     ]
     state = state.model_copy(update={"watching_since": since, "spooled": depth})
     return _tell(context, state, seen, channels, now, settings, sla, [one.act for one in running])
