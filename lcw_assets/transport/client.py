@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Any, Generic, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -118,7 +117,10 @@ class Client:
         try:
             self._take_slot(call)
         except CallError as error:
-            self._sink.attempt(self._unsent(call, number, wanted_at, error))
+            waited_s = time.perf_counter() - wanted_at
+            self._sink.attempt(
+                Attempt.unsent(self._source, call.endpoint, call.request, number, waited_s, error.outcome, error.reason)
+            )
             raise
         pace = self._tuning.of(call.endpoint)
         ended: queue.SimpleQueue[tuple[Exchange, Callable[[], Answer]]] = queue.SimpleQueue()
@@ -198,6 +200,8 @@ class Client:
         except CallError as error:
             if error.outcome == "rate_limited":
                 self._quiet_until = max(self._quiet_until, time.monotonic() + (error.retry_after_s or 0.0))
+                if self._rate_limit and error.retry_after_s:
+                    self._rate_limit.pause(error.retry_after_s)
             self._hedges.ended(good=False, rate_limited=error.outcome == "rate_limited")
             self._sink.attempt(exchange.fact(number, wanted_at, answer, error.outcome, error.reason))
             raise
@@ -208,22 +212,6 @@ class Client:
         self._sink.attempt(exchange.fact(number, wanted_at, answer, "ok", None))
         return value
 
-    def _unsent(self, call: Call[T], number: int, wanted_at: float, error: CallError) -> Attempt:
-        return Attempt(
-            source=self._source,
-            endpoint=call.endpoint,
-            request=call.request,
-            started_at=datetime.now(timezone.utc),
-            attempt=number,
-            hedge=False,
-            waited_s=time.perf_counter() - wanted_at,
-            latency_s=0.0,
-            http_status=None,
-            bytes=0,
-            outcome=error.outcome,
-            error=error.reason,
-        )
-
     def _take_slot(self, call: Call[T]) -> None:
         """One of the places in flight, once the quiet that a 429 asked of all calls is over and the rate allows."""
         pause = self._quiet_until - time.monotonic()
@@ -232,11 +220,12 @@ class Client:
         call.deadline.sleep(pause)
         if not self._slots.acquire(timeout=call.deadline.left()):
             raise PassingError(call.endpoint, _NO_TIME, outcome="deadline")
-        wait_s = self._rate_limit.take() if self._rate_limit else 0.0
-        if wait_s >= call.deadline.left():
-            self._slots.release()
-            raise PassingError(call.endpoint, _NO_TIME, outcome="deadline")
-        call.deadline.sleep(wait_s)
+        while wait_s := self._rate_limit.take() if self._rate_limit else 0.0:
+            if wait_s >= call.deadline.left():
+                self._slots.release()
+                reason = f"{_NO_TIME}: the rate limit lets nobody ask for another {wait_s:.1f} s"
+                raise PassingError(call.endpoint, reason, outcome="deadline", retry_after_s=wait_s)
+            call.deadline.sleep(wait_s)
 
     def _keep(self, answer: Answer, call: Call[T]) -> T:
         """Read a whole answer. Whatever comes of that, what the server sent is handed to the sink."""

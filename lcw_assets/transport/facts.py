@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Literal
 
 Outcome = Literal[
@@ -41,6 +41,21 @@ class Attempt:
     bytes: int
     outcome: Outcome
     error: str | None
+
+    @classmethod
+    def unsent(
+        cls,
+        source: str,
+        endpoint: str,
+        request: dict[str, Any],
+        attempt: int,
+        waited_s: float,
+        outcome: Outcome,
+        error: str,
+    ) -> Attempt:
+        """The fact of an attempt that was given up before any request was made."""
+        now = datetime.now(timezone.utc)
+        return cls(source, endpoint, request, now, attempt, False, waited_s, 0.0, None, 0, outcome, error)
 
     def to_row(self) -> dict[str, Any]:
         return dataclasses.asdict(self) | {"started_at": self.started_at.isoformat()}

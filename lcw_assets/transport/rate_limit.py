@@ -6,13 +6,13 @@ call (`python -m benchmarks.rate_limit`).
 
 The bucket is kept as one moment, the "theoretical arrival time" of the generic cell rate algorithm (ITU-T I.371): when
 it would be full again. A call moves it on by 1/rate; it may come as long as that moment is not further away than
-burst/rate.
+burst/rate. Beside it stands how long a server has asked everybody to be quiet: a `Retry-After` that outlasts its cycle
+holds for the processes after it as well.
 """
 
 from __future__ import annotations
 
 import fcntl
-import math
 import os
 import struct
 import time
@@ -20,11 +20,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-_FORMAT = struct.Struct("<4sd")
-_MAGIC = b"gcr1"
+_FORMAT = struct.Struct("<4sdd")
+_MAGIC = b"gcr2"
 
-# No place further ahead is given, so that a moment further ahead is a clock that was set back.
-_LONGEST_S = 60.0
+# A server that asks for more quiet than this is asked again by then: a slip of its must not cost a day.
+_LONGEST_QUIET_S = 600.0
 
 # Whoever holds the lock does so for microseconds. Somebody who does not is no reason for a cycle to wait.
 _LOCK_TRIES = 20
@@ -55,14 +55,24 @@ class RateLimit:
         self._clock = clock
 
     def take(self) -> float:
-        """Take one place, and give the seconds to wait for it. Over a minute, none is taken: ask again by then."""
+        """Take a place, and give 0; or give the seconds after which to ask again, with none taken.
+
+        Nobody takes a place ahead of time: a backfill that waits would stand before a cycle that comes later.
+        """
+        return self._locked(self._take)
+
+    def pause(self, seconds: float) -> None:
+        """The server wants nobody to ask for so long."""
+        self._locked(lambda file: self._pause(file, min(seconds, _LONGEST_QUIET_S)))
+
+    def _locked(self, work: Callable[[int], float]) -> float:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError:
             return 0.0
         try:
-            return self._take(file) if _lock(file) else 0.0
+            return work(file) if _lock(file) else 0.0
         except OSError:
             return 0.0
         finally:
@@ -70,22 +80,29 @@ class RateLimit:
 
     def _take(self, file: int) -> float:
         now, step = self._clock(), 1.0 / self._rate.per_s
-        full_at = max(now, _read(file))
-        if full_at - now > _LONGEST_S + self._rate.burst * step:
-            full_at = now
-        full_at += step
-        wait_s = max(0.0, full_at - now - self._burst * step)
-        if wait_s <= _LONGEST_S:
-            os.pwrite(file, _FORMAT.pack(_MAGIC, full_at), 0)
-        return wait_s
-
-
-def _read(file: int) -> float:
-    content = os.pread(file, _FORMAT.size, 0)
-    if len(content) != _FORMAT.size:
+        full_at, quiet_until = self._read(file, now)
+        wait_s = max(quiet_until - now, full_at + step - now - self._burst * step, 0.0)
+        if wait_s > 1e-6:  # less is the rounding of floats, and no sleep is that short
+            return wait_s
+        os.pwrite(file, _FORMAT.pack(_MAGIC, full_at + step, quiet_until), 0)
         return 0.0
-    magic, full_at = _FORMAT.unpack(content)
-    return float(full_at) if magic == _MAGIC and math.isfinite(full_at) else 0.0
+
+    def _pause(self, file: int, seconds: float) -> float:
+        now = self._clock()
+        full_at, quiet_until = self._read(file, now)
+        os.pwrite(file, _FORMAT.pack(_MAGIC, full_at, max(quiet_until, now + seconds)), 0)
+        return seconds
+
+    def _read(self, file: int, now: float) -> tuple[float, float]:
+        """When the bucket is full again, and until when to be quiet: not before `now`, nor further than can be."""
+        content = os.pread(file, _FORMAT.size, 0)
+        magic, full_at, quiet_until = _FORMAT.unpack(content) if len(content) == _FORMAT.size else (b"", now, now)
+        # What is further ahead than it can be was written before a clock was set back.
+        furthest = now + self._rate.burst / self._rate.per_s + 1.0
+        return (
+            full_at if magic == _MAGIC and now < full_at <= furthest else now,
+            quiet_until if magic == _MAGIC and now < quiet_until <= now + _LONGEST_QUIET_S else now,
+        )
 
 
 def _lock(file: int) -> bool:
