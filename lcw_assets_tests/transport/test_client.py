@@ -223,7 +223,7 @@ def test_calls_in_flight_are_bounded() -> None:
 def test_broken_connections_pass(talk: Any, meaning: str) -> None:
     sink = Kept()
     with raw_server(talk) as address, pytest.raises(PassingError, match=meaning):
-        call(address, sink)
+        call(address, sink, timeouts=Timeouts())
     assert [fact.outcome for fact in sink.attempts] == ["connection", "connection"]
 
 
