@@ -124,6 +124,35 @@ class Settings(DataSettings):
         45.0, alias="LCW_CYCLE_DEADLINE_S", ge=5, le=55, description="seconds from the tick until a cycle stops asking"
     )
 
+    tracked_coins: str = Field(
+        "top:100",
+        alias="LCW_TRACKED_COINS",
+        description="coins whose history is kept: codes (BTC,ETH), the largest (top:100), or a file (file:coins.txt)",
+    )
+    credit_reserve: int = Field(
+        2000,
+        alias="LCW_CREDIT_RESERVE",
+        ge=0,
+        le=10_000_000,
+        description="credits that a backfill leaves for the cycles of the day: at so many it stops until 00:00 UTC",
+    )
+    gap_credits: int = Field(
+        1000,
+        alias="LCW_GAP_CREDITS",
+        ge=0,
+        le=10_000_000,
+        description="credits a day for filling gaps in history without being asked; 0 fills none",
+    )
+
+    @property
+    def history_lock_file(self) -> Path:
+        """Held by the one backfill that runs."""
+        return self.data_dir / "limits" / f"{self.source}-history"
+
+    @property
+    def history_spool_dir(self) -> Path:
+        return self.data_dir / "spool" / f"{self.source}-history"
+
     @property
     def rate_limit_file(self) -> Path:
         """Shared by every process that asks this source."""

@@ -8,7 +8,13 @@ OWNERS = ["team:lcw-assets"]
 
 
 def table_spec(
-    key: str, description: str, *deps: str, freshness: dg.FreshnessPolicy, table: str | None = None
+    key: str,
+    description: str,
+    *deps: str,
+    freshness: dg.FreshnessPolicy | None = None,
+    table: str | None = None,
+    skippable: bool = False,
+    partitions_def: dg.PartitionsDefinition[str] | None = None,
 ) -> dg.AssetSpec:
     """An asset that is a table. Its key is the table's address unless `table` says otherwise."""
     address = table or key.replace("/", ".")
@@ -29,6 +35,8 @@ def table_spec(
         owners=OWNERS,
         kinds={"duckdb", "table"},
         freshness_policy=freshness,
+        skippable=skippable,
+        partitions_def=partitions_def,
         metadata={
             "dagster/table_name": address,
             "dagster/column_schema": dg.TableSchema(columns=columns),

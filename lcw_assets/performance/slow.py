@@ -86,7 +86,7 @@ def add_slow_cycles(db: DuckDBPyConnection, *, over_s: float, now: datetime) -> 
 def read_failures(db: DuckDBPyConnection, window: Window) -> list[str]:
     """What most of the failed calls of a window met, in words: one line, or none if none failed."""
     row = db.execute(
-        "SELECT endpoint, http_status, outcome, count(*) AS times, sum(times) OVER () FROM ops.calls "
+        "SELECT endpoint, http_status, outcome, count(*) AS times, sum(times) OVER () FROM ops.cycle_calls "
         "WHERE started_at >= $start AND started_at < $end AND outcome NOT IN ('ok', 'superseded', 'deadline') "
         "GROUP BY endpoint, http_status, outcome ORDER BY times DESC, endpoint LIMIT 1",
         window.parameters(),

@@ -20,9 +20,12 @@ class LiveCoinWatchResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @contextmanager
     def connect(
-        self, settings: Settings, *, sink: "Sink", deadline: "Deadline", tuning: "Tuning"
+        self, settings: Settings, *, sink: "Sink", deadline: "Deadline", tuning: "Tuning", first: bool = True
     ) -> "Iterator[LiveCoinWatch]":
-        """The API for one pull. What it answers goes to `sink` before anybody else sees it."""
+        """The API for one pull. What it answers goes to `sink` before anybody else sees it.
+
+        `first` is the minute cycle; who is not leaves it a part of the rate.
+        """
         # Imported here: code servers load definitions all day and never call.
         from lcw_assets.sources.lcw import BASE_URL, LiveCoinWatch
         from lcw_assets.transport.client import Client
@@ -44,7 +47,7 @@ class LiveCoinWatchResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 headers={"x-api-key": key} if key else {},
                 secret=key,
                 tuning=tuning,
-                rate_limit=RateLimit(settings.rate_limit_file, rate),
+                rate_limit=RateLimit(settings.rate_limit_file, rate, first=first),
             )
             stack.callback(client.close)
             yield LiveCoinWatch(client, deadline=deadline, currency=settings.currency, simulated=settings.simulated)

@@ -26,21 +26,30 @@ def money(usd: float, units: float) -> float | int:
 
 def quote(market: Market, coin: Listing, minute: int, units: float) -> dict[str, Any]:
     """What moves: rate, volume, cap, delta. One USD is `units` of the asked currency."""
+    values = price(market, coin, minute, units)
+    if values["rate"] is None:
+        return values | {"delta": dict.fromkeys(DELTAS)}
+    rate = market.rate(coin, minute)
+    deltas = {
+        name: round(rate / market.rate(coin, minute - span), 4) if minute - span >= coin.listed_at else None
+        for name, span in DELTAS.items()
+    }
+    return values | {"delta": deltas}
+
+
+def price(market: Market, coin: Listing, minute: int, units: float) -> dict[str, Any]:
+    """Rate, volume and cap: a point of history has these alone."""
     if coin.slot >= COINS - 500:  # long dead: still listed, no longer priced
-        return {"rate": None, "volume": 0, "cap": None, "delta": dict.fromkeys(DELTAS)}
-    rate, cap = market.rate(coin, minute), market.cap(coin.slot, minute)
+        return {"rate": None, "volume": 0, "cap": None}
+    cap = market.cap(coin.slot, minute)
     turnover = 0.002 * math.exp(3 * uniform(market.seed, "turnover", coin.slot))
     busy = 1 + 0.3 * smooth(market.moved_at(coin.slot, minute), 30, market.seed, "volume", coin.slot)
     # Beyond the top 100 some coins have a price and no cap.
     knows_cap = coin.slot <= 100 or coin.slot % 211 != 77
     return {
-        "rate": rate * units,
+        "rate": market.rate(coin, minute) * units,
         "volume": money(cap * turnover * busy, units),
         "cap": money(cap, units) if knows_cap else None,
-        "delta": {
-            name: round(rate / market.rate(coin, minute - span), 4) if minute - span >= coin.listed_at else None
-            for name, span in DELTAS.items()
-        },
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lcw_assets.simulator.coins import liquidity, quote
+from lcw_assets.simulator.coins import liquidity, price
 from lcw_assets.simulator.market import DAY, Listing, Market
 from lcw_assets.simulator.noise import uniform
 
@@ -29,8 +29,7 @@ def coin_points(
     points = []
     for minute in grid(start_ms, end_ms):
         if coin.listed_at <= minute <= now and uniform(market.seed, "no day", coin.slot, minute // DAY) > 0.01:
-            values = quote(market, coin, minute, units)
-            del values["delta"]
+            values = price(market, coin, minute, units)
             values["liquidity"] = liquidity(market, coin, minute, units)
             points.append({"date": minute * _MINUTE_MS, **_restated(market, values, minute, now, coin.slot)})
     return points

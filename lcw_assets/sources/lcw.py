@@ -40,14 +40,7 @@ CoinSort = Literal["rank", "price", "volume", "code", "name", "age"]
 ExchangeSort = Literal["volume", "liquidity", "code", "name", "visitors"]
 Order = Literal["ascending", "descending"]
 
-_ANSWERS_WITH_A_LIST = {
-    "overview/history",
-    "coins/list",
-    "coins/map",
-    "fiats/all",
-    "platforms/all",
-    "exchanges/list",
-}
+_ANSWERS_WITH_A_LIST = ("overview/history", "coins/list", "coins/map", "fiats/all", "platforms/all", "exchanges/list")
 
 
 class RefusedError(PermanentError):
@@ -80,8 +73,12 @@ class LiveCoinWatch:
     def __init__(self, client: Client, *, deadline: Deadline, currency: str = "USD", simulated: bool = False) -> None:
         self._client = client
         self._deadline = deadline
-        self._currency = currency
+        self.currency = currency
         self._simulated = simulated
+
+    def until(self, deadline: Deadline) -> LiveCoinWatch:
+        """The same API for as long as another deadline lasts."""
+        return LiveCoinWatch(self._client, deadline=deadline, currency=self.currency, simulated=self._simulated)
 
     def status(self) -> None:
         """Is the API up? Needs no key and costs nothing."""
@@ -91,15 +88,15 @@ class LiveCoinWatch:
         return self._ask(Credits, "credits", {})
 
     def overview(self) -> Overview:
-        return self._ask(Overview, "overview", {"currency": self._currency})
+        return self._ask(Overview, "overview", {"currency": self.currency})
 
     def overview_history(self, start: datetime, end: datetime) -> list[OverviewPoint]:
-        request = {"currency": self._currency, "start": _ms(start), "end": _ms(end)}
+        request = {"currency": self.currency, "start": _ms(start), "end": _ms(end)}
         return self._ask(list[OverviewPoint], "overview/history", request)
 
     def coins_single(self, code: str, *, meta: bool = True) -> Coin:
         """One coin. The answer does not name it: `code` is what was asked for. Raises `UnknownCodeError`."""
-        request = {"currency": self._currency, "code": code, "meta": meta}
+        request = {"currency": self.currency, "code": code, "meta": meta}
         return _validated(Coin, "coins/single", self.fetch("coins/single", request) | {"code": code})
 
     def coins_single_history(self, code: str, start: datetime, end: datetime) -> list[CoinPoint]:
@@ -107,7 +104,7 @@ class LiveCoinWatch:
 
         A coin that did not exist then has no points. Raises `UnknownCodeError`.
         """
-        request = {"currency": self._currency, "code": code, "start": _ms(start), "end": _ms(end), "meta": False}
+        request = {"currency": self.currency, "code": code, "start": _ms(start), "end": _ms(end), "meta": False}
         document = self.fetch("coins/single/history", request)
         return _validated(list[CoinPoint], "coins/single/history", document.get("history"))
 
@@ -121,7 +118,7 @@ class LiveCoinWatch:
         meta: bool = True,
     ) -> list[Coin]:
         """A page of coins: at most 100, fewer at the end of the list."""
-        request = page_request(currency=self._currency, offset=offset, limit=limit, sort=sort, order=order, meta=meta)
+        request = page_request(currency=self.currency, offset=offset, limit=limit, sort=sort, order=order, meta=meta)
         return self._ask(list[Coin], "coins/list", request)
 
     def coins_map(
@@ -129,13 +126,13 @@ class LiveCoinWatch:
     ) -> list[Coin]:
         """Up to 100 coins by code, in the order of `sort`, not of `codes`. Unknown codes are left out."""
         request = page_request(
-            currency=self._currency, offset=0, limit=len(codes), sort=sort, order=order, meta=meta
+            currency=self.currency, offset=0, limit=len(codes), sort=sort, order=order, meta=meta
         ) | {"codes": list(codes)}
         return self._ask(list[Coin], "coins/map", request)
 
     def coins_contract(self, platform: str, address: str, *, meta: bool = True) -> Coin:
         """The coin behind a contract, such as `("ETH", "0x…")`. Raises `UnknownCodeError`."""
-        request = {"currency": self._currency, "platform": platform, "address": address, "meta": meta}
+        request = {"currency": self.currency, "platform": platform, "address": address, "meta": meta}
         return self._ask(Coin, "coins/contract", request)
 
     def fiats_all(self) -> list[Fiat]:
@@ -146,7 +143,7 @@ class LiveCoinWatch:
 
     def exchanges_single(self, code: str, *, meta: bool = True) -> Exchange:
         """One exchange, by its lower-case code. Raises `UnknownCodeError`."""
-        return self._ask(Exchange, "exchanges/single", {"currency": self._currency, "code": code, "meta": meta})
+        return self._ask(Exchange, "exchanges/single", {"currency": self.currency, "code": code, "meta": meta})
 
     def exchanges_list(
         self,
@@ -158,7 +155,7 @@ class LiveCoinWatch:
         meta: bool = True,
     ) -> list[Exchange]:
         """A page of exchanges: at most 100, fewer at the end of the list."""
-        request = page_request(currency=self._currency, offset=offset, limit=limit, sort=sort, order=order, meta=meta)
+        request = page_request(currency=self.currency, offset=offset, limit=limit, sort=sort, order=order, meta=meta)
         return self._ask(list[Exchange], "exchanges/list", request)
 
     def fetch(self, endpoint: str, request: dict[str, Any]) -> Any:
@@ -202,7 +199,7 @@ def read_document(answer: Answer, base_url: str) -> Any:
     documentation and the recordings differ in it.
     """
     try:
-        document = from_json(answer.text)
+        document: Any = from_json(answer.text)
     except ValueError:
         document = None
     error = document.get("error") if isinstance(document, dict) else None
@@ -214,13 +211,15 @@ def read_document(answer: Answer, base_url: str) -> Any:
         raise NotLiveCoinWatchError(answer.endpoint, reason, outcome="rejected")
     if answer.http_status >= 400:
         raise _api_error(answer, answer.http_status, f"HTTP {answer.http_status}")
-    wanted: type = list if answer.endpoint in _ANSWERS_WITH_A_LIST else dict
+    wanted: type[Any] = list if answer.endpoint in _ANSWERS_WITH_A_LIST else dict
     if not isinstance(document, wanted):
         shape = "a list" if wanted is list else "an object"
         reason = f"{base_url} sent {_excerpt(answer.text)} where {shape} was due"
         raise PassingError(answer.endpoint, reason, outcome="broken_body")
     if answer.endpoint == "coins/list" and not document and not answer.request.get("offset"):
         raise PassingError(answer.endpoint, f"{base_url} sent an empty list of coins", outcome="broken_body")
+    if answer.endpoint == "coins/single/history" and not isinstance(document.get("history"), list):
+        raise PassingError(answer.endpoint, f"{base_url} sent a history without a list", outcome="broken_body")
     return document
 
 

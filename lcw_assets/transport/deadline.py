@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,10 @@ class Deadline:
     @classmethod
     def after(cls, seconds: float) -> Deadline:
         return cls(time.monotonic() + seconds)
+
+    def at_most(self, seconds: float) -> Deadline:
+        """`seconds` from now, or this one if that is earlier. It is called off with this one."""
+        return replace(self, expires_at=min(self.expires_at, time.monotonic() + seconds))
 
     def left(self) -> float:
         """Seconds left; 0 once it has passed or was called off."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -25,32 +25,45 @@ def bounded(work: Callable[[], T], seconds: float) -> T:
     return result()
 
 
-def fan_out(tasks: Sequence[Callable[[], T]], width: int) -> Iterator[tuple[int, Callable[[], T]]]:
+def fan_out(tasks: Iterable[Callable[[], T]], width: int) -> Iterator[tuple[int, Callable[[], T]]]:
     """Run `tasks` on `width` daemon threads; yield `(index, result)` as each ends, in the order of ending.
 
-    `result()` gives the value or raises what the task raised. Whoever stops iterating leaves the rest behind:
-    tasks that have not started never will. (ThreadPoolExecutor would join its threads at exit.)
+    `result()` gives the value or raises what the task raised. A task is taken from `tasks` when a thread is free for
+    it; an error in that is raised here. Whoever stops iterating leaves the rest behind: tasks that have not started
+    never will. (ThreadPoolExecutor would join its threads at exit.)
     """
     todo = iter(enumerate(tasks))
     lock = threading.Lock()
-    done: queue.SimpleQueue[tuple[int, Callable[[], T]]] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[int, Callable[[], T]] | BaseException | None] = queue.SimpleQueue()
     stop = threading.Event()
 
     def worker() -> None:
         while not stop.is_set():
-            with lock:
-                index, task = next(todo, (-1, None))
-            if task is None:
+            try:
+                with lock:
+                    index, task = next(todo, (-1, None))
+            except BaseException as error:  # noqa: BLE001 - not swallowed: raised again in the thread that waits
+                done.put(error)
                 return
+            if task is None:
+                break
             box: queue.SimpleQueue[Callable[[], T]] = queue.SimpleQueue()
             _run_into(task, box)
             done.put((index, box.get()))
+        done.put(None)
 
-    for _ in range(min(width, len(tasks))):
+    for _ in range(width):
         threading.Thread(target=worker, daemon=True).start()
+    working = width
     try:
-        for _ in tasks:
-            yield done.get()
+        while working:
+            ended = done.get()
+            if isinstance(ended, BaseException):
+                raise ended
+            if ended is None:
+                working -= 1
+            else:
+                yield ended
     finally:
         stop.set()
 

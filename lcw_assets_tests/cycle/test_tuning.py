@@ -135,6 +135,7 @@ def test_a_clock_that_was_set_back_keeps_it_open_no_longer() -> None:
 def recent(rows: list[dict[str, Any]], source: str = "lcw") -> Recent:
     with database() as db:
         load(db, "ops.calls", rows)
+        load(db, "ops.cycles", [cycle(1, NOON, 1.0) | {"cycle_id": one} for one in {row["cycle_id"] for row in rows}])
         return read_recent(db, source, NOON)
 
 

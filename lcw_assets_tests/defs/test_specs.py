@@ -8,17 +8,19 @@ from lcw_assets.warehouse.schema import tables
 from lcw_assets_tests.defs.market.test_fetch_cycle import ASSETS
 
 REPORTS = {"reports/performance_72h", "reports/performance_daily", "reports/slow_cycles"}
+HISTORY = {f"history/{who}_{grid}" for who in ("coin", "overview") for grid in ("daily", "hourly", "5min")}
+DERIVED = {"market/coin_bars", "ops/gaps"}
 
 
 def test_every_asset_explains_itself(definitions: dg.Definitions) -> None:
     specs = {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
-    assert set(specs) == ASSETS | REPORTS
+    assert set(specs) == ASSETS | REPORTS | HISTORY | DERIVED
     for key, spec in specs.items():
         assert spec.description
         assert spec.owners == ["team:lcw-assets"]
         assert spec.group_name == key.split("/")[0]
         assert spec.kinds
-        assert spec.freshness_policy is not None
+        assert (spec.freshness_policy is None) == (key in HISTORY)  # the past does not age
         table = spec.metadata["dagster/table_name"]
         assert table == ("raw.pulls" if key.startswith("raw/") else key.replace("/", "."))
         schema = spec.metadata["dagster/column_schema"]
@@ -28,12 +30,15 @@ def test_every_asset_explains_itself(definitions: dg.Definitions) -> None:
 
 def test_every_table_that_users_read_is_an_asset(definitions: dg.Definitions) -> None:
     shown = {spec.metadata["dagster/table_name"] for spec in definitions.resolve_all_asset_specs()}
-    assert set(tables()) - shown == {"ops.quarantine", "ops.resources", "ops.alerts"}
+    assert set(tables()) - shown == {
+        *("ops.quarantine", "ops.resources", "ops.alerts"),
+        *("history.revisions", "history.asked", "market.coin_checkpoints"),
+    }
 
 
 def test_every_check_explains_itself(definitions: dg.Definitions) -> None:
     checks = list(definitions.resolve_asset_graph().asset_check_keys)
-    assert len(checks) == 11
+    assert len(checks) == 11 + len(HISTORY) + 1
     assert all(definitions.resolve_asset_graph().get_check_spec(key).description for key in checks)
 
 

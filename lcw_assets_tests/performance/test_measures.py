@@ -79,8 +79,9 @@ def test_a_window_has_its_first_moment_and_not_its_last() -> None:
     day = Window(midnight, midnight + timedelta(days=1))
     edges = [midnight - timedelta(microseconds=1), midnight, day.end - timedelta(microseconds=1), day.end]
     with database() as db:
-        load(db, "ops.cycles", [cycle(n, at, 1.0) for n, at in enumerate(edges)])
-        load(db, "ops.calls", [call(cycle(0, at, 1.0), "status", 1.0) for at in edges])
+        rows = [cycle(n, at, 1.0) for n, at in enumerate(edges)]
+        load(db, "ops.cycles", rows)
+        load(db, "ops.calls", [call(row, "status", 1.0) for row in rows])
         found = read_measures(db, day, SLA.seconds())
     assert (found.cycles, found.calls) == (2, 2)
 
@@ -98,6 +99,7 @@ def test_a_window_across_a_change_of_summer_time_has_as_many_hours_as_any() -> N
 def test_calls_that_failed_make_the_error_rate() -> None:
     with database() as db:
         one = cycle(0, HOUR.start, 5.0)
+        load(db, "ops.cycles", [one])
         outcomes = ["ok", "ok", "ok", "timeout"]
         load(db, "ops.calls", [call(one, "coins/list", 1.0, outcome=outcome) for outcome in outcomes])
         assert read_measures(db, HOUR, SLA.seconds()).error_rate == 0.25

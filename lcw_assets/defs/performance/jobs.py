@@ -2,8 +2,6 @@
 
 import dagster as dg
 
-from lcw_assets.defs.performance.specs import DAYS
-
 _ONE_PROCESS: dict[str, object] = {
     "executor_def": dg.in_process_executor,
     "config": {"loggers": {"console": {}}},
@@ -20,7 +18,6 @@ performance_report = dg.define_asset_job(
 performance_day = dg.define_asset_job(
     "performance_day",
     selection=dg.AssetSelection.assets("reports/performance_daily"),
-    partitions_def=DAYS,
     description="Report a day, from 00:00 to 24:00 UTC.",
     **_ONE_PROCESS,  # type: ignore[arg-type]
 )

@@ -2,7 +2,7 @@
 -- in memory: as whole microseconds a year of seven million calls takes 150 MB, as doubles 290.
 WITH calls AS (
     SELECT *, (1e6 * least(latency_s, 2000))::INTEGER AS latency_us
-    FROM ops.calls
+    FROM ops.cycle_calls
     WHERE started_at >= $start AND started_at < $end AND outcome <> 'deadline'
 )
 SELECT

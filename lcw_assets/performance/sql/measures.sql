@@ -27,7 +27,7 @@ limits AS (
 ),
 calls AS (
     SELECT count(*) AS calls, count(*) FILTER (outcome NOT IN ('ok', 'superseded')) AS failed_calls
-    FROM ops.calls
+    FROM ops.cycle_calls
     WHERE started_at >= $start AND started_at < $end AND outcome <> 'deadline'  -- those were never sent
 )
 FROM times, limits, calls

@@ -193,7 +193,7 @@ def spooling(run: dg.DagsterRun, now: datetime) -> Any:
 
 def test_a_cycle_past_its_maximum_runtime_is_ended(instance: dg.DagsterInstance, definitions: dg.Definitions) -> None:
     run = add_run(instance, definitions)
-    [seen] = seen_running(instance, 92)
+    [seen] = seen_running(instance, 92.4)
     assert (seen.incident, seen.severity) == ("cycle_ended", "critical")
     assert seen.what == f"the cycle of run {run.run_id[:8]} is ended after 92 s: it may run 90 s"
     ended = instance.get_run_by_id(run.run_id)
@@ -613,7 +613,8 @@ def test_a_real_failed_cycle_says_what_its_log_says(
 
 def test_the_sensors_are_on_from_the_start(definitions: dg.Definitions) -> None:
     sensors = definitions.get_repository_def().sensor_defs
-    assert {sensor.name for sensor in sensors} == {"watch_cycles", "watch_checks", "watch_runs"}
+    watching = [sensor for sensor in sensors if sensor.name.startswith("watch_")]
+    assert {sensor.name for sensor in watching} == {"watch_cycles", "watch_checks", "watch_runs"}
     assert all(sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in sensors)
-    assert all(10 <= (sensor.minimum_interval_seconds or 0) <= 15 for sensor in sensors)
+    assert all(10 <= (sensor.minimum_interval_seconds or 0) <= 15 for sensor in watching)
     assert all(sensor.description for sensor in sensors)

@@ -1,0 +1,1 @@
+"""Partitioned history, backfills, gaps, and what is built from ticks."""

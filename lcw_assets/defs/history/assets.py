@@ -1,0 +1,173 @@
+"""The series of history. Thin: what a backfill does is in `lcw_assets/history`; this is what Dagster sees of it."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field
+
+from lcw_assets.defs.history.checks import history_check, history_result, named
+from lcw_assets.defs.history.planning import StopError, complete_days, make_plan, say_plan, say_progress
+from lcw_assets.defs.history.specs import DAYS, history_spec
+from lcw_assets.history.series import SERIES, Series
+from lcw_assets.resources.live_coin_watch import LiveCoinWatchResource
+from lcw_assets.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from lcw_assets.history.backfill import Progress, Result
+    from lcw_assets.history.plan import Plan
+    from lcw_assets.resources.warehouse import WarehouseResource
+
+STOPPED_TAG = "lcw/stopped"
+
+# A backfill can wait for whoever has the database open, but what it fetched must not pile up behind that.
+_LOCK_WAIT_S = 30.0
+_BETWEEN_S = 2.0
+
+
+class HistoryConfig(dg.Config):
+    """What a run may be told besides its days."""
+
+    dry_run: bool = Field(False, description="Say what would be asked for and what it would cost, and ask for nothing.")
+    refresh: bool = Field(False, description="Ask again for what was asked for before, to see what was restated.")
+    coins: str | None = Field(None, description="Other coins than LCW_TRACKED_COINS, in the same form.")
+
+
+def _history(name: str) -> dg.AssetsDefinition:
+    series = SERIES[name]
+
+    @dg.multi_asset(
+        name=name,
+        specs=[history_spec(name)],
+        check_specs=[history_check(name)],
+        partitions_def=DAYS,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        required_resource_keys={"lcw", "warehouse"},
+    )
+    def materialize(
+        context: dg.AssetExecutionContext, config: HistoryConfig
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+        yield from _materialize(context, series, config)
+
+    return materialize
+
+
+histories = [_history(name) for name in SERIES]
+
+
+def _materialize(
+    context: dg.AssetExecutionContext, series: Series, config: HistoryConfig
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    from lcw_assets.history.backfill import only_one
+    from lcw_assets.history.store import store_batches
+    from lcw_assets.history.tracked import TrackedError
+    from lcw_assets.warehouse.errors import WarehouseError
+    from lcw_assets.warehouse.spool import Spool, SpoolError
+
+    warehouse: WarehouseResource = context.resources.warehouse
+    try:
+        settings = load_settings()
+        spool = Spool(settings.history_spool_dir)
+        with only_one(settings.history_lock_file, context.log.info):
+            connect = partial(warehouse.get_connection, lock_wait_s=_LOCK_WAIT_S)
+            waited = store_batches(connect, spool, context.log.warning)
+            if waited.answers:
+                context.log.info(f"{waited.answers:,} answers of a backfill that was interrupted are stored now")
+            window, now = context.partition_time_window, datetime.now(timezone.utc)
+            with connect() as db:
+                plan = make_plan(
+                    db, series, settings, window.start, window.end, now, coins=config.coins, refresh=config.refresh
+                )
+            context.log.info(say_plan(plan, settings))
+            if config.dry_run:
+                return
+            result = _run(context, plan, settings, spool)
+            with connect() as db:
+                days = complete_days(db, plan, result.unknown, settings.currency, datetime.now(timezone.utc))
+    except (SettingsError, TrackedError, StopError, SpoolError, WarehouseError) as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+    yield from _results(context, plan, result, days)
+
+
+def _run(context: dg.AssetExecutionContext, plan: "Plan", settings: Settings, spool: Any) -> "Result":
+    from lcw_assets.history.backfill import backfill
+    from lcw_assets.history.batches import Batches
+    from lcw_assets.history.store import store_batches
+    from lcw_assets.transport.deadline import Deadline
+    from lcw_assets.transport.tuning import Tuning
+    from lcw_assets.warehouse.cycle import Cycle
+
+    lcw: LiveCoinWatchResource = context.resources.lcw
+    warehouse: WarehouseResource = context.resources.warehouse
+    now = datetime.now(timezone.utc)
+    batch_id = f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}Z-{context.run.run_id[:8]}"
+    first = Cycle(batch_id, context.run.run_id, None, now, now, 0.0, 0.0, False, settings.source, settings.currency)
+    batches = Batches(spool, plan.series, first)
+    connect = partial(warehouse.get_connection, lock_wait_s=_BETWEEN_S)
+    observed_at = now
+
+    def report(progress: "Progress") -> None:
+        nonlocal observed_at
+        said = say_progress(progress)
+        context.log.info(said["progress"])
+        if datetime.now(timezone.utc) - observed_at > timedelta(minutes=1):
+            observed_at = datetime.now(timezone.utc)
+            context.log_event(dg.AssetObservation(f"history/{plan.series.name}".split("/"), metadata=said))
+
+    with lcw.connect(
+        settings,
+        sink=batches,
+        deadline=Deadline.after(float("inf")),
+        tuning=Tuning(in_flight=settings.max_in_flight),
+        first=False,
+    ) as api:
+        return backfill(
+            plan,
+            api,
+            batches,
+            store=partial(store_batches, connect, spool, context.log.warning),
+            in_flight=settings.max_in_flight,
+            reserve=settings.credit_reserve,
+            log=context.log.info,
+            report=report,
+        )
+
+
+def _results(
+    context: dg.AssetExecutionContext, plan: "Plan", result: "Result", days: list[datetime]
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    """All days, if it is done; else those that are, and why the rest is not."""
+    name, progress = plan.series.name, result.progress
+    unknown = {*result.unknown, *plan.left_out}
+    metadata: dict[str, Any] = {
+        "calls_planned": plan.calls,
+        "calls": progress.calls,
+        "points": progress.stored.points,
+        "points_new": progress.stored.new,
+        "points_revised": progress.stored.revised,
+        "points_refused": progress.stored.quarantined,
+        "coins": len(plan.codes),
+        "unknown_coins": named(sorted(unknown)),
+        "days_complete": len(days),
+        "seconds": round(progress.seconds, 1),
+        "calls_per_s": round(progress.calls / max(progress.seconds, 1e-9), 1),
+        **({"credits_left": progress.credits} if progress.credits is not None else {}),
+    }
+    context.log.info(say_progress(progress)["progress"])
+    if unknown:
+        context.log.warning(f"Live Coin Watch knows no coin {named(sorted(unknown))}: the rest is done")
+    check = history_result(name, unknown, result.why)
+    if result.status == "done":
+        yield dg.MaterializeResult(asset_key=["history", name], metadata=metadata, check_results=[check])
+        return
+    for day in days:
+        partition = day.strftime("%Y-%m-%d")
+        context.log_event(dg.AssetMaterialization(["history", name], partition=partition, metadata=metadata))
+    rest = f"{len(days)} days are complete; the same range again asks only for the rest"
+    if result.status != "credits":
+        raise dg.Failure(f"{result.why}. What was answered is stored: {rest}", metadata=metadata, allow_retries=False)
+    context.instance.add_run_tags(context.run.run_id, {STOPPED_TAG: "credits"})
+    context.log.warning(f"stopped: {result.why}. {rest}, and the sensor resume_backfills does that after 00:00 UTC")
+    yield check

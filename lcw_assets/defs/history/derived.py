@@ -1,0 +1,107 @@
+"""Bars, checkpoints and gaps: what is built from tables that are there. Thin, as all of `defs/`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from lcw_assets.defs.history.checks import gaps_check, gaps_result
+from lcw_assets.defs.history.specs import derived_spec
+from lcw_assets.history.series import SERIES
+from lcw_assets.settings import SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from lcw_assets.resources.warehouse import WarehouseResource
+
+
+@dg.multi_asset(
+    name="coin_bars",
+    specs=[
+        derived_spec(
+            "market/coin_bars",
+            "Open, high, low, close of 1, 5, 60 minutes and a day, built from ticks as they come. A bar opens at the "
+            "price in force as it begins; where no tick was, there is none. With it, `market.as_of(moment)`: the whole "
+            "market as it was.",
+            "market/coin_ticks",
+        )
+    ],
+    required_resource_keys={"warehouse"},
+)
+def coin_bars(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    from lcw_assets.history.bars import build
+
+    with _database(context) as db:
+        built = build(db)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": built.bars,
+            "built_since": built.since.isoformat() if built.since else "there is no tick yet",
+            "new_checkpoints": built.checkpoints,
+        }
+    )
+
+
+@dg.multi_asset(
+    name="gaps",
+    specs=[
+        derived_spec(
+            "ops/gaps",
+            "What is missing: minutes without a cycle, days of the history that was begun, coins that stopped. The "
+            "sensor `fill_gaps` backfills what can still be had, LCW_GAP_CREDITS a day.",
+            "ops/cycles",
+            "market/coins",
+            *(f"history/{name}" for name in SERIES),
+        )
+    ],
+    check_specs=[gaps_check()],
+    required_resource_keys={"warehouse"},
+)
+def gaps(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+    from lcw_assets.history.gaps import find_gaps, store_gaps
+    from lcw_assets.history.store import read_top
+    from lcw_assets.history.tracked import TrackedError, read_tracked
+
+    now = datetime.now(timezone.utc)
+    try:
+        settings = load_settings()
+        with _database(context) as db:
+            try:
+                codes = read_tracked(settings.tracked_coins, partial(read_top, db, settings.currency))
+            except TrackedError as error:
+                context.log.warning(f"gaps of coins are not looked for: {error}")
+                codes = []
+            found = find_gaps(db, codes, settings.currency, now)
+            store_gaps(db, found, now)
+    except SettingsError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+    lines = ["| what | from | to | |", "|---|---|---|---|"]
+    lines += [
+        f"| {gap.subject} | {gap.span.start:%Y-%m-%d %H:%M} | {gap.span.end:%Y-%m-%d %H:%M} | {gap.detail} |"
+        for gap in found[:20]
+    ]
+    yield dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(found),
+            "calls_to_fill": sum(gap.calls for gap in found),
+            "newest": dg.MetadataValue.md("\n".join(lines) if found else "Nothing is missing."),
+        },
+        check_results=[gaps_result(found)],
+    )
+
+
+@contextmanager
+def _database(context: dg.AssetExecutionContext) -> "Iterator[DuckDBPyConnection]":
+    """Read once and soon closed: a cycle that wants to store waits meanwhile."""
+    from lcw_assets.warehouse.errors import WarehouseError
+
+    warehouse: WarehouseResource = context.resources.warehouse
+    try:
+        with warehouse.get_connection(lock_wait_s=10.0) as db:
+            yield db
+    except WarehouseError as error:
+        raise dg.Failure(f"{error}. It is tried again with the next tick", allow_retries=False) from None

@@ -1,0 +1,40 @@
+"""A job a series, so that each can be backfilled for itself; and the one that builds what is derived."""
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from lcw_assets.history.series import SERIES
+
+_ONE_PROCESS: dict[str, object] = {
+    "executor_def": dg.in_process_executor,
+    "config": {"loggers": {"console": {}}},
+}
+
+# `dagster job backfill` starts a run a day. One of them asks at a time, the rest wait: two places of the queue are
+# enough for them (see dagster.yaml), so that the minute cycle never waits for its own.
+HISTORY_TAG = "lcw/history"
+
+
+def job_name(series: str) -> str:
+    return f"backfill_{series}"
+
+
+def _backfill_job(series: str) -> UnresolvedAssetJobDefinition:
+    return dg.define_asset_job(
+        job_name(series),
+        selection=dg.AssetSelection.assets(f"history/{series}"),
+        description=f"Fill days of history.{series}: those of its partition, or of a range.",
+        tags={HISTORY_TAG: series, "dagster/max_runtime": "86400"},
+        **_ONE_PROCESS,  # type: ignore[arg-type]
+    )
+
+
+backfills = [_backfill_job(series) for series in SERIES]
+
+derive = dg.define_asset_job(
+    "derive",
+    selection=dg.AssetSelection.assets("market/coin_bars", "ops/gaps"),
+    description="Build bars and checkpoints from the newest ticks, and look for gaps.",
+    tags={"dagster/max_runtime": "600"},
+    **_ONE_PROCESS,  # type: ignore[arg-type]
+)

@@ -1,0 +1,113 @@
+"""What a backfill is going to do and how far it is, in words; and the plan itself, from settings and tables."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from lcw_assets.history.series import DAY, FIRST
+from lcw_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from lcw_assets.history.backfill import Progress
+    from lcw_assets.history.plan import Plan
+    from lcw_assets.history.series import Series
+
+
+class StopError(Exception):
+    """Days that nothing can be asked for. Says which and why."""
+
+
+def make_plan(
+    db: DuckDBPyConnection,
+    series: Series,
+    settings: Settings,
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    *,
+    coins: str | None = None,
+    refresh: bool = False,
+) -> Plan:
+    """For the days from `start` to before `end`. Raises `TrackedError` and `StopError`."""
+    from lcw_assets.history.plan import Plan, Span
+    from lcw_assets.history.store import read_covered, read_top
+    from lcw_assets.history.tracked import read_tracked
+
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    wanted = Span(max(start, FIRST), min(end, today))
+    if wanted.start >= wanted.end:
+        raise StopError(
+            f"{start:%Y-%m-%d} to {end - DAY:%Y-%m-%d} has no day that is over: history is from "
+            f"{FIRST:%Y-%m-%d} to {today - DAY:%Y-%m-%d}"
+        )
+    codes = [""]
+    if series.per_coin:
+        codes = read_tracked(coins or settings.tracked_coins, partial(read_top, db, settings.currency))
+    covered, unknown = read_covered(db, series, settings.currency, codes, now)
+    if refresh:
+        covered = dict.fromkeys(codes, ())
+    return Plan(series, wanted, today, covered, dict.fromkeys(unknown, "unknown to Live Coin Watch within a day"))
+
+
+def say_plan(plan: Plan, settings: Settings) -> str:
+    """What it costs, before anything is asked for."""
+    days = plan.wanted.length // DAY
+    coins = f"{len(plan.codes):,} coins" if plan.series.per_coin else "the whole market"
+    calls = plan.calls
+    if not calls:
+        return f"plan: {plan.series.table}, {coins}, {days:,} days: all of it was asked for before, nothing is to do"
+    return (
+        f"plan: {plan.series.table}, {coins}, {days:,} days from {plan.wanted.start:%Y-%m-%d}: {calls:,} calls, as "
+        f"many credits, {_time(calls / settings.calls_per_s)} at {settings.calls_per_s:g} calls a second; it stops at "
+        f"{settings.credit_reserve:,} credits"
+    )
+
+
+def say_progress(progress: Progress) -> dict[str, Any]:
+    left_s = progress.left_s
+    end = datetime.now(timezone.utc) + timedelta(seconds=left_s) if left_s is not None else None
+    stored = progress.stored
+    credits_ = f", {progress.credits:,} credits left" if progress.credits is not None else ""
+    done = (
+        f"{progress.calls:,} of {progress.planned:,} calls, {stored.points:,} points stored, {stored.revised:,} revised"
+    )
+    rate = progress.calls / max(progress.seconds, 1e-9)
+    until = f", done about {end:%Y-%m-%d %H:%M:%S} UTC" if end and progress.calls < progress.planned else ""
+    return {
+        "progress": f"{done}, {rate:.1f} calls/s{credits_}{until}",
+        "calls_done": progress.calls,
+        "calls_left": max(0, progress.planned - progress.calls),
+        **({"credits_left": progress.credits} if progress.credits is not None else {}),
+        **({"estimated_end": end.isoformat()} if end else {}),
+    }
+
+
+def complete_days(
+    db: DuckDBPyConnection, plan: Plan, unknown: set[str], currency: str, now: datetime
+) -> list[datetime]:
+    """The days of a plan for which every coin was asked, in order."""
+    from lcw_assets.history.plan import uncovered
+    from lcw_assets.history.store import read_covered
+
+    codes = [code for code in plan.codes if code not in unknown]
+    covered, _ = read_covered(db, plan.series, currency, codes, now)
+    missing: set[datetime] = set()
+    for spans in set(covered.values()):
+        for span in uncovered(plan.wanted, spans):
+            day = span.start.replace(hour=0, minute=0)
+            while day < span.end:
+                missing.add(day)
+                day += DAY
+    days = plan.wanted.length // DAY
+    return [day for day in (plan.wanted.start + number * DAY for number in range(days)) if day not in missing]
+
+
+def _time(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"

@@ -1,0 +1,33 @@
+"""What the assets of history are."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from lcw_assets.defs.table import table_spec
+from lcw_assets.history.series import FIRST, SERIES
+
+DAYS = dg.DailyPartitionsDefinition(start_date=FIRST.strftime("%Y-%m-%d"), timezone="UTC")
+DERIVED_EVERY = timedelta(minutes=10)
+
+_GRIDS = {"daily": "a day", "hourly": "an hour", "5min": "five minutes"}
+
+
+def history_spec(name: str) -> dg.AssetSpec:
+    """A series: a partition a day, filled by backfills. `skippable`, for days that credits did not last for."""
+    series = SERIES[name]
+    what = "The tracked coins" if series.per_coin else "The whole market"
+    hours = int(series.window.total_seconds() // 3600)
+    window = f"{hours // 24} days" if hours >= 24 else f"{hours} hours"
+    per = "a coin and " if series.per_coin else ""
+    description = (
+        f"{what} in the past, a point {_GRIDS[name.partition('_')[2]]}. One call, one credit, brings {window} of "
+        f"{'a coin' if series.per_coin else 'it'}; a day asks only for {per}what was not asked for before. "
+        "Points that are restated replace the ones before, which `history.revisions` keeps."
+    )
+    return table_spec(f"history/{name}", description, skippable=True, partitions_def=DAYS)
+
+
+def derived_spec(key: str, description: str, *deps: str) -> dg.AssetSpec:
+    freshness = dg.FreshnessPolicy.time_window(fail_window=6 * DERIVED_EVERY, warn_window=3 * DERIVED_EVERY)
+    return table_spec(key, description, *deps, freshness=freshness)

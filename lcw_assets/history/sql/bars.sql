@@ -1,0 +1,25 @@
+-- Bars from its start to before its end, again from their ticks. A bar opens at the price that was in force as it began.
+DELETE FROM market.coin_bars WHERE minutes = 1 AND bucket >= $since AND bucket < $until;
+
+INSERT INTO market.coin_bars BY NAME
+WITH ticks AS (
+    SELECT code, currency, observed_at, rate, volume FROM market.as_of($since::TIMESTAMPTZ - INTERVAL 1 microsecond)
+    UNION ALL
+    SELECT code, currency, observed_at, rate, volume FROM market.coin_ticks
+    WHERE observed_at >= $since AND observed_at < $until
+),
+path AS (
+    SELECT *, lag(rate) OVER (PARTITION BY code, currency ORDER BY observed_at) AS before
+    FROM ticks
+)
+SELECT
+    code, currency, 1 AS minutes, time_bucket(INTERVAL 1 minute, observed_at) AS bucket,
+    coalesce(first(before ORDER BY observed_at), first(rate ORDER BY observed_at)) AS open,
+    greatest(open, max(rate)) AS high,
+    least(open, min(rate)) AS low,
+    last(rate ORDER BY observed_at) AS close,
+    last(volume ORDER BY observed_at) AS volume,
+    count(*) AS ticks
+FROM path
+WHERE observed_at >= $since
+GROUP BY code, currency, bucket;

@@ -1,0 +1,16 @@
+-- Minutes from $since on in which no cycle began, as stretches; the last one up to $now.
+WITH minutes AS (
+    SELECT DISTINCT date_trunc('minute', coalesce(scheduled_at, started_at)) AS minute
+    FROM ops.cycles
+    WHERE started_at >= $since AND status <> 'failed'
+),
+stretches AS (
+    SELECT
+        minute + INTERVAL 1 minute AS gap_start,
+        coalesce(lead(minute) OVER (ORDER BY minute), date_trunc('minute', $now::TIMESTAMPTZ)) AS gap_end
+    FROM minutes
+)
+SELECT gap_start, gap_end, date_diff('minute', gap_start, gap_end) AS missing
+FROM stretches
+WHERE missing > 0 AND (gap_end < date_trunc('minute', $now::TIMESTAMPTZ) OR missing > 2)
+ORDER BY gap_start

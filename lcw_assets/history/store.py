@@ -1,0 +1,248 @@
+"""Batches of answers from the spool into the tables of history, one transaction a batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from functools import cache
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from lcw_assets.history.plan import Covered, Span
+from lcw_assets.history.series import FIRST, SERIES, Series
+from lcw_assets.warehouse.errors import WarehouseError
+from lcw_assets.warehouse.spool import Spool, Spooled
+from lcw_assets.warehouse.tables import append, one_row, transaction
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_SQL = Path(__file__).parent / "sql"
+_JSON_NAMES = {"btc_dominance": "btcDominance"}
+# No coin is older, and a point may be of a clock that is a little fast.
+_FIRST_MS = 1_230_768_000_000
+_AHEAD = timedelta(days=1)
+
+Connect = Callable[[], "AbstractContextManager[DuckDBPyConnection]"]
+
+
+@dataclass(frozen=True)
+class StoredPoints:
+    """What came of batches: `points` answered, of these `new` ones, and `revised` ones that were known otherwise."""
+
+    answers: int = 0
+    points: int = 0
+    new: int = 0
+    revised: int = 0
+    quarantined: int = 0
+
+    def __add__(self, other: StoredPoints) -> StoredPoints:
+        return StoredPoints(*(mine + its for mine, its in zip(vars(self).values(), vars(other).values(), strict=True)))
+
+
+def store_batches(connect: Connect, spool: Spool, log: Callable[[str], None]) -> StoredPoints:
+    """Store every batch that waits, each once. Raises `WarehouseError`; the spool then keeps what it has."""
+    import duckdb
+
+    stored = StoredPoints()
+    paths = spool.pending()
+    if not paths:
+        return stored
+    try:
+        with connect() as db:
+            for path in paths:
+                try:
+                    spooled = spool.read(path)
+                    series = SERIES[spooled.planned[0]["request"]["series"]] if spooled else None
+                except (ValueError, LookupError) as error:
+                    log(f"{path} is no batch of history ({error}); it is set aside as {spool.set_aside(path)}")
+                    continue
+                if spooled and series:
+                    with transaction(db):
+                        stored += _store(db, series, spooled)
+                    spool.remove(path)
+    except duckdb.IOException as error:
+        raise WarehouseError(f"the database could not be written: {str(error).splitlines()[0]}") from None
+    return stored
+
+
+def read_covered(
+    db: DuckDBPyConnection, series: Series, currency: str, codes: Sequence[str], now: datetime
+) -> tuple[dict[str, Covered], set[str]]:
+    """What was asked of each coin before, and the coins that Live Coin Watch did not know within the last day."""
+    covered: dict[str, list[Span]] = {code: [] for code in codes}
+    parameters = {"series": series.name, "currency": currency, "first": FIRST}
+    for code, start, end in db.execute((_SQL / "covered.sql").read_text(), parameters).fetchall():
+        if code in covered:
+            covered[code].append(Span(start, end))
+    rows = db.execute(
+        "SELECT DISTINCT code FROM history.asked WHERE outcome = 'unknown_code' AND asked_at > ?",
+        [now - timedelta(days=1)],
+    )
+    unknown = {code for (code,) in rows.fetchall()} if series.per_coin else set()
+    return {code: tuple(spans) for code, spans in covered.items()}, unknown & set(codes)
+
+
+def read_top(db: DuckDBPyConnection, currency: str, most: int) -> list[str]:
+    rows = db.execute(
+        "SELECT code FROM market.coins WHERE currency = ? AND rank <= ? ORDER BY rank, observed_at DESC LIMIT ?",
+        [currency, most, most],
+    )
+    return list(dict.fromkeys(code for (code,) in rows.fetchall()))
+
+
+def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled) -> StoredPoints:
+    batch = spooled.cycle
+    # A process may have died between its commit and the removal of the file.
+    known = "SELECT count(*) FROM ops.calls WHERE cycle_id = ? AND started_at >= ?"
+    if one_row(db, known, [batch.cycle_id, batch.started_at - timedelta(minutes=1)])[0]:
+        return StoredPoints()
+    append(db, "ops.calls", [{"cycle_id": batch.cycle_id} | row for row in spooled.attempts])
+    answers = {
+        "codes": [answer["request"].get("code", "") for answer in spooled.answers],
+        "received": [answer["received_at"] for answer in spooled.answers],
+        "payloads": [answer["payload"] for answer in spooled.answers],
+    }
+    limits = {"first_ms": _FIRST_MS, "last_ms": _ms(datetime.now(timezone.utc) + _AHEAD)}
+    rest = {"currency": batch.currency, "step_s": int(series.step.total_seconds()), "batch_id": batch.cycle_id}
+    unpack, stage, count = _statements("stage", series)
+    db.execute(unpack, answers)
+    db.execute(stage, rest | limits)
+    counts = {number - 1: (points, refused) for number, points, refused in db.execute(count, limits).fetchall()}
+    came, low, high = one_row(db, "SELECT count(*), min(bucket), max(bucket) FROM staged")
+    revised = changed = 0
+    if came:
+        keep, merge = _statements("merge", series)
+        [revised] = one_row(db, keep, {"low": low, "high": high})
+        [changed] = one_row(db, merge, {"low": low, "high": high})
+    asked = [
+        _asked(series, spooled, answer, *counts.get(number, (0, 0))) for number, answer in enumerate(spooled.answers)
+    ]
+    append(db, "history.asked", [*asked, *_unknown(series, spooled)])
+    refused = [
+        {"cycle_id": batch.cycle_id, "source": batch.source, **row}
+        for number, answer in enumerate(spooled.answers)
+        if counts.get(number, (0, 0))[1]
+        for row in _refused(series, answer, limits)
+    ]
+    append(db, "ops.quarantine", refused)
+    return StoredPoints(len(spooled.answers), came, changed - revised, revised, len(refused))
+
+
+def _asked(series: Series, spooled: Spooled, answer: Mapping[str, Any], points: int, refused: int) -> dict[str, Any]:
+    received_at = _time(answer["received_at"])
+    good = points - refused
+    return _asked_row(series, spooled, answer["request"], received_at, good, "points" if good else "empty")
+
+
+def _unknown(series: Series, spooled: Spooled) -> list[dict[str, Any]]:
+    return [
+        _asked_row(
+            series, spooled, attempt["request"], datetime.fromisoformat(attempt["started_at"]), 0, "unknown_code"
+        )
+        for attempt in spooled.attempts
+        if is_unknown(attempt)
+    ]
+
+
+def is_unknown(attempt: Mapping[str, Any]) -> bool:
+    """Did the API say that there is no such coin? As `sources.lcw` tells it from other refusals."""
+    return attempt["outcome"] == "rejected" and "unknown" in (attempt["error"] or "").lower()
+
+
+def _asked_row(
+    series: Series, spooled: Spooled, request: Mapping[str, Any], asked_at: datetime, points: int, outcome: str
+) -> dict[str, Any]:
+    """Of a window that is not over yet, what is later than the answer counts as not asked."""
+    start, end = _moment(request["start"]), _moment(request["end"] + 1)
+    settled = end if end <= asked_at else start + max(timedelta(0), (asked_at - start) // series.step * series.step)
+    return {
+        "series": series.name,
+        "code": request.get("code", ""),
+        "currency": spooled.cycle.currency,
+        "window_start": start.isoformat(),
+        "window_end": settled.isoformat(),
+        "asked_at": asked_at.isoformat(),
+        "points": points,
+        "outcome": outcome,
+        "batch_id": spooled.cycle.cycle_id,
+    }
+
+
+def _refused(series: Series, answer: Mapping[str, Any], limits: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Points that are none, as rows of `ops.quarantine`. The same rule as in `stage.sql`."""
+    document = json.loads(answer["payload"])
+    rows = []
+    for point in document if isinstance(document, list) else document["history"]:
+        reason = _why_refused(series, point, limits)
+        if reason:
+            rows.append(
+                {
+                    "endpoint": answer["endpoint"],
+                    "received_at": answer["received_at"],
+                    "reason": reason,
+                    "payload": json.dumps(point),
+                }
+            )
+    return rows
+
+
+def _why_refused(series: Series, point: Any, limits: Mapping[str, Any]) -> str | None:
+    date = point.get("date") if isinstance(point, dict) else None
+    if not isinstance(date, int) or not limits["first_ms"] <= date <= limits["last_ms"]:
+        return f"date is {date!r}: it must be milliseconds since 1970, from 2009 to now"
+    for name in series.values:
+        value = point.get(_JSON_NAMES.get(name, name))
+        if value is not None and not (isinstance(value, int | float) and 0 <= value < float("inf")):
+            return f"{name} is {value!r}: it must be a number from 0"
+    return None
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, timezone.utc)
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+@cache
+def _statements(file: str, series: Series) -> tuple[str, ...]:
+    """The statements of a template in `sql/`, for this series."""
+    key = ["code", "currency", "bucket"] if series.per_coin else ["currency", "bucket"]
+    # As text, so that what is no number is noticed and not taken for nothing.
+    numbers = {name: f"TRY_CAST({_JSON_NAMES.get(name, name)} AS DOUBLE)" for name in series.values}
+    fields = {"date": "BIGINT"} | {_JSON_NAMES.get(name, name): "VARCHAR" for name in series.values}
+    columns = ("date", *series.values, "step_s", "observed_at", "batch_id")
+    # Safely, because the parameters of the query begin with $ as well.
+    text = Template((_SQL / f"{file}.sql").read_text()).safe_substitute(
+        series=series.name,
+        table=series.table,
+        structure=json.dumps({"history": [fields]} if series.per_coin else [fields]),
+        list=".history" if series.per_coin else "",
+        code="code," if series.per_coin else "",
+        values=", ".join(f"{number} AS {name}" for name, number in numbers.items()),
+        good=" AND ".join(
+            [
+                "coalesce(date BETWEEN $first_ms AND $last_ms, false)",
+                *(
+                    f"({_JSON_NAMES.get(name, name)} IS NULL OR coalesce({number} >= 0 AND isfinite({number}), false))"
+                    for name, number in numbers.items()
+                ),
+            ]
+        ),
+        key=", ".join(key),
+        on=" AND ".join(f"old.{name} = new.{name}" for name in key),
+        new_values=", ".join(f"new.{name}" for name in series.values),
+        old_values=", ".join(f"old.{name}" for name in series.values),
+        assignments=", ".join(f"{name} = new.{name}" for name in columns),
+    )
+    return tuple(statement for statement in text.split(";\n") if statement.strip())

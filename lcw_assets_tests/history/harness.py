@@ -1,0 +1,126 @@
+"""A backfill as a run makes it, less Dagster: a real simulator, a real spool, a real database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from lcw_assets.history.backfill import Progress, Result, backfill
+from lcw_assets.history.batches import Batches
+from lcw_assets.history.plan import Plan, Span
+from lcw_assets.history.series import SERIES
+from lcw_assets.history.store import StoredPoints, read_covered, store_batches
+from lcw_assets.sources.lcw import LiveCoinWatch
+from lcw_assets.transport.client import Client
+from lcw_assets.transport.deadline import Deadline
+from lcw_assets.transport.exchange import Timeouts
+from lcw_assets.transport.facts import Answer
+from lcw_assets.transport.rate_limit import RateLimit
+from lcw_assets.transport.retry import RetryPolicy
+from lcw_assets.transport.tuning import Tuning
+from lcw_assets.warehouse.connection import open_database
+from lcw_assets.warehouse.cycle import Cycle, PullEnd
+from lcw_assets.warehouse.spool import Spool
+
+TODAY = datetime(2026, 11, 20, tzinfo=timezone.utc)
+NOW = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
+
+
+@dataclass
+class Desk:
+    """A data folder, and what a user does with history in it."""
+
+    folder: Path
+    said: list[str] = field(default_factory=list)
+    in_flight: int = 4
+    runs: int = 0
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "points.duckdb"
+
+    @property
+    def spool(self) -> Spool:
+        return Spool(self.folder / "spool")
+
+    @contextmanager
+    def open(self) -> Iterator[DuckDBPyConnection]:
+        with open_database(self.database) as db:
+            yield db
+
+    def query(self, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+        with self.open() as db:
+            return db.execute(sql, parameters).fetchall()
+
+    def store(self) -> StoredPoints:
+        return store_batches(partial(open_database, self.database), self.spool, self.said.append)
+
+    def plan(self, series: str, wanted: Span, codes: Sequence[str], today: datetime = TODAY) -> Plan:
+        self.store()
+        with self.open() as db:
+            covered, unknown = read_covered(db, SERIES[series], "USD", codes, datetime.now(timezone.utc))
+        return Plan(SERIES[series], wanted, today, covered, dict.fromkeys(unknown, "unknown"))
+
+    def backfill(
+        self,
+        address: str,
+        plan: Plan,
+        *,
+        reserve: int = 0,
+        report: Callable[[Progress], None] = lambda _progress: None,
+        rate_limit: RateLimit | None = None,
+        store: Callable[[], StoredPoints] | None = None,
+    ) -> Result:
+        batches = Batches(self.spool, plan.series, self.batch())
+        client = Client(
+            address,
+            source="simulator",
+            sink=batches,
+            tuning=Tuning(in_flight=self.in_flight),
+            rate_limit=rate_limit,
+            timeouts=Timeouts(2.0, 5.0, 5.0),
+            retry=RetryPolicy(attempts=3, first_s=0.02, longest_s=0.1),
+        )
+        api = LiveCoinWatch(client, deadline=Deadline.after(float("inf")), simulated=True)
+        return backfill(
+            plan,
+            api,
+            batches,
+            store=store or self.store,
+            in_flight=self.in_flight,
+            reserve=reserve,
+            log=self.said.append,
+            report=report,
+        )
+
+    def batch(self) -> Cycle:
+        self.runs += 1
+        now = datetime.now(timezone.utc)
+        name = f"{now:%Y%m%dT%H%M%S.%f}Z-run{self.runs:05}"
+        return Cycle(name, f"run{self.runs}", None, now, now, 0.0, 0.0, False, "simulator", "USD")
+
+    def answer(
+        self,
+        series: str,
+        code: str,
+        window: Span,
+        points: Sequence[Any],
+        at: datetime = NOW,
+    ) -> StoredPoints:
+        """Store one answer, as if it had come `at` that time."""
+        made = SERIES[series]
+        request = made.request(code, "USD", window.start, window.end)
+        payload = json.dumps({"history": list(points)} if made.per_coin else list(points))
+        with self.spool.open(self.batch()) as writer:
+            writer.plan([(made.endpoint, {"series": series})])
+            writer.answer(Answer("simulator", made.endpoint, request, at, at, 0.1, 200, len(payload), {}, payload))
+            writer.end(PullEnd(at, 0.0, []))
+        return self.store()

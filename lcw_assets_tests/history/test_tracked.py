@@ -1,0 +1,53 @@
+"""What `LCW_TRACKED_COINS` may say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lcw_assets.history.tracked import TrackedError, read_tracked
+
+
+def top(most: int) -> list[str]:
+    return ["BTC", "ETH", "TRUE"][:most]
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("BTC,ETH", ["BTC", "ETH"]),
+        (" BTC  ETH,\n0xBTC, BTC ", ["BTC", "ETH", "0xBTC"]),
+        ("NAN,TRUE,00,O'NE,_______________________________________PEPE",
+         ["NAN", "TRUE", "00", "O'NE", "_______________________________________PEPE"]),
+        ("top:2", ["BTC", "ETH"]),
+        ("top:50000", ["BTC", "ETH", "TRUE"]),
+    ],
+)  # fmt: skip
+def test_codes_are_never_parsed(text: str, codes: list[str]) -> None:
+    assert read_tracked(text, top) == codes
+
+
+def test_a_file_has_a_code_a_line_or_many(tmp_path: Path) -> None:
+    (tmp_path / "coins.txt").write_text("BTC\nETH, DOGE\n\nBTC\n")
+    assert read_tracked(f"file:{tmp_path}/coins.txt", top) == ["BTC", "ETH", "DOGE"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("top:0", "after top: comes a number from 1 to 50000"),
+        ("top:many", "after top: comes a number"),
+        (",", "names no coin"),
+        ("file:/no/such/file", "LCW_TRACKED_COINS=file:/no/such/file: that file cannot be read: .*No such file"),
+        ("X" * 65, "has over 64 characters"),
+    ],
+)
+def test_what_is_no_list_says_how_one_looks(text: str, says: str) -> None:
+    with pytest.raises(TrackedError, match=says):
+        read_tracked(text, top)
+
+
+def test_before_the_first_cycle_no_coin_is_on_top() -> None:
+    with pytest.raises(TrackedError, match="no coin is known yet, so none is on top: run a cycle first"):
+        read_tracked("top:100", lambda _most: [])
