@@ -27,7 +27,6 @@ _CALL_S = 300.0
 _BATCH_ANSWERS = 400
 _BATCH_S = 5.0
 
-_REPORT_S = 10.0
 _CREDITS_EVERY = 250  # calls
 
 # So many calls in a row, each with its repeats, brought nothing: nobody is there.
@@ -78,12 +77,13 @@ def backfill(
     reserve: int,
     log: Callable[[str], None],
     report: Callable[[Progress], None],
+    report_every_s: float = 10.0,
 ) -> Result:
     """Run a plan. `store` stores what waits in the spool; when the database is locked, that waits for the next time.
 
     Raises what `store` raises otherwise. However this ends, what was answered is in the spool or in the tables.
     """
-    run = _Run(plan, api, batches, store, reserve, log, report)
+    run = _Run(plan, api, batches, store, reserve, log, report, report_every_s)
     with batches.open():
         run.ask_credits()
         asks = plan.asks()
@@ -116,6 +116,7 @@ class _Run:
         reserve: int,
         log: Callable[[str], None],
         report: Callable[[Progress], None],
+        report_every_s: float,
     ) -> None:
         self.result = Result(Progress(plan.calls))
         self._plan = plan
@@ -125,10 +126,11 @@ class _Run:
         self._reserve = reserve
         self._log = log
         self._report = report
+        self._report_every_s = report_every_s
         self._with_points: set[str] = set()
         self._not_before: set[str] = set()
         self._stored_at = self._reported_at = time.monotonic()
-        self._credits_at = 0
+        self._credits_at = self._sent = 0
         self._in_a_row = 0
 
     def ask_all(self, asks: Iterator[Ask], in_flight: int) -> None:
@@ -145,7 +147,8 @@ class _Run:
         progress = self.result.progress
         self._credits_at = progress.calls
         try:
-            progress.credits = self._api.until(Deadline.after(20.0)).credits().remaining
+            remaining = self._api.until(Deadline.after(20.0)).credits().remaining
+            progress.credits = remaining - (self._sent - progress.calls)
         except RefusedError as error:
             self.result.status, self.result.why = "refused", error.reason
         except CallError as error:
@@ -163,8 +166,9 @@ class _Run:
             if ask.code in self.result.unknown or ask.code in self._not_before:
                 self.result.progress.planned -= 1
                 continue
-            if not self._may_spend() or self.result.status != "done":
+            if self.result.status != "done" or not self._may_spend():
                 return
+            self._sent += 1
             yield partial(self._ask, ask, deadline)
 
     def _ask(self, ask: Ask, deadline: Deadline) -> tuple[Ask, int]:
@@ -185,8 +189,6 @@ class _Run:
     def _take(self, result: Callable[[], tuple[Ask, int]]) -> None:
         progress = self.result.progress
         progress.calls += 1
-        if progress.credits is not None:
-            progress.credits -= 1
         try:
             ask, points = result()
         except UnknownCodeError:
@@ -195,7 +197,7 @@ class _Run:
             self.result.status, self.result.why = "refused", error.reason
         except CallError as error:
             self._in_a_row += 1
-            if self._in_a_row >= _GIVE_UP_AFTER:
+            if self._in_a_row == _GIVE_UP_AFTER and self.result.status == "done":
                 why = f"{self._in_a_row} calls in a row brought nothing, the last one: {error.reason}"
                 self.result.status, self.result.why = "unanswered", why
         else:
@@ -207,7 +209,10 @@ class _Run:
 
     def _may_spend(self) -> bool:
         left = self.result.progress.credits
-        if left is None or left > self._reserve:
+        if left is None:
+            return True
+        if left > self._reserve:
+            self.result.progress.credits = left - 1
             return True
         why = f"{left:,} credits are left today, and {self._reserve:,} are kept (LCW_CREDIT_RESERVE)"
         self.result.status, self.result.why = "credits", why
@@ -218,7 +223,7 @@ class _Run:
         if self._batches.answers >= _BATCH_ANSWERS or (self._batches.answers and now - self._stored_at >= _BATCH_S):
             self._batches.rotate()
             self.store_now()
-        if now - self._reported_at >= _REPORT_S:
+        if now - self._reported_at >= self._report_every_s:
             self._reported_at = now
             self._report(progress)
         if progress.calls - self._credits_at >= _CREDITS_EVERY:

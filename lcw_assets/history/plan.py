@@ -75,12 +75,14 @@ def windows(wanted: Span, covered: Covered, length: timedelta, horizon: datetime
     day after another, in either direction, need no more calls than one of all of them.
     """
     left = list(uncovered(wanted, covered))
+    newer = horizon  # where the window before this one begins
     while left:
         start, end = left[-1].start, left[-1].end
         if end - start < length:
-            ahead = next((span.start for span in covered if span.start >= end), horizon)
-            end = max(end, min(start + length, ahead, horizon))
+            ahead = next((span.start for span in covered if span.start >= end), newer)
+            end = max(end, min(start + length, ahead, newer))
         window = Span(max(end - length, FIRST), end)
+        newer = window.start
         yield window
         left = [Span(span.start, min(span.end, window.start)) for span in left if span.start < window.start]
 

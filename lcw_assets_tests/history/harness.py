@@ -99,6 +99,7 @@ class Desk:
             reserve=reserve,
             log=self.said.append,
             report=report,
+            report_every_s=0.2,
         )
 
     def batch(self) -> Cycle:

@@ -50,6 +50,13 @@ def test_the_newest_windows_of_all_coins_come_first() -> None:
     assert [ask.window for ask in asks[::2]] == [days(100, 0), days(200, 100), days(300, 200)]
 
 
+def test_what_a_window_has_room_for_is_taken_from_what_is_not_there_yet() -> None:
+    [newer, older] = windows(days(150, 0), (), DAILY.window, TODAY)
+    assert (newer, older) == (days(100, 0), days(200, 100))  # 50 days before what is wanted, and none twice
+    [window] = windows(days(150, 140), (days(400, 150),), DAILY.window, TODAY)
+    assert window == days(150, 50)
+
+
 @pytest.mark.parametrize("order", [1, -1], ids=["oldest first", "newest first"])
 def test_days_one_by_one_cost_no_more_than_all_at_once(order: int) -> None:
     """`dagster job backfill` starts a run a day: each finds what those before it have asked for."""

@@ -1,0 +1,231 @@
+"""Backfills as Dagster runs them: days, metadata, checks, the dry run, and what is said of what cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from lcw_assets.defs.history.sensors import RANGE_END_TAG, RANGE_START_TAG, filled, resumed
+from lcw_assets.settings import DataSettings, load_settings
+from lcw_assets.warehouse.connection import open_database
+from lcw_assets_tests.conftest import StartSimulator
+from lcw_assets_tests.defs.market.test_fetch_cycle import failure
+
+Backfill = Callable[..., dg.ExecuteInProcessResult]
+NOW = datetime.now(timezone.utc)
+
+
+@pytest.fixture(autouse=True)
+def _unthrottled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LCW_BURST", "1000")
+    monkeypatch.setenv("LCW_TRACKED_COINS", "BTC,ETH")
+
+
+@pytest.fixture
+def backfill(definitions: dg.Definitions, instance: dg.DagsterInstance) -> Backfill:
+    def run(series: str, first: str, last: str | None = None, **config: Any) -> dg.ExecuteInProcessResult:
+        job = definitions.resolve_job_def(f"backfill_{series}")
+        return job.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            tags={RANGE_START_TAG: first, RANGE_END_TAG: last or first},
+            run_config={"ops": {series: {"config": config}}},
+        )
+
+    return run
+
+
+def query(sql: str) -> list[tuple[Any, ...]]:
+    with open_database(DataSettings().database) as db:
+        return db.execute(sql).fetchall()
+
+
+def days(instance: dg.DagsterInstance, series: str) -> set[str]:
+    return set(instance.get_materialized_partitions(dg.AssetKey(["history", series])))
+
+
+def metadata(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    [first, *_] = result.asset_materializations_for_node(result.job_def.nodes[0].name)
+    return {name: value.value for name, value in first.metadata.items()}
+
+
+def said(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> str:
+    return "\n".join(entry.user_message for entry in instance.all_logs(result.run_id))
+
+
+def test_a_range_is_one_run_that_says_what_it_cost(
+    backfill: Backfill, instance: dg.DagsterInstance, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
+    result = backfill("coin_daily", "2025-09-01", "2025-12-31")
+    assert result.success
+    assert len(days(instance, "coin_daily")) == 122
+    told = metadata(result)
+    assert (told["calls_planned"], told["calls"], told["coins"], told["days_complete"]) == (4, 4, 2, 122)
+    assert told["points"] == told["points_new"] >= 240
+    assert told["credits_left"] == 9_995
+    plan = (
+        "plan: history.coin_daily, 2 coins, 122 days from 2025-09-01: 4 calls, as many credits, 1 s at 5 calls a second"
+    )
+    assert plan in said(instance, result)
+    assert "4 of 4 calls" in said(instance, result)
+    [check] = result.get_asset_check_evaluations()
+    assert check.passed
+    again = backfill("coin_daily", "2025-09-01", "2025-12-31")
+    assert metadata(again)["calls"] == 0
+    assert "all of it was asked for before, nothing is to do" in said(instance, again)
+
+
+def test_what_was_there_is_asked_for_again_with_refresh(
+    backfill: Backfill, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
+    backfill("overview_daily", "2025-12-01", "2025-12-31")
+    assert metadata(backfill("overview_daily", "2025-12-01", "2025-12-31", refresh=True))["calls"] == 1
+
+
+def test_a_dry_run_says_the_plan_and_asks_for_nothing(
+    backfill: Backfill, instance: dg.DagsterInstance, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator, address = start_simulator()
+    monkeypatch.setenv("LCW_BASE_URL", address)
+    monkeypatch.setenv("LCW_TRACKED_COINS", ",".join(f"C{number}" for number in range(1000)))
+    result = backfill("coin_daily", "2025-01-01", "2025-12-31", dry_run=True)
+    assert result.success
+    assert "1,000 coins, 365 days from 2025-01-01: 4,000 calls, as many credits, 13 min" in said(instance, result)
+    assert simulator.ledger.entries == ()
+    assert days(instance, "coin_daily") == set()
+
+
+def test_an_unknown_coin_is_named_and_the_rest_is_done(
+    backfill: Backfill, instance: dg.DagsterInstance, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
+    result = backfill("coin_hourly", "2025-12-30", "2025-12-31", coins="BTC NOSUCH")
+    assert result.success
+    [check] = result.get_asset_check_evaluations()
+    assert not check.passed
+    assert check.description == "Live Coin Watch knows no coin NOSUCH: see LCW_TRACKED_COINS"
+    assert metadata(result)["unknown_coins"] == "NOSUCH"
+    assert len(days(instance, "coin_hourly")) == 2
+    assert query("SELECT DISTINCT code FROM history.coin_hourly") == [("BTC",)]
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"LCW_TRACKED_COINS": "top:100"}, "no coin is known yet, so none is on top: run a cycle first"),
+        ({"LCW_TRACKED_COINS": "file:/none"}, "LCW_TRACKED_COINS=file:/none: that file cannot be read"),
+        ({"LCW_CREDIT_RESERVE": "-1"}, "LCW_CREDIT_RESERVE=-1 is out of range"),
+        ({"LCW_BASE_URL": "http://127.0.0.1:9"}, "calls in a row brought nothing"),
+    ],
+)
+def test_what_cannot_be_says_why_and_what_to_do(
+    backfill: Backfill, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], says: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LCW_MAX_IN_FLIGHT", "16")
+    coins = {} if "LCW_TRACKED_COINS" in variables else {"coins": " ".join(f"C{number}" for number in range(20))}
+    result = backfill("coin_daily", "2025-12-31", **coins)
+    assert not result.success
+    assert says in failure(result)
+
+
+def test_a_day_that_is_not_over_is_refused(backfill: Backfill) -> None:
+    result = backfill("coin_daily", f"{NOW:%Y-%m-%d}")
+    assert not result.success
+
+
+def test_when_credits_are_low_it_stops_and_goes_on_after_midnight(
+    backfill: Backfill, instance: dg.DagsterInstance, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator(credits_per_day=25)[1])
+    monkeypatch.setenv("LCW_CREDIT_RESERVE", "20")
+    result = backfill("coin_daily", "2025-01-01", "2025-12-31")
+    assert result.success  # that is no failure: nobody has to mend anything
+    done = days(instance, "coin_daily")
+    assert (len(done), min(done), max(done)) == (200, "2025-06-15", "2025-12-31")  # two windows of both coins
+    [check] = result.get_asset_check_evaluations()
+    assert not check.passed
+    assert check.description == "20 credits are left today, and 20 are kept (LCW_CREDIT_RESERVE)"
+    assert "the sensor resume_backfills does that after 00:00 UTC" in said(instance, result)
+
+    assert list(resumed(instance, datetime.now(timezone.utc))) == []  # not on the same day
+    tomorrow = datetime.now(timezone.utc) + timedelta(days=1)
+    [request] = resumed(instance, tomorrow)
+    assert request.job_name == "backfill_coin_daily"
+    assert request.run_key == f"resume-{result.run_id}"
+    assert (request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]) == ("2025-01-01", "2025-12-31")
+    assert list(resumed(instance, tomorrow + timedelta(days=30))) == []
+
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
+    resumed_run = backfill("coin_daily", request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG])
+    assert metadata(resumed_run)["calls"] == 8 - 4
+    assert len(days(instance, "coin_daily")) == 365
+
+
+def test_gaps_are_filled_within_the_credits_of_a_day(
+    backfill: Backfill,
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    start_simulator: StartSimulator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator(clock=lambda: datetime.now(timezone.utc))[1])
+    yesterday = (NOW - timedelta(days=1)).strftime("%Y-%m-%d")
+    begun = NOW - timedelta(days=30)
+    backfill("coin_hourly", f"{begun:%Y-%m-%d}")
+    derive = definitions.resolve_job_def("derive").execute_in_process(instance=instance)
+    [check] = [one for one in derive.get_asset_check_evaluations() if one.check_name == "no_gaps"]
+    assert not check.passed
+    assert "history.coin_hourly from" in (check.description or "")
+    [(calls,)] = query("SELECT sum(calls) FROM ops.gaps")
+
+    now = datetime.now(timezone.utc)
+    request = filled(instance, load_settings(), now)
+    assert isinstance(request, dg.RunRequest)
+    assert request.job_name == "backfill_coin_hourly"
+    assert request.tags[RANGE_END_TAG] == yesterday
+    assert int(request.tags["lcw/credits"]) == calls
+
+    short = filled(instance, load_settings(LCW_GAP_CREDITS=calls // 2), now)
+    assert isinstance(short, dg.RunRequest)
+    assert short.tags[RANGE_END_TAG] == yesterday  # the newest days
+    assert int(short.tags["lcw/credits"]) <= calls // 2
+    none = filled(instance, load_settings(LCW_GAP_CREDITS=0), now)
+    assert isinstance(none, dg.SkipReason)
+    assert "no gap that 0 credits of LCW_GAP_CREDITS=0 can fill" in (none.skip_message or "")
+
+    job = definitions.resolve_job_def("backfill_coin_hourly")
+    assert job.execute_in_process(instance=instance, tags=request.tags).success
+    again = filled(instance, load_settings(), now)  # before gaps are looked for again
+    assert isinstance(again, dg.SkipReason)
+    definitions.resolve_job_def("derive").execute_in_process(instance=instance)
+    assert query("SELECT * FROM ops.gaps") == []
+
+
+def test_bars_are_built_from_the_ticks_of_a_cycle(
+    run_cycle: Callable[..., dg.ExecuteInProcessResult],
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LCW_COINS", "100")
+    run_cycle()
+    result = definitions.resolve_job_def("derive").execute_in_process(instance=instance)
+    assert result.success
+    assert query("SELECT minutes, count(*) FROM market.coin_bars GROUP BY 1 ORDER BY 1") == [
+        (minutes, 100) for minutes in (1, 5, 60, 1440)
+    ]
+    assert query("SELECT count(*) FROM market.as_of(now())") == [(100,)]
+
+
+def test_backfills_never_take_the_cycles_place_in_the_queue(definitions: dg.Definitions) -> None:
+    """`dagster job backfill` queues a run a day: dagster.yaml limits those with this tag."""
+    for series in ("coin_daily", "overview_5min"):
+        assert definitions.resolve_job_def(f"backfill_{series}").tags["lcw/history"] == series

@@ -1,0 +1,224 @@
+"""Backfills against a real simulator: what arrives, what is asked, how they stop, and what a second one does."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from lcw_assets.history.backfill import Progress, only_one
+from lcw_assets.history.plan import Span
+from lcw_assets.history.series import DAY, SERIES
+from lcw_assets.simulator.faults import Draw, Fault
+from lcw_assets.simulator.server import Simulator
+from lcw_assets.transport.rate_limit import Rate, RateLimit
+from lcw_assets.warehouse.errors import LockedError
+from lcw_assets_tests.conftest import StartSimulator
+from lcw_assets_tests.history.harness import TODAY, Desk
+
+YEAR = Span(TODAY - 365 * DAY, TODAY)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def history_calls(simulator: Simulator) -> list[tuple[str, int]]:
+    """Code and start of every request for history that was answered well."""
+    requests = [
+        json.loads(entry.request) for entry in simulator.ledger.entries if "history" in entry.endpoint and entry.good
+    ]
+    return [(request.get("code", ""), request["start"]) for request in requests]
+
+
+def test_a_year_of_two_coins_is_eight_calls_and_every_day_is_there(desk: Desk, start_simulator: StartSimulator) -> None:
+    simulator, address = start_simulator()
+    result = desk.backfill(address, desk.plan("coin_daily", YEAR, ["BTC", "ETH"]))
+    assert result.status == "done"
+    assert (result.progress.planned, result.progress.calls) == (8, 8)
+    assert len(history_calls(simulator)) == 8
+    rows = dict(desk.query("SELECT code, count(*) FROM history.coin_daily WHERE bucket >= ? GROUP BY 1", [YEAR.start]))
+    assert all(350 <= rows[code] <= 365 for code in ("BTC", "ETH"))  # the simulator loses a day here and there
+    assert desk.query("SELECT count(*), count(DISTINCT cycle_id) > 0 FROM ops.calls WHERE outcome = 'ok'") == [
+        (9, True)
+    ]
+    assert desk.query("SELECT count(*) FROM ops.cycle_calls") == [(0,)]  # no fact of a cycle
+    assert desk.spool.files() == []
+
+
+@pytest.mark.parametrize(("series", "length", "points"), [("coin_hourly", 8, 192), ("coin_5min", 2, 576)])
+def test_finer_series_come_at_their_own_step(
+    desk: Desk, start_simulator: StartSimulator, series: str, length: int, points: int
+) -> None:
+    _, address = start_simulator()
+    desk.backfill(address, desk.plan(series, Span(TODAY - length * DAY, TODAY), ["BTC"]))
+    rows = desk.query(f"SELECT count(*), min(step_s), max(step_s) FROM history.{series}")
+    step = int(SERIES[series].step.total_seconds())
+    assert rows[0][1:] == (step, step)
+    assert points - points // length <= rows[0][0] <= points  # at most one day is lost
+
+
+def test_the_second_run_asks_for_nothing(desk: Desk, start_simulator: StartSimulator) -> None:
+    simulator, address = start_simulator()
+    desk.backfill(address, desk.plan("coin_daily", YEAR, ["BTC"]))
+    again = desk.plan("coin_daily", YEAR, ["BTC", "ETH"])
+    assert again.calls == 4
+    desk.backfill(address, again)
+    assert sorted(code for code, _ in history_calls(simulator)) == ["BTC"] * 4 + ["ETH"] * 4
+
+
+def test_an_unknown_coin_among_many_is_named_and_the_rest_done(desk: Desk, start_simulator: StartSimulator) -> None:
+    simulator, address = start_simulator()
+    desk.in_flight = 1
+    result = desk.backfill(address, desk.plan("coin_daily", YEAR, ["NOSUCH", "BTC"]))
+    assert (result.status, result.unknown) == ("done", {"NOSUCH"})
+    assert desk.query("SELECT DISTINCT code FROM history.coin_daily") == [("BTC",)]
+    asked = [entry for entry in simulator.ledger.entries if "NOSUCH" in entry.request]
+    assert len(asked) == 1  # not once a window
+    again = desk.plan("coin_daily", YEAR, ["NOSUCH", "BTC"])
+    assert (again.calls, list(again.left_out)) == (0, ["NOSUCH"])  # nor again on the same day
+
+
+def test_a_coin_that_did_not_exist_yet_costs_no_further_calls(desk: Desk, start_simulator: StartSimulator) -> None:
+    """The simulator's youngest coins were listed hours ago; these some years."""
+    simulator, address = start_simulator()
+    desk.in_flight = 1
+    wanted = Span(datetime(2014, 1, 1, tzinfo=timezone.utc), TODAY)
+    plan = desk.plan("coin_daily", wanted, ["ETH"])
+    assert plan.calls == 48
+    result = desk.backfill(address, plan)
+    assert result.status == "done"
+    [(first,)] = desk.query("SELECT min(bucket) FROM history.coin_daily")
+    calls = len(history_calls(simulator))
+    assert first > wanted.start
+    with_points = -((first - TODAY) // (100 * DAY))
+    assert with_points + 1 <= calls <= with_points + 2 < 48  # the next one is asked while an answer is looked at
+    assert desk.plan("coin_daily", wanted, ["ETH"]).calls == 0
+    assert desk.plan("coin_5min", Span(wanted.start, wanted.start + DAY), ["ETH"]).calls == 0
+
+
+def test_a_flaky_api_gives_all_of_it(desk: Desk, start_simulator: StartSimulator) -> None:
+    simulator, address = start_simulator(profile="flaky", time_scale=0.01)
+    result = desk.backfill(address, desk.plan("coin_daily", YEAR, ["BTC", "ETH", "DOGE"]))
+    assert result.status == "done"
+    assert desk.query("SELECT count(*), count(DISTINCT (code, window_start)) FROM history.asked") == [(12, 12)]
+    stored = desk.query("SELECT sum(points) FROM history.asked")
+    assert desk.query("SELECT count(*) FROM history.coin_daily") == stored
+    assert len(set(history_calls(simulator))) == 12
+
+
+def test_a_dead_api_is_given_up_and_what_came_is_kept(desk: Desk, start_simulator: StartSimulator) -> None:
+    def dies(draw: Draw) -> Fault:
+        return Fault() if draw.number <= 6 else Fault("error", status=503)
+
+    _, address = start_simulator(profile=dies)
+    desk.in_flight = 2
+    result = desk.backfill(address, desk.plan("coin_hourly", Span(TODAY - 200 * DAY, TODAY), ["BTC"]))
+    assert result.status == "unanswered"
+    assert "16 calls in a row brought nothing, the last one: 503" in result.why
+    assert desk.query("SELECT count(*) FROM history.asked WHERE series = 'coin_hourly'") == [(5,)]
+
+
+def test_it_stops_in_order_when_credits_fall_to_the_reserve(desk: Desk, start_simulator: StartSimulator) -> None:
+    simulator, address = start_simulator(credits_per_day=30)
+    coins = ["BTC", "ETH", "DOGE"]
+    result = desk.backfill(address, desk.plan("coin_daily", YEAR, coins), reserve=20)
+    assert result.status == "credits"
+    assert result.why == "20 credits are left today, and 20 are kept (LCW_CREDIT_RESERVE)"
+    assert len(history_calls(simulator)) == 9  # one was for asking how many there are
+    assert desk.query("SELECT count(*) FROM history.asked") == [(9,)]
+    assert desk.plan("coin_daily", YEAR, coins).calls == 3
+
+
+def test_credits_that_are_gone_end_it_in_order(desk: Desk, start_simulator: StartSimulator) -> None:
+    _, address = start_simulator(credits_per_day=5)
+    result = desk.backfill(address, desk.plan("coin_daily", YEAR, ["BTC", "ETH"]))
+    assert result.status in ("refused", "credits")
+    assert "credits" in result.why
+    assert desk.query("SELECT count(*) FROM history.asked") == [(4,)]
+
+
+def test_a_locked_database_stops_nothing(desk: Desk, start_simulator: StartSimulator) -> None:
+    """Somebody has it open: answers wait in the spool, and are stored as soon as it is free."""
+    _, address = start_simulator()
+    plan = desk.plan("coin_daily", YEAR, ["BTC"])
+
+    def locked() -> object:
+        raise LockedError("it is held open by duckdb (process 1)")
+
+    result = desk.backfill(address, plan, store=locked)  # type: ignore[arg-type]
+    assert result.status == "done"
+    assert len(desk.spool.pending()) == 1
+    assert desk.said[-1] == "not stored yet: it is held open by duckdb (process 1). It waits in the spool"
+    assert desk.store().answers == 4
+    assert desk.plan("coin_daily", YEAR, ["BTC"]).calls == 0
+
+
+def test_an_error_in_it_loses_nothing(desk: Desk, start_simulator: StartSimulator) -> None:
+    """As when a run is cancelled: Dagster raises in the thread that waits."""
+    simulator, address = start_simulator()
+
+    def cancelled(_progress: Progress) -> None:
+        raise KeyboardInterrupt
+
+    plan = desk.plan("coin_5min", Span(TODAY - 60 * DAY, TODAY), ["BTC"])
+    with pytest.raises(KeyboardInterrupt):
+        desk.backfill(address, plan, report=cancelled)
+    time.sleep(0.2)
+    desk.store()
+    [(stored,)] = desk.query("SELECT count(*) FROM history.asked")
+    assert len(history_calls(simulator)) - desk.in_flight <= stored <= len(history_calls(simulator))
+    assert desk.plan("coin_5min", plan.wanted, ["BTC"]).calls == plan.calls - stored
+
+
+def test_progress_says_how_far_it_is(desk: Desk, start_simulator: StartSimulator) -> None:
+    progress = Progress(100, calls=25, credits=75)
+    progress.started -= 50
+    assert progress.left_s == pytest.approx(150, abs=1)
+    assert Progress(100).left_s is None
+
+
+def test_one_backfill_at_a_time(tmp_path: Path) -> None:
+    said: list[str] = []
+    order: list[str] = []
+    entered, leave = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with only_one(tmp_path / "lock", said.append):
+            entered.set()
+            leave.wait(10)
+            order.append("first")
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    entered.wait(10)
+
+    def second() -> None:
+        with only_one(tmp_path / "lock", said.append):
+            order.append("second")
+
+    other = threading.Thread(target=second)
+    other.start()
+    while not said:
+        time.sleep(0.01)
+    leave.set()
+    thread.join()
+    other.join()
+    assert order == ["first", "second"]
+    assert said == ["another backfill is running: this one waits until it has ended"]
+
+
+def test_the_rate_limit_is_kept_to(desk: Desk, start_simulator: StartSimulator, tmp_path: Path) -> None:
+    _, address = start_simulator(profile=lambda _draw: Fault(delay_s=0.1))
+    limit = RateLimit(tmp_path / "limit", Rate(per_s=20, burst=8, reserve=4), first=False)
+    desk.in_flight = 8
+    started = time.monotonic()
+    result = desk.backfill(address, desk.plan("coin_5min", Span(TODAY - 30 * DAY, TODAY), ["BTC"]), rate_limit=limit)
+    assert result.status == "done"
+    assert result.progress.calls == 90
+    assert time.monotonic() - started >= (90 + 1 - 4) / 20 - 0.1  # and never more than that

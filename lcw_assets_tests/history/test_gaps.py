@@ -1,0 +1,97 @@
+"""What is missing, as the table `ops.gaps` says it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from lcw_assets.history.gaps import Gap, find_gaps, store_gaps
+from lcw_assets.history.plan import Span
+from lcw_assets.history.series import DAY
+from lcw_assets_tests.history.harness import NOW, TODAY, Desk
+from lcw_assets_tests.history.test_store import daily
+from lcw_assets_tests.performance.facts import cycle, load
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def gaps(desk: Desk, *codes: str) -> list[Gap]:
+    with desk.open() as db:
+        return find_gaps(db, codes, "USD", NOW)
+
+
+def cycles(desk: Desk, *minutes_ago: int) -> None:
+    with desk.open() as db:
+        load(db, "ops.cycles", [cycle(ago, NOW - timedelta(minutes=ago), 5.0) for ago in minutes_ago])
+
+
+def test_minutes_without_a_cycle_are_a_gap(desk: Desk) -> None:
+    cycles(desk, 9, 8, 4, 3, 2, 1)
+    [gap] = gaps(desk)
+    assert (gap.kind, gap.subject, gap.missing) == ("minutes", "fetch_cycle", 3)
+    assert gap.span == Span(NOW - timedelta(minutes=7), NOW - timedelta(minutes=4))
+    assert gap.calls == 0  # not worth any
+
+
+def test_a_cycle_that_is_running_is_no_gap_and_a_stopped_schedule_is(desk: Desk) -> None:
+    cycles(desk, 3, 2)
+    assert gaps(desk) == []
+    with desk.open() as db:
+        [gap] = find_gaps(db, [], "USD", NOW + timedelta(minutes=5))
+    assert (gap.missing, gap.span.end) == (6, NOW + timedelta(minutes=5))
+
+
+def test_hours_without_a_cycle_can_be_had_from_history(desk: Desk) -> None:
+    """Three calls a day and coin; today cannot be asked for before it is over."""
+    cycles(desk, 60 * 30, 60 * 20, 60 * 10, *range(1, 60 * 10))
+    found = gaps(desk, "BTC", "ETH")
+    assert [(gap.missing, gap.calls) for gap in found] == [(599, 2 * 3), (599, 2 * 3)]
+
+
+def test_days_that_nobody_asked_for_are_a_gap_of_the_history_that_was_begun(desk: Desk) -> None:
+    desk.answer("coin_daily", "BTC", Span(TODAY - 120 * DAY, TODAY - 20 * DAY), daily(120, [1.0] * 100))
+    desk.answer("coin_daily", "ETH", Span(TODAY - 110 * DAY, TODAY - 10 * DAY), daily(110, [1.0] * 100))
+    [gap] = gaps(desk, "BTC", "ETH", "DOGE")
+    assert (gap.kind, gap.subject, gap.span) == ("history", "history.coin_daily", Span(TODAY - 20 * DAY, TODAY))
+    assert (gap.missing, gap.detail, gap.calls) == (30, "30 days of 2 coins", 2)
+    assert gaps(desk, "DOGE") == []  # nobody has begun that
+
+
+def test_two_gaps_of_a_series_are_two(desk: Desk) -> None:
+    for first in (100, 60, 20):
+        desk.answer("overview_daily", "", Span(TODAY - first * DAY, TODAY - (first - 20) * DAY), [])
+    found = gaps(desk)
+    assert [gap.span for gap in found] == [
+        Span(TODAY - 40 * DAY, TODAY - 20 * DAY),
+        Span(TODAY - 80 * DAY, TODAY - 60 * DAY),
+    ]
+    assert [gap.detail for gap in found] == ["20 days"] * 2
+
+
+def test_a_coin_that_stopped_is_named(desk: Desk) -> None:
+    with desk.open() as db:
+        rows = [("BTC", 1, NOW), ("GONE", 990, NOW - timedelta(hours=5)), ("LATE", 991, NOW - timedelta(minutes=2))]
+        for code, rank, at in rows:
+            db.execute(
+                "INSERT INTO market.coins (code, currency, rank, observed_at, changed_at, cycle_id) "
+                "VALUES (?, 'USD', ?, ?, ?, 'c')",
+                [code, rank, at, at],
+            )
+    [gap] = gaps(desk)
+    assert (gap.kind, gap.subject, gap.missing, gap.calls) == ("coin", "GONE", 300, 0)
+    assert gap.detail.startswith("last seen at rank 990")
+
+
+def test_the_table_says_what_is_missing_now(desk: Desk) -> None:
+    cycles(desk, 9, 1)
+    with desk.open() as db:
+        store_gaps(db, find_gaps(db, [], "USD", NOW), NOW)
+        store_gaps(db, find_gaps(db, [], "USD", NOW), NOW)
+        assert db.execute("SELECT kind, missing, found_at FROM ops.gaps").fetchall() == [("minutes", 7, NOW)]
+        store_gaps(db, [], NOW)
+        assert db.execute("SELECT count(*) FROM ops.gaps").fetchall() == [(0,)]
