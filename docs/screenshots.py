@@ -1,7 +1,7 @@
 """The pictures of the documentation, taken from a UI that runs: `python docs/screenshots.py http://127.0.0.1:3000`.
 
-With `--slow`, those of docs/performance.md: from the UI that `make slow-demo` names at its end. Needs Chromium, at
-/usr/bin/chromium.
+With `--slow`, those of docs/performance.md: from the UI that `make slow-demo` names at its end; with `--backfill ID`, the
+one of docs/history.md. Needs Chromium, at /usr/bin/chromium.
 """
 
 from __future__ import annotations
@@ -67,6 +67,15 @@ def report(browser: Browser, file: Path) -> None:
     page.screenshot(path=file)
 
 
+def backfill_page(browser: Browser, address: str, backfill: str, file: Path) -> None:
+    """A backfill that was started in the UI: how many days are done."""
+    page = browser.new_page(viewport={"width": 1400, "height": 330})
+    page.goto(f"{address}/runs/b/{backfill}?tab=overview")
+    page.get_by_text("completed").first.wait_for()
+    page.wait_for_timeout(3000)
+    page.screenshot(path=file)
+
+
 def main() -> None:
     address = sys.argv[1].rstrip("/")
     with sync_playwright() as playwright:
@@ -74,6 +83,8 @@ def main() -> None:
         if "--slow" in sys.argv:
             failing_check(browser, address, HERE / "failing-check.png")
             report(browser, HERE / "performance-report.png")
+        elif "--backfill" in sys.argv:
+            backfill_page(browser, address, sys.argv[-1], HERE / "backfill-page.png")
         else:
             asset_graph(browser, address, HERE / "asset-graph.png")
             asset_page(browser, address, HERE / "asset-page.png")

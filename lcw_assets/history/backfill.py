@@ -84,6 +84,8 @@ def backfill(
     Raises what `store` raises otherwise. However this ends, what was answered is in the spool or in the tables.
     """
     run = _Run(plan, api, batches, store, reserve, log, report, report_every_s)
+    if not plan.calls:
+        return run.result  # not even for how many credits there are
     with batches.open():
         run.ask_credits()
         asks = plan.asks()

@@ -19,11 +19,10 @@ def history_spec(name: str) -> dg.AssetSpec:
     what = "The tracked coins" if series.per_coin else "The whole market"
     hours = int(series.window.total_seconds() // 3600)
     window = f"{hours // 24} days" if hours >= 24 else f"{hours} hours"
-    per = "a coin and " if series.per_coin else ""
     description = (
-        f"{what} in the past, a point {_GRIDS[name.partition('_')[2]]}. One call, one credit, brings {window} of "
-        f"{'a coin' if series.per_coin else 'it'}; a day asks only for {per}what was not asked for before. "
-        "Points that are restated replace the ones before, which `history.revisions` keeps."
+        f"{what} in the past, a point {_GRIDS[name.partition('_')[2]]}. A call, one credit, brings {window} of "
+        f"{'one coin' if series.per_coin else 'it'}; a run asks only for what was not asked for before. Points that "
+        "are restated replace the ones before, which `history.revisions` keeps."
     )
     return table_spec(f"history/{name}", description, skippable=True, partitions_def=DAYS)
 
