@@ -37,7 +37,7 @@ StartSimulator = Callable[..., tuple[Simulator, str]]
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the developer's reaches a test, and no test writes beside its own folder."""
     for name in list(os.environ):
-        if name.startswith("LCW_"):
+        if name.startswith(("LCW_", "KUCOIN_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("LCW_DATA_DIR", str(tmp_path / "data"))
 

@@ -18,6 +18,7 @@ import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 _FORMAT = struct.Struct("<4sd")
@@ -56,17 +57,30 @@ class RateLimit:
 
     def take(self) -> float:
         """Take one place, and give the seconds to wait for it. Over a minute, none is taken: ask again by then."""
+        return self._with_file(self._take)
+
+    def hold(self, seconds: float) -> None:
+        """Give no place for so long (a minute at most), to any process: the server has said that there is none."""
+        self._with_file(partial(self._hold, min(seconds, _LONGEST_S)))
+
+    def _with_file(self, act: Callable[[int], float]) -> float:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError:
             return 0.0
         try:
-            return self._take(file) if _lock(file) else 0.0
+            return act(file) if _lock(file) else 0.0
         except OSError:
             return 0.0
         finally:
             os.close(file)
+
+    def _hold(self, seconds: float, file: int) -> float:
+        # The next place is then free when the time is over, less the step that taking it adds.
+        empty_at = self._clock() + seconds + (self._rate.burst - 1) / self._rate.per_s
+        os.pwrite(file, _FORMAT.pack(_MAGIC, max(_read(file), empty_at)), 0)
+        return seconds
 
     def _take(self, file: int) -> float:
         now, step = self._clock(), 1.0 / self._rate.per_s
