@@ -17,11 +17,22 @@ MAY_IMPORT = {
     "warehouse": set(),
     "performance": {"warehouse"},
     "alerts": {"transport", "warehouse"},
+    "registry": {"alerts", "sources", "transport", "warehouse"},
     "cycle": {"performance", "sources", "transport", "warehouse"},
     "resources": {"settings", "simulator", "sources", "transport", "warehouse"},
-    "defs": {"alerts", "cycle", "performance", "resources", "settings", "transport", "warehouse"},
+    "defs": {"alerts", "cycle", "performance", "registry", "resources", "settings", "transport", "warehouse"},
 }
-KNOW_NO_DAGSTER = {"transport", "simulator", "sources", "warehouse", "cycle", "performance", "alerts", "settings"}
+KNOW_NO_DAGSTER = {
+    "transport",
+    "simulator",
+    "sources",
+    "warehouse",
+    "cycle",
+    "performance",
+    "alerts",
+    "registry",
+    "settings",
+}
 
 
 def imports(file: Path) -> set[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from lcw_assets.registry import staging
 from lcw_assets.registry.facts import Changes, Found, Phases
 from lcw_assets.registry.plausible import Limits, Missing, doubt
-from lcw_assets.registry.statements import statements, terms
-from lcw_assets.sources.kucoin_futures_records import Contracts, rows_json
+from lcw_assets.registry.statements import run
+from lcw_assets.sources.kucoin_futures_records import Contract
 from lcw_assets.warehouse.tables import one_row
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ _CONFIRMED_WITHIN = timedelta(hours=1)
 
 def apply(
     db: DuckDBPyConnection,
-    contracts: Contracts,
+    records: Sequence[Contract],
     *,
     observed_at: datetime,
     sync_id: str,
@@ -28,65 +30,81 @@ def apply(
     new_for: timedelta,
     phases: Phases,
 ) -> Found:
-    """Bring the registry up to this answer, unless it is older than what is known, or not plausible."""
+    """Bring the registry up to this answer, unless it is older than what is known, or not plausible.
+
+    Of most contracts only the market has moved; the fingerprint of all the rest says so. The others are `described`.
+    """
     with phases.of("load"):
         _set(db, observed_at=observed_at, sync_id=sync_id, new_for=new_for)
-        for statement in statements("load"):
-            db.execute(statement, [rows_json(contracts.records)])
+        rows = db.execute("SELECT symbol, status, fingerprint FROM registry.tokens").fetchall()
+        known = {symbol: (status, mark) for symbol, status, mark in rows}
+        changed = staging.changed(records, known)
+        run(db, "load", [staging.moves_json(records)])
+        if changed:
+            run(db, "describe", [staging.rows_json(changed)])
     with phases.of("process"):
-        found = Found("applied", observed_at=observed_at, contracts=len(contracts.records))
-        found.unknown = sorted({name for record in contracts.records for name in record.model_extra or ()})
+        found = Found("applied", observed_at=observed_at, contracts=len(records), unknown=staging.unknown(records))
         [known_until] = one_row(db, "SELECT greatest(max(last_seen), max(delisted_at)) FROM registry.tokens")
         if known_until and observed_at <= known_until:
             found.status = "older"
             found.reason = f"it came at {observed_at:%H:%M:%S}, and {known_until:%H:%M:%S} is known already"
             return found
-        told, found.untold = _told(db)
-        for statement in statements("compare", told):
-            db.execute(statement)
-        listed, found.missing, found.missing_digest = one_row(
-            db,
-            "SELECT (SELECT count(*) FROM registry.tokens WHERE status <> 'delisted'), count(*), "
-            "md5(string_agg(symbol, ' ' ORDER BY symbol)) FROM missing",
-        )
-        gap = Missing(found.contracts, listed, found.missing, found.missing_digest)
-        found.reason = doubt(gap, limits, _held_before(db, observed_at))
+        told = staging.told(records)
+        found.untold = _untold(db, told)
+        if changed:
+            run(db, "compare", told=told)
+        found.missing = run(db, "missing")
+        if found.missing:
+            listed = sum(status != "delisted" for status, _ in known.values())
+            [found.missing_digest] = one_row(db, "SELECT md5(string_agg(symbol, ' ' ORDER BY symbol)) FROM missing")
+            gap = Missing(found.contracts, listed, found.missing, found.missing_digest)
+            found.reason = doubt(gap, limits, _held_before(db, observed_at))
         if found.reason:
             found.status = "held"
             return found
     with phases.of("write"):
-        found.changes = _write(db, told)
+        found.changes = _write(db, told, described=bool(changed), missing=found.missing)
     return found
 
 
-def _write(db: DuckDBPyConnection, told: list[str]) -> Changes:
-    lifecycle, parameters, snapshots, *rest = statements("write", told)
-    db.execute(lifecycle)
-    [changed] = one_row(db, parameters)
-    [moved] = one_row(db, snapshots)
-    for statement in rest:
-        db.execute(statement)
-    listed, relisted, delisted, statuses = one_row(
-        db,
-        "SELECT count(*) FILTER (was IS NULL), count(*) FILTER (was = 'delisted'), (SELECT count(*) FROM missing), "
-        "count(*) FILTER (was <> status AND was <> 'delisted') FROM compared",
-    )
-    return Changes(listed, relisted, delisted, statuses, changed, moved)
+def _write(db: DuckDBPyConnection, told: Sequence[str], *, described: bool, missing: int) -> Changes:
+    """Each statement that has something to do: those of many columns take milliseconds to plan alone."""
+    listed = relisted = statuses = terms = 0
+    snapshots = run(db, "snapshot")
+    run(db, "move")
+    if described:
+        listed, relisted, statuses, terms, known = one_row(
+            db,
+            "SELECT count(*) FILTER (was IS NULL), count(*) FILTER (was = 'delisted'), "
+            "count(*) FILTER (was <> status AND was <> 'delisted'), count(*) FILTER (terms_changed), "
+            "count(was) FROM compared",
+        )
+        if listed or relisted or statuses:
+            run(db, "statuses")
+        if terms:
+            terms = run(db, "terms", told=told)
+        if known:
+            run(db, "change", told=told)
+        if listed:
+            run(db, "list")
+    if missing:
+        run(db, "delist")
+    run(db, "newness")
+    return Changes(listed, relisted, missing, statuses, terms, snapshots)
 
 
-def _told(db: DuckDBPyConnection) -> tuple[list[str], list[str]]:
-    """The terms that any contract of the answer has; and those that none has any more.
+def _untold(db: DuckDBPyConnection, told: Sequence[str]) -> list[str]:
+    """The terms that contracts had, and that none of the answer has.
 
     A field that is gone from every contract was renamed or dropped by KuCoin. That says nothing of any contract, so
     what is known of it is kept, and no event is made.
     """
-    names = terms()
+    names = [name for name in staging.TERMS if name not in told]
+    if not names:
+        return []
     counts = ", ".join(f"count({name})" for name in names)
-    now = one_row(db, f"SELECT {counts} FROM answer")  # noqa: S608 - names of our own
-    told = [name for name, count in zip(names, now, strict=True) if count]
-    before = one_row(db, f"SELECT {counts} FROM registry.tokens WHERE status <> 'delisted'")  # noqa: S608
-    lost = [name for name, count in zip(names, before, strict=True) if count and name not in told]
-    return told, lost
+    before = one_row(db, f"SELECT {counts} FROM registry.tokens WHERE status <> 'delisted'")  # noqa: S608 - own names
+    return [name for name, count in zip(names, before, strict=True) if count]
 
 
 def _held_before(db: DuckDBPyConnection, observed_at: datetime) -> str | None:

@@ -34,7 +34,7 @@ class Phases:
 
     @property
     def total(self) -> float:
-        return sum(seconds for seconds in vars(self).values() if seconds is not None)
+        return (self.api or 0.0) + self.load + self.process + self.write + self.checks
 
     def __str__(self) -> str:
         """`sync 0.41 s: api 0.28, load 0.01, process 0.02, write 0.04, checks 0.06`."""

@@ -37,7 +37,7 @@ def cluster(db: DuckDBPyConnection) -> None:
         )
         db.execute(made.replace(_TABLE, f"{_TABLE}_ordered", 1))
         db.execute(f"INSERT INTO {_TABLE}_ordered FROM {_TABLE} ORDER BY event, symbol, observed_at")
-        [rows] = one_row(db, f"SELECT count(*) FROM {_TABLE}_ordered")
+        [rows] = one_row(db, f"SELECT count(*) FROM {_TABLE}_ordered")  # noqa: S608 - a name of our own
         db.execute(f"DROP TABLE {_TABLE}")
         db.execute(f"ALTER TABLE {_TABLE}_ordered RENAME TO token_events")
         row = {"clustered_at": datetime.now(timezone.utc), "rows": rows, "seconds": time.perf_counter() - started}

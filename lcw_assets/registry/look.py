@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lcw_assets.registry.statements import statements
-from lcw_assets.warehouse.tables import one_row
+from lcw_assets.registry.statements import text
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -48,10 +47,13 @@ class Look:
 def look(db: DuckDBPyConnection, now: datetime, *, failed: bool) -> Look:
     """Called before the row of the sync that looks is written: that it `failed`, it says itself."""
     db.execute("SET VARIABLE hour_before = ?", [now - _HOUR])
-    [counts] = statements("look")
-    [newest] = statements("newest")
-    *values, syncs, recent, failures = one_row(db, counts)
-    return Look(*values, syncs + 1, recent + 1, failures + failed, db.execute(newest).fetchall())
+    found = db.execute(text("look"))
+    names = [column[0] for column in found.description or ()]
+    counts = dict(zip(names, found.fetchone() or (), strict=True))
+    counts["syncs"] += 1
+    counts["recent"] += 1
+    counts["failed"] += failed
+    return Look(**counts, newest_listings=db.execute(text("newest")).fetchall())
 
 
 def _number(value: float | None) -> str:

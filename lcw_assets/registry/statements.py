@@ -3,52 +3,63 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING
 
-from lcw_assets.sources.kucoin_futures_records import Contract
+from lcw_assets.registry.staging import MOVES, NOTES, TERMS
 from lcw_assets.warehouse.schema import Column, tables
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 _SQL = Path(__file__).parent / "sql"
 
-# What moves from minute to minute. It has no events: a row of registry.token_snapshots tells of some of it.
-_MOVES = (
-    "funding_fee_rate", "predicted_funding_fee_rate", "next_funding_rate_time", "open_interest", "turnover_of_24h",
-    "volume_of_24h", "mark_price", "index_price", "last_trade_price", "low_price", "high_price", "price_chg_pct",
-    "price_chg", "buy_limit", "sell_limit",
-)  # fmt: skip
-# What is neither: the name, what `status` is made of, and what KuCoin may tell besides, whatever that is.
-_NOTES = ("symbol", "exchange_status", "unknown_fields")
+
+def run(db: DuckDBPyConnection, file: str, parameters: object = None, *, told: Collection[str] = ()) -> int:
+    """Run a file of `sql/`, and give how many rows its first statement wrote.
+
+    Of the terms, only those that are `told` are compared and written.
+    """
+    first, *rest = _statements(file, frozenset(told))
+    written = db.execute(first, parameters).fetchone()
+    for statement in rest:
+        db.execute(statement)
+    return int(written[0]) if written else 0
 
 
-def terms() -> list[str]:
-    """The columns of registry.tokens whose changes are events."""
-    return [name for name in Contract.model_fields if name not in (*_MOVES, *_NOTES)]
+@cache
+def text(file: str) -> str:
+    """A query of `sql/` that needs no names."""
+    return (_SQL / f"{file}.sql").read_text()
 
 
-def statements(file: str, told: Collection[str] = ()) -> Iterator[str]:
-    """The statements of a file in `sql/`. Of the terms, only those that are `told` are compared and written."""
-    text = Template((_SQL / f"{file}.sql").read_text()).safe_substitute(_names(frozenset(told)))
-    return (statement for statement in text.split(";\n") if statement.strip())
+@cache
+def _statements(file: str, told: frozenset[str]) -> list[str]:
+    filled = Template(text(file)).substitute(_names(told))
+    return [statement for statement in filled.split(";\n") if statement.strip()]
 
 
 @cache
 def _names(told: frozenset[str]) -> dict[str, str]:
     columns = {column.name: column for column in tables()["registry.tokens"]}
-    values = [column.name for column in tables()["registry.token_snapshots"] if column.name in columns][1:]
-    known = [name for name in terms() if name in told]
+    values = [column.name for column in tables()["registry.token_snapshots"] if column.name in MOVES]
+    lasting = ["symbol", *TERMS, *NOTES, "fingerprint"]
+    terms = [name for name in TERMS if name in told]
     change = "{{'field': '{0}', 'old_value': old.{0}::VARCHAR, 'new_value': new.{0}::VARCHAR}}"
     return {
-        "structure": json.dumps([{name: _unpacked(columns[name]) for name in Contract.model_fields}]),
-        "fields": ",\n    ".join(f"{_as_stored(columns[name])} AS {name}" for name in Contract.model_fields),
-        "terms_differ": _differ(known),
-        "term_changes": ", ".join(change.format(name) for name in known or ["symbol"]),
-        "term_assignments": "".join(f",\n    {name} = new.{name}" for name in known),
-        "values": ", ".join(values),
+        "move_structure": json.dumps({name: [columns[name].type] for name in ("symbol", *MOVES)}),
+        "move_lists": ", ".join(f"unnest(lists.{name}) AS {name}" for name in ("symbol", *MOVES)),
+        "move_assignments": ", ".join(f"{name} = new.{name}" for name in (*MOVES, "next_funding_at")),
+        "structure": json.dumps([{name: _unpacked(columns[name]) for name in lasting}]),
+        "fields": ",\n    ".join(f"{_as_stored(columns[name])} AS {name}" for name in lasting),
+        "terms_differ": _differ(terms),
+        "term_changes": ", ".join(change.format(name) for name in terms),
+        "term_assignments": "".join(f",\n    {name} = new.{name}" for name in terms),
+        "values": ", ".join(f"new.{name}" for name in values),
         "values_differ": _differ(values),
-        "move_assignments": ", ".join(f"{name} = new.{name}" for name in (*_MOVES, "next_funding_at")),
     }
 
 

@@ -34,7 +34,7 @@ _COMPACT_EVERY = 30
 class Rules:
     """What a user may set: when an answer is doubted, and how long a contract is new."""
 
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     new_for: timedelta = timedelta(hours=24)
 
 
@@ -80,7 +80,7 @@ def store_pending(
         stored.lock_wait_s = seconds
 
     try:
-        with open_database(on_wait=waited, config={"threads": 2}) as db:
+        with open_database(on_wait=waited, config={"threads": 1}) as db:
             opening_s = time.perf_counter() - opened - stored.lock_wait_s
             for path in spool.pending():
                 phases = Phases(load=opening_s)
@@ -123,8 +123,8 @@ def _store_file(
         known = db.execute("SELECT observed_at FROM ops.syncs WHERE sync_id = ?", [sync.cycle_id]).fetchone()
     done = None
     if known is None:
-        started = time.perf_counter()
-        before = phases.total
+        phases.api = spooled.end.pull_s if spooled.end else None
+        started, before = time.perf_counter(), phases.total
         with transaction(db):
             done = _store_sync(db, spooled, rules, phases, stored)
         # What is in no other phase: the commit.
@@ -140,16 +140,14 @@ def _store_file(
 def _store_sync(db: DuckDBPyConnection, spooled: Spooled, rules: Rules, phases: Phases, stored: Stored) -> StoredSync:
     sync = spooled.cycle
     key = {"cycle_id": sync.cycle_id}
-    phases.api = spooled.end.pull_s if spooled.end else None
     found, refused = _apply_answer(db, spooled, rules, phases)
     with phases.of("write"):
         append(db, "raw.pulls", [key | row for row in spooled.answers], long="payload")
         append(db, "ops.quarantine", [key | row for row in refused])
         append(db, "ops.calls", [key | row for row in spooled.attempts])
     with phases.of("checks"):
-        news = (
-            read_news(db, sync.cycle_id, found.observed_at) if found.status == "applied" and found.observed_at else {}
-        )
+        told = found.changes.listed or found.changes.relisted or found.changes.delisted
+        news = read_news(db, sync.cycle_id, found.observed_at) if told and found.observed_at else {}
         stored.look = look(db, datetime.now(timezone.utc), failed=found.status == "failed")
     row = sync_row(spooled, found, len(refused), phases, stored.lock_wait_s)
     append_row(db, "ops.syncs", row)
@@ -173,7 +171,7 @@ def _apply_answer(
         if contracts.records or not contracts.refusals:
             found = apply(
                 db,
-                contracts,
+                contracts.records,
                 observed_at=datetime.fromisoformat(row["received_at"]),
                 sync_id=spooled.cycle.cycle_id,
                 limits=rules.limits,

@@ -73,7 +73,7 @@ class Futures:
         return Listed(slot, 0, _2026 - age_days * 1440, paused=since < 5)
 
     def document(self, contract: Listed, minute: int) -> str:
-        """A contract as JSON text, in the forms that real answers have: E notation, trailing zeros, text for numbers."""
+        """A contract as JSON text, in the forms of real answers: E notation, trailing zeros, text for numbers."""
         slot, sign = contract.slot, (self.seed, "futures", contract.slot)
         move = walk(minute, _WALK, *sign)
         mark = (_PRICES.get(contract.base) or 10 ** (6 * uniform(*sign, "price") - 4)) * math.exp(move)

@@ -48,7 +48,7 @@ def migrate(db: DuckDBPyConnection, migrations: Iterable[Path] = MIGRATIONS) -> 
 
 
 def _versions(db: DuckDBPyConnection) -> set[int]:
-    """None for a fresh file. (Asking the catalogue first whether the table exists costs 7 ms; this costs half of one.)"""
+    """None for a fresh file. (Asking the catalogue first whether there is a table costs 7 ms; this, half of one.)"""
     import duckdb
 
     try:
