@@ -88,7 +88,7 @@ def read_failures(db: DuckDBPyConnection, window: Window) -> list[str]:
     row = db.execute(
         "SELECT endpoint, http_status, outcome, count(*) AS times, sum(times) OVER () FROM ops.calls "
         "WHERE started_at >= $start AND started_at < $end AND outcome NOT IN ('ok', 'superseded', 'deadline') "
-        "AND source IN (SELECT DISTINCT source FROM ops.cycles) "
+        "AND source NOT IN (SELECT DISTINCT source FROM ops.syncs) "
         "GROUP BY endpoint, http_status, outcome ORDER BY times DESC, endpoint LIMIT 1",
         window.parameters(),
     ).fetchone()

@@ -31,7 +31,7 @@ _numbers = itertools.count()
 def contract(symbol: str, **fields: Any) -> dict[str, Any]:
     """A contract in KuCoin's words; a field that is given as None is null, one that is `...` is missing."""
     usual = {
-        "symbol": symbol, "status": "Open", "type": "FFWCSX", "firstOpenDate": 1585555200000, "baseCurrency": symbol[:3],
+        "symbol": symbol, "status": "Open", "type": "FFWCSX", "firstOpenDate": 1585555200000, "baseCurrency": "XBT",
         "quoteCurrency": "USDT", "maxLeverage": 100, "takerFeeRate": 0.0006, "makerFeeRate": 0.0002,
         "fundingFeeRate": 0.0001, "fundingRateGranularity": 28800000, "openInterest": "1000", "markPrice": 10.5,
         "indexPrice": 10.4, "lastTradePrice": 10.45, "nextFundingRateTime": 3_600_000,

@@ -40,14 +40,14 @@ class Model:
         self.snapshots: list[tuple[Any, ...]] = []
 
     def take(self, minute: int, answer: dict[str, dict[str, Any]]) -> None:
-        for symbol, given in answer.items():
+        for symbol, told in answer.items():
             new = {
-                "status": STATUSES[given["status"]],
-                "max_leverage": number(given["maxLeverage"]),
-                "taker_fee_rate": number(given["takerFeeRate"]),
-                "is_inverse": None if given.get("isInverse", ...) is ... else given["isInverse"],
-                "source_exchanges": sorted(given["sourceExchanges"]),
-                "mark_price": number(given["markPrice"]),
+                "status": STATUSES[told["status"]],
+                "max_leverage": number(told["maxLeverage"]),
+                "taker_fee_rate": number(told["takerFeeRate"]),
+                "is_inverse": None if told.get("isInverse", ...) is ... else told["isInverse"],
+                "source_exchanges": sorted(told["sourceExchanges"]),
+                "mark_price": number(told["markPrice"]),
             }
             old = self.tokens.get(symbol)
             if old is None or old["status"] != new["status"]:
@@ -84,7 +84,7 @@ def test_any_sequence_of_answers_gives_the_state_of_the_model(story: list[dict[s
         registry, model = Registry(Path(folder), Rules(Limits(share=1.0, count=1000))), Model()
         for minute, answer in enumerate(story, 1):
             whole = {"ANCHOR": {**ANCHOR, "isInverse": True}, **answer}
-            contracts = [contract(symbol, **given) for symbol, given in answer.items()]
+            contracts = [contract(symbol, **told) for symbol, told in answer.items()]
             registry.answer(body({**ANCHOR, "isInverse": True}, *contracts))
             model.take(minute, whole)
         registry.store()

@@ -3,7 +3,7 @@ WITH counts AS (
     SELECT endpoint, greatest(1, ceil(count(*) / $most))::UBIGINT AS every
     FROM ops.calls
     WHERE started_at >= $start AND started_at < $end AND outcome <> 'deadline'
-        AND source IN (SELECT DISTINCT source FROM ops.cycles)
+        AND source NOT IN (SELECT DISTINCT source FROM ops.syncs)
     GROUP BY endpoint
 )
 SELECT endpoint, list(latency_s) AS latencies

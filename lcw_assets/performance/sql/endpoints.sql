@@ -4,7 +4,7 @@ WITH calls AS (
     SELECT *, (1e6 * least(latency_s, 2000))::INTEGER AS latency_us
     FROM ops.calls
     WHERE started_at >= $start AND started_at < $end AND outcome <> 'deadline'
-        AND source IN (SELECT DISTINCT source FROM ops.cycles)
+        AND source NOT IN (SELECT DISTINCT source FROM ops.syncs)
 )
 SELECT
     endpoint,

@@ -29,6 +29,6 @@ calls AS (
     SELECT count(*) AS calls, count(*) FILTER (outcome NOT IN ('ok', 'superseded')) AS failed_calls
     FROM ops.calls
     WHERE started_at >= $start AND started_at < $end AND outcome <> 'deadline'  -- those were never sent
-        AND source IN (SELECT DISTINCT source FROM ops.cycles)  -- the token registry's calls are no cycle's
+        AND source NOT IN (SELECT DISTINCT source FROM ops.syncs)  -- the token registry's calls are no cycle's
 )
 FROM times, limits, calls
