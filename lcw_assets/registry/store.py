@@ -81,6 +81,9 @@ def store_pending(
 
     try:
         with open_database(on_wait=waited, config={"threads": 1}) as db:
+            # So a commit writes the file at once, and not all of the answer into a log first that closing would empty
+            # a moment later: a seventh of the time at 5,000 contracts.
+            db.execute("SET checkpoint_threshold = '1KB'")
             opening_s = time.perf_counter() - opened - stored.lock_wait_s
             for path in spool.pending():
                 phases = Phases(load=opening_s)
@@ -167,6 +170,7 @@ def _apply_answer(
                 contracts = read_contracts(row["payload"])
             except NoContractsError as error:  # an answer that an older version took
                 contracts = Contracts((), [Refusal(str(error), 1, row["payload"])])
+            read_contracts.cache_clear()  # nobody reads it a third time, and 5,000 contracts are 40 MB
         refused += [_quarantined(row, _say(refusal), refusal.text) for refusal in contracts.refusals]
         if contracts.records or not contracts.refusals:
             found = apply(

@@ -7,7 +7,9 @@ years (`supportCross`, `buyLimit`, the risk model are newer), so any may be miss
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Annotated, Any
@@ -142,7 +144,8 @@ def read_contracts(text: str) -> Contracts:
     """
     try:
         # All at once is three times as fast as one by one, and nearly always right.
-        envelope = _envelope().validate_json(text)
+        with _no_collecting():
+            envelope = _envelope().validate_json(text)
     except ValidationError:
         pass
     else:
@@ -203,6 +206,18 @@ def _unique(records: Sequence[Contract], refused: dict[str, list[str]]) -> Contr
             record.unknown_fields = to_json(record.model_extra).decode()
     refusals = [Refusal(reason, len(texts), texts[0]) for reason, texts in refused.items()]
     return Contracts(list(latest.values()), refusals)
+
+
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Without looking for garbage among ten thousand new objects that are none, again and again: a fifth faster."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 @cache

@@ -163,18 +163,18 @@ class Spool:
 
     def read(self, path: Path) -> Spooled | None:
         """A waiting cycle, or `None` if another process has stored it by now. Raises `ValueError` if it is none."""
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            return None
         rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _KINDS}
         damaged = []
-        for line in content.splitlines():
-            try:
-                row = from_json(line)
-                rows[row.pop("kind")].append(row)
-            except (ValueError, TypeError, KeyError, AttributeError):
-                damaged.append(line.decode(errors="replace"))
+        try:
+            with path.open("rb") as file:
+                for line in file:
+                    try:
+                        row = from_json(line)
+                        rows[row.pop("kind")].append(row)
+                    except (ValueError, TypeError, KeyError, AttributeError):
+                        damaged.append(line.rstrip(b"\r\n").decode(errors="replace"))
+        except FileNotFoundError:
+            return None
         if not rows["cycle"]:
             raise ValueError(f"{path} does not begin with a cycle")
         return Spooled(

@@ -144,23 +144,24 @@ def test_calls_of_the_token_registry_are_no_cycles() -> None:
         one = cycle(0, HOUR.start, 5.0)
         load(db, "ops.cycles", [one])
         load(db, "ops.calls", [call(one, "coins/list", 1.0)])
-        before = (
-            read_measures(db, HOUR, SLA.seconds()),
-            read_samples(db, HOUR),
-            query(db, "endpoints", HOUR.parameters()),
-        )
+
+        def measured() -> tuple[object, ...]:
+            return (
+                read_measures(db, HOUR, SLA.seconds()),
+                read_samples(db, HOUR),
+                query(db, "endpoints", HOUR.parameters()),
+            )
+
+        before = measured()
         failed = {"source": "kucoin", "outcome": "timeout", "http_status": None, "cycle_id": "sync"}
         load(db, "ops.calls", [call(one, "api/v1/contracts/active", 15.0, **failed) for _ in range(9)])
         sync = {column.name: 0 for column in tables()["ops.syncs"]} | {
-            "sync_id": "sync", "run_id": "run", "source": "kucoin", "started_at": HOUR.start, "committed_at": HOUR.start,
-            "scheduled_at": None, "observed_at": None, "status": "failed", "reason": None, "missing_digest": None,
+            "sync_id": "sync", "run_id": "run", "source": "kucoin", "started_at": HOUR.start,
+            "committed_at": HOUR.start, "scheduled_at": None, "observed_at": None, "status": "failed",
+            "reason": None, "missing_digest": None,
         }  # fmt: skip
         append_row(db, "ops.syncs", sync)
-        after = (
-            read_measures(db, HOUR, SLA.seconds()),
-            read_samples(db, HOUR),
-            query(db, "endpoints", HOUR.parameters()),
-        )
+        after = measured()
         assert after == before
         assert read_failures(db, HOUR) == []
-        assert before[0].calls == 1
+        assert read_measures(db, HOUR, SLA.seconds()).calls == 1
