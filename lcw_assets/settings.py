@@ -142,18 +142,18 @@ class Settings(DataSettings):
         24.0, alias="LCW_REGISTRY_NEW_HOURS", ge=0, le=8760, description="hours that a listed contract counts as new"
     )
     registry_max_delisted_share: float = Field(
-        0.2,
+        0.05,
         alias="LCW_REGISTRY_MAX_DELISTED_SHARE",
         ge=0,
         le=1,
-        description="an answer that lacks a larger share of the contracts must be confirmed by the next one",
+        description="an answer that lacks a larger share of the contracts than this",
     )
     registry_max_delisted_count: int = Field(
-        20,
+        3,
         alias="LCW_REGISTRY_MAX_DELISTED_COUNT",
         ge=0,
         le=100_000,
-        description="an answer that lacks more contracts than this must be confirmed by the next one",
+        description="and more contracts than this must be confirmed by the next one",
     )
 
     @property

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """How many listed contracts an answer may lack, and what share of them, without being confirmed by another one."""
+    """What is too much to be gone at once, unconfirmed: more than `count` listed contracts, and more than a `share`.
 
-    share: float = 0.2
-    count: int = 20
+    Both, because either alone is wrong somewhere: of ten contracts two may go on one day, and of 50,000 so may 30.
+    """
+
+    share: float = 0.05
+    count: int = 3
 
 
 @dataclass(frozen=True)
@@ -27,18 +30,18 @@ def doubt(answer: Missing, limits: Limits, held_digest: str | None) -> str | Non
     """Why the answer is not to be applied, in words; null if it is.
 
     `held_digest` is that of the answer before, if that one was held. A second answer counts as a confirmation only if
-    it lacks the very same contracts: two halves that were cut in different places say nothing together. One contract
-    alone is never a matter of its share: of two, it is a half.
+    it lacks the very same contracts: two halves that were cut in different places say nothing together. An answer
+    without any contract is doubted whatever the limits.
     """
     if not answer.missing or answer.digest == held_digest:
         return None
     share = answer.missing / answer.listed
     if not answer.contracts:
         why = "the answer has no contract at all"
-    elif answer.missing > limits.count:
-        why = f"more than LCW_REGISTRY_MAX_DELISTED_COUNT={limits.count}"
-    elif answer.missing > 1 and share > limits.share:
-        why = f"more than LCW_REGISTRY_MAX_DELISTED_SHARE={limits.share:g}"
+    elif answer.missing > limits.count and share > limits.share:
+        why = (
+            f"over LCW_REGISTRY_MAX_DELISTED_COUNT={limits.count} and LCW_REGISTRY_MAX_DELISTED_SHARE={limits.share:g}"
+        )
     else:
         return None
     return (

@@ -262,9 +262,9 @@ def test_an_answer_that_failed_in_between_does_not_break_a_confirmation(registry
 @pytest.mark.parametrize(
     ("limits", "gone", "status"),
     [
-        (Limits(), 1, "applied"), (Limits(), 20, "applied"), (Limits(), 21, "held"),
-        (Limits(share=0.05), 6, "held"), (Limits(share=0.05), 5, "applied"),
-        (Limits(count=0), 1, "held"), (Limits(share=1, count=1000), 99, "applied"),
+        (Limits(), 5, "applied"), (Limits(), 6, "held"), (Limits(share=0.2), 20, "applied"),
+        (Limits(share=0.2), 21, "held"), (Limits(count=10), 10, "applied"), (Limits(count=10), 11, "held"),
+        (Limits(share=0, count=0), 1, "held"), (Limits(share=1), 99, "applied"),
     ],
 )  # fmt: skip
 def test_how_many_may_go_at_once_is_a_setting(tmp_path: Path, limits: Limits, gone: int, status: str) -> None:

@@ -141,7 +141,12 @@ CREATE TABLE ops.clusterings (
 
 -- What people ask. Each takes milliseconds (`python -m benchmarks.registry`).
 CREATE VIEW registry.active_tokens AS
-FROM registry.tokens WHERE status = 'active' ORDER BY symbol;
+SELECT
+    symbol, type, base_currency, quote_currency, settle_currency, is_new, listed_at, mark_price, index_price,
+    last_trade_price, price_chg_pct, funding_fee_rate, open_interest, volume_of_24h, max_leverage, last_seen
+FROM registry.tokens
+WHERE status = 'active'
+ORDER BY symbol;
 
 CREATE VIEW registry.funding_leaders AS
 SELECT
@@ -152,6 +157,7 @@ WHERE status = 'active' AND funding_fee_rate IS NOT NULL
 ORDER BY abs(funding_fee_rate) DESC, symbol;
 
 CREATE MACRO registry.new_tokens(hours) AS TABLE
+SELECT symbol, status, listed_at, first_seen, base_currency, quote_currency, mark_price, max_leverage
 FROM registry.tokens
 WHERE listed_at > now() - to_microseconds((3600000000 * hours)::BIGINT) AND status <> 'delisted'
 ORDER BY listed_at DESC, symbol;
