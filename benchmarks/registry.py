@@ -3,11 +3,10 @@
 `python -m benchmarks.registry [rounds] [sizes...]`, and `python -m benchmarks.registry queries` for what people ask of
 ten million events.
 
-All three methods ask the same
-server for the same minute, in turn, each in a process of its own: ours spools, keeps the answer, validates, compares,
-writes, checks and keeps its facts; the others keep the answer, validate, compare and upsert row by row, with a commit a
-row ("before") or a hundred ("after"). The first answer, in
-which every contract is new, is left out of the medians.
+All three methods ask the same server for the same minute, in turn, each in a process of its own: ours spools, keeps the
+answer, validates, compares, writes, checks and keeps its facts; the others keep the answer, validate, compare and
+upsert row by row, with a commit a row ("before") or a hundred ("after"). The first answer, in which every contract is
+new, is left out of the medians.
 """
 
 from __future__ import annotations

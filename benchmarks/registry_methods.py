@@ -35,9 +35,11 @@ def ours(address: str, folder: Path) -> dict[str, float]:
         client = Client(address, source="kucoin-simulator", sink=sink, timeouts=TIMEOUTS)
         with closing(client):
             asked = ask(KuCoinFutures(client, deadline=Deadline.after(50), simulated=True))
-        sink.end(asked.end())
+        end = asked.end()
+        sink.end(end)
+    own = sink.spooled(sync, end)
     connect = partial(open_database, folder / "demo.duckdb")
-    [done] = store_pending(connect, spool, sys.stderr.write, rules=Rules(), tell=lambda _alerts: None).syncs
+    [done] = store_pending(connect, spool, sys.exit, rules=Rules(), tell=lambda _alerts: None, own=own).syncs
     if done.found.status != "applied":
         sys.exit(f"the sync was {done.found.status}: {done.found.reason}")
     return {f"{phase}_s": seconds or 0.0 for phase, seconds in vars(done.phases).items()}
@@ -93,7 +95,7 @@ def sqlite(address: str, folder: Path, *, batch: int) -> dict[str, float]:
 def _one(db: sqlite3.Connection, record: dict[str, Any], fields: list[str], upsert: str, now: str) -> None:
     values = [json.dumps(value) if isinstance(value, list) else value for value in map(record.get, fields)]
     old = db.execute("SELECT * FROM tokens WHERE symbol = ?", [record["symbol"]]).fetchone()
-    changed = []
+    changed: list[tuple[str, str, Any, Any]] = []
     if old is None or not old["state"]:
         changed.append(("listed", "state", None, "1"))
     else:

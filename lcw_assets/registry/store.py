@@ -65,9 +65,11 @@ def store_pending(
     *,
     rules: Rules,
     tell: Callable[[Sequence[Alert]], None],
+    own: Spooled | None = None,
 ) -> Stored:
     """Store all that waits, in order, each sync once. Raises `WarehouseError`; the spool then keeps what it has.
 
+    `own` is the one that this process has just spooled: its file is there all the same, and need not be read again.
     `tell` gets what is to be said to people, after the commit and before the spool forgets the sync: so it is said
     once, whenever a process dies.
     """
@@ -87,14 +89,18 @@ def store_pending(
             opening_s = time.perf_counter() - opened - stored.lock_wait_s
             for path in spool.pending():
                 phases = Phases(load=opening_s)
-                done = _store_file(db, spool, path, rules, phases, stored, log, tell)
+                with phases.of("load"):
+                    known = own and own.cycle.cycle_id == path.stem and path.exists()
+                    spooled = own if known else _read(spool, path, log)
+                done = _store_one(db, spooled, rules, phases, stored, tell) if spooled else None
+                if spooled:
+                    spool.remove(path)
                 if done:
                     stored.syncs.append(done)
                     opening_s = 0.0
-            if stored.look and stored.look.syncs % _COMPACT_EVERY == 0:
-                if unordered(db, stored.look.events) >= MOST_UNORDERED:
-                    cluster(db)
-                compact(db)
+            seen = stored.look
+            if seen and seen.syncs % _COMPACT_EVERY == 0 and unordered(db, seen.events) >= MOST_UNORDERED:
+                cluster(db)
             closed = time.perf_counter()
         if stored.syncs:
             stored.syncs[-1].phases.write += time.perf_counter() - closed
@@ -103,26 +109,25 @@ def store_pending(
     return stored
 
 
-def _store_file(
+def _read(spool: Spool, path: Path, log: Callable[[str], None]) -> Spooled | None:
+    try:
+        return spool.read(path)
+    except ValueError as error:
+        log(f"{error}; it is set aside as {spool.set_aside(path)}")
+        return None
+
+
+def _store_one(
     db: DuckDBPyConnection,
-    spool: Spool,
-    path: Path,
+    spooled: Spooled,
     rules: Rules,
     phases: Phases,
     stored: Stored,
-    log: Callable[[str], None],
     tell: Callable[[Sequence[Alert]], None],
 ) -> StoredSync | None:
+    sync = spooled.cycle
     with phases.of("load"):
-        try:
-            spooled = spool.read(path)
-        except ValueError as error:
-            log(f"{error}; it is set aside as {spool.set_aside(path)}")
-            return None
-        if spooled is None:
-            return None
         # A process may have died between its commit and the removal of the file.
-        sync = spooled.cycle
         known = db.execute("SELECT observed_at FROM ops.syncs WHERE sync_id = ?", [sync.cycle_id]).fetchone()
     done = None
     if known is None:
@@ -136,7 +141,6 @@ def _store_file(
     if observed_at:
         news = alerts(done.news if done else read_news(db, sync.cycle_id, observed_at), observed_at, sync.run_id)
         tell(untold(db, news) if news and not done else news)
-    spool.remove(path)
     return done
 
 
@@ -154,6 +158,8 @@ def _store_sync(db: DuckDBPyConnection, spooled: Spooled, rules: Rules, phases: 
         stored.look = look(db, datetime.now(timezone.utc), failed=found.status == "failed")
     row = sync_row(spooled, found, len(refused), phases, stored.lock_wait_s)
     append_row(db, "ops.syncs", row)
+    if stored.look.syncs % _COMPACT_EVERY == 0:
+        compact(db)  # now, because it is the commit that writes the file
     return StoredSync(sync, row, found, phases, news)
 
 

@@ -69,7 +69,7 @@ def test_a_death_between_the_commit_and_the_telling_tells_and_one_after_it_does_
     registry.answer(body(contract("AUSDTM"), contract("BUSDTM")))
     [file] = registry.spool.files()
     content = file.read_bytes()
-    telling, registry.alerts = registry.alerts, Dying()  # type: ignore[assignment]
+    telling, registry.alerts = registry.alerts, Dying()
     with pytest.raises(DyingError):
         registry.store()
     assert len(registry.spool.files()) == 1
@@ -210,6 +210,19 @@ def test_the_order_is_made_when_it_pays(registry: Registry, monkeypatch: pytest.
     assert registry.query("SELECT rows FROM ops.clusterings") == [(4,)]
     registry.minute(contract("AUSDTM", maxLeverage=5))
     assert len(registry.events()) == 5
+
+
+def test_small_row_groups_are_merged_now_and_then(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each sync leaves one; with thousands of them, every question would take longer than with one."""
+    monkeypatch.setattr(store_module, "_COMPACT_EVERY", 4)
+    groups = []
+    for price in range(1, 9):
+        registry.minute(contract("AUSDTM", markPrice=price))
+        [(count,)] = registry.query(
+            "SELECT count(DISTINCT row_group_id) FROM pragma_storage_info('registry.token_snapshots')"
+        )
+        groups.append(count)
+    assert groups == [1, 2, 3, 1, 2, 3, 4, 1]
 
 
 def test_ten_names_and_how_many_more() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lcw_assets.registry.ask import Asked
     from lcw_assets.registry.store import Stored, StoredSync
     from lcw_assets.resources.warehouse import WarehouseResource
-    from lcw_assets.warehouse.spool import Spool
+    from lcw_assets.warehouse.spool import Spool, Spooled
 
 # From the tick until a sync stops asking: what was listed is to be known within the minute.
 _ASK_S = 30.0
@@ -38,14 +38,14 @@ def sync_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
     settings = run_settings()
     spool = Spool(settings.registry_spool_dir)
     try:
-        asked = _ask(context, settings, spool)
+        asked, own = _ask(context, settings, spool)
     except SpoolError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
-    stored = _store(context, settings, spool)
+    stored = _store(context, settings, spool, own)
     if asked.why:
         raise dg.Failure(f"nothing was answered: {asked.why}", allow_retries=False)
     source = {"source": "simulator" if settings.simulated else settings.registry_source}
-    own = next((sync for sync in reversed(stored.syncs) if sync.sync.run_id == context.run.run_id), None)
+    done = next((sync for sync in reversed(stored.syncs) if sync.sync.run_id == context.run.run_id), None)
     for spec in registry_specs():
         if spec.key not in context.selected_asset_keys:
             continue
@@ -54,16 +54,17 @@ def sync_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
                 asset_key=spec.key,
                 metadata=source | {"entries": asked.contracts, "seconds": round(asked.seconds, 3)},
             )
-        elif own and stored.look:
-            results = registry_results(own, stored.look, datetime.now(timezone.utc))
+        elif done and stored.look:
+            results = registry_results(done, stored.look, datetime.now(timezone.utc))
             yield dg.MaterializeResult(
                 asset_key=spec.key,
-                metadata=source | _metadata(spec.key.path[-1], own, stored),
+                metadata=source | _metadata(spec.key.path[-1], done, stored),
                 check_results=[result for result in results if result.asset_key == spec.key],
             )
 
 
-def _ask(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool") -> "Asked":
+def _ask(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool") -> "tuple[Asked, Spooled]":
+    """What came of it, and what is in the spool of it."""
     from lcw_assets.registry.ask import ask
     from lcw_assets.transport.deadline import Deadline
     from lcw_assets.warehouse.cycle import Cycle
@@ -85,11 +86,12 @@ def _ask(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool") 
     deadline = Deadline.after(clock.time_to_ask_s(_ASK_S))
     with spool.open(sync) as sink, kucoin.connect(settings, sink=sink, deadline=deadline) as api:
         asked = ask(api)
-        sink.end(asked.end())
-    return asked
+        end = asked.end()
+        sink.end(end)
+    return asked, sink.spooled(sync, end)
 
 
-def _store(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool") -> "Stored":
+def _store(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool", own: "Spooled") -> "Stored":
     """Store what waits, and say so. A database that somebody has open only delays that: nothing is raised for it."""
     from lcw_assets.alerts.outbox import Outbox
     from lcw_assets.registry.plausible import Limits
@@ -105,7 +107,7 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool"
     outbox = Outbox(settings.alerts_dir, lambda run_id: run_id)
     tell = partial(outbox.put, log=context.log.warning)
     try:
-        stored = store_pending(warehouse.get_connection, spool, context.log.warning, rules=rules, tell=tell)
+        stored = store_pending(warehouse.get_connection, spool, context.log.warning, rules=rules, tell=tell, own=own)
     except LockedError as error:
         waiting = len(spool.pending())
         context.log.warning(

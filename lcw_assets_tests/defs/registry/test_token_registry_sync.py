@@ -13,14 +13,17 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from lcw_assets.defs.performance.sensors import watch_cycles
 from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 from lcw_assets.settings import load_settings
 from lcw_assets.simulator.faults import Fault
 from lcw_assets.simulator.server import Simulator
 from lcw_assets.warehouse.connection import open_database
+from lcw_assets_tests.alerts.receivers import webhook
 from lcw_assets_tests.conftest import NOON, StartSimulator
 from lcw_assets_tests.defs.market.test_fetch_cycle import checks, failure, logs, materialized
 from lcw_assets_tests.defs.market.test_schedules import TICK
+from lcw_assets_tests.defs.performance.test_sensors import Watch
 from lcw_assets_tests.registry.syncs import body, contract
 from lcw_assets_tests.servers import answer, raw_server
 from lcw_assets_tests.warehouse.test_connection import held_open
@@ -111,6 +114,29 @@ def test_a_listing_and_a_delisting_are_told_once(
     assert f"listed: {names} and 3 more" in logs(instance, result)
     run_sync()
     assert len(waiting_alerts()) == 2
+
+
+def test_the_sensors_deliver_it_within_one_look_and_once(
+    run_sync: RunSync,
+    stored_instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    serve: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    serve(body(contract("AUSDTM")))
+    run_sync()
+    serve(body(contract("AUSDTM"), contract("NEWUSDTM")))
+    run_sync()
+    with webhook() as hook:
+        monkeypatch.setenv("LCW_ALERT_URLS", f"json://127.0.0.1:{hook.port}/")
+        watch = Watch(watch_cycles, stored_instance, definitions)
+        for _ in range(2):
+            assert watch.look() == "nothing is wrong"
+        [told] = hook.received
+    assert told["title"] == "lcw-assets news: KuCoin futures listing"
+    assert told["message"].splitlines()[0] == "1 listed: NEWUSDTM"
+    assert query("SELECT incident, kind FROM ops.alerts") == [("KuCoin futures listing", "news")]
+    assert waiting_alerts() == []
 
 
 def test_a_half_answer_is_held_warned_of_and_kept(
