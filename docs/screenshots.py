@@ -1,7 +1,7 @@
 """The pictures of the documentation, taken from a UI that runs: `python docs/screenshots.py http://127.0.0.1:3000`.
 
-With `--slow`, those of docs/performance.md: from the UI that `make slow-demo` names at its end; with `--backfill ID`, the
-one of docs/history.md. Needs Chromium, at /usr/bin/chromium.
+With `--slow`, those of docs/performance.md, from the UI that `make slow-demo` names at its end; with `--backfill ID`,
+that of docs/history.md. Needs Chromium, at /usr/bin/chromium.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import dagster as dg
 
 import lcw_assets.defs
 from lcw_assets.console import console_logger
+from lcw_assets.resources.kucoin_futures import KuCoinFuturesResource
 from lcw_assets.resources.live_coin_watch import LiveCoinWatchResource
 from lcw_assets.settings import DataSettings
 
@@ -28,7 +29,7 @@ def defs() -> dg.Definitions:
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return dg.load_definitions_from_package_module(
             lcw_assets.defs,
-            resources={"lcw": LiveCoinWatchResource(), "warehouse": warehouse},
+            resources={"lcw": LiveCoinWatchResource(), "kucoin": KuCoinFuturesResource(), "warehouse": warehouse},
             loggers={"console": console_logger},
             executor=dg.in_process_executor,
         )

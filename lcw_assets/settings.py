@@ -63,6 +63,15 @@ class DataSettings(BaseSettings):
         return "simulator" if self.simulated else "lcw"
 
     @property
+    def registry_source(self) -> str:
+        """Who answers the token registry. Never that of `source`: what cycles learn from their calls is theirs."""
+        return "kucoin-simulator" if self.simulated else "kucoin"
+
+    @property
+    def registry_spool_dir(self) -> Path:
+        return self.data_dir / "spool" / self.registry_source
+
+    @property
     def database(self) -> Path:
         """Demo data has a file of its own: the two can never mix."""
         return self.data_dir / ("demo.duckdb" if self.simulated else "lcw.duckdb")
@@ -144,6 +153,29 @@ class Settings(DataSettings):
         description="credits a day for filling gaps in history without being asked; 0 fills none",
     )
 
+    kucoin_base_url: str | None = Field(
+        None,
+        alias="KUCOIN_FUTURES_BASE_URL",
+        description="another address for KuCoin's futures API, such as a simulator that runs alone",
+    )
+    registry_new_hours: float = Field(
+        24.0, alias="LCW_REGISTRY_NEW_HOURS", ge=0, le=8760, description="hours that a listed contract counts as new"
+    )
+    registry_max_delisted_share: float = Field(
+        0.05,
+        alias="LCW_REGISTRY_MAX_DELISTED_SHARE",
+        ge=0,
+        le=1,
+        description="an answer that lacks a larger share of the contracts than this",
+    )
+    registry_max_delisted_count: int = Field(
+        3,
+        alias="LCW_REGISTRY_MAX_DELISTED_COUNT",
+        ge=0,
+        le=100_000,
+        description="and more contracts than this must be confirmed by the next one",
+    )
+
     @property
     def history_lock_file(self) -> Path:
         """Held by the one backfill that runs."""
@@ -157,6 +189,10 @@ class Settings(DataSettings):
     def rate_limit_file(self) -> Path:
         """Shared by every process that asks this source."""
         return self.data_dir / "limits" / self.source
+
+    @property
+    def registry_rate_limit_file(self) -> Path:
+        return self.data_dir / "limits" / self.registry_source
 
     @field_validator("api_key")
     @classmethod
@@ -173,7 +209,7 @@ class Settings(DataSettings):
             raise ValueError("it must be a code such as USD, EUR or BTC")
         return value
 
-    @field_validator("base_url")
+    @field_validator("base_url", "kucoin_base_url")
     @classmethod
     def _http_address(cls, value: str | None) -> str | None:
         if value is None:

@@ -30,7 +30,9 @@ class Project:
         return self.folder / "data"
 
     def environment(self, **variables: str) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("LCW_", "DAGSTER_"))}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("LCW_", "KUCOIN_", "DAGSTER_"))
+        }
         own = {"DAGSTER_HOME": str(self.folder), "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore:Function"}
         return {**kept, **own, **variables}
 

@@ -37,7 +37,7 @@ StartSimulator = Callable[..., tuple[Simulator, str]]
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the developer's reaches a test, and no test writes beside its own folder."""
     for name in list(os.environ):
-        if name.startswith("LCW_"):
+        if name.startswith(("LCW_", "KUCOIN_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("LCW_DATA_DIR", str(tmp_path / "data"))
 
@@ -79,7 +79,17 @@ def run_cycle(definitions: dg.Definitions, instance: dg.DagsterInstance) -> Call
 @pytest.fixture
 def recorded_lcw() -> Path:
     """The folder of recorded Live Coin Watch answers. Without it a test skips, except in CI, where it fails."""
-    folder = RECORDED / "lcw"
+    return _recorded("lcw")
+
+
+@pytest.fixture
+def recorded_kucoin() -> Path:
+    """The same of KuCoin's."""
+    return _recorded("kucoin")
+
+
+def _recorded(source: str) -> Path:
+    folder = RECORDED / source
     if not folder.is_dir():
         message = f"recorded answers are not at {folder}: set LCW_RECORDED_DIR"
         if os.environ.get("CI"):

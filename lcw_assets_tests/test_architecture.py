@@ -17,10 +17,21 @@ MAY_IMPORT = {
     "warehouse": set(),
     "performance": {"warehouse"},
     "alerts": {"transport", "warehouse"},
+    "registry": {"alerts", "sources", "transport", "warehouse"},
     "history": {"sources", "transport", "warehouse"},
     "cycle": {"performance", "sources", "transport", "warehouse"},
     "resources": {"settings", "simulator", "sources", "transport", "warehouse"},
-    "defs": {"alerts", "cycle", "history", "performance", "resources", "settings", "transport", "warehouse"},
+    "defs": {
+        "alerts",
+        "cycle",
+        "history",
+        "performance",
+        "registry",
+        "resources",
+        "settings",
+        "transport",
+        "warehouse",
+    },
 }
 KNOW_NO_DAGSTER = set(MAY_IMPORT) - {"defs", "resources"} | {"settings"}
 

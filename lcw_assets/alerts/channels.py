@@ -85,14 +85,15 @@ def send_all(channels: Sequence[Channel], alert: Alert, link: str | None) -> dic
 
 
 def title(alert: Alert) -> str:
-    state = "recovered" if alert.kind == "recovered" else alert.severity
+    state = alert.kind if alert.kind in ("recovered", "news") else alert.severity
     return f"lcw-assets {state}: {alert.incident}"
 
 
 def body(alert: Alert, link: str | None) -> str:
+    lasts = "" if alert.kind == "news" else f", for {_span(alert.raised_at - alert.since)}"
     lines = [
         alert.what if alert.kind != "recovered" else f"Over. It was: {alert.what}",
-        f"Since: {alert.since:%Y-%m-%d %H:%M:%S} UTC, for {_span(alert.raised_at - alert.since)}",
+        f"Since: {alert.since:%Y-%m-%d %H:%M:%S} UTC{lasts}",
         *([f"Likely cause: {alert.cause}"] if alert.cause else []),
         *([f"Run: {link}"] if link else []),
     ]
@@ -110,7 +111,7 @@ def _span(time: timedelta) -> str:
 def _kind(alert: Alert) -> str:
     if alert.kind == "recovered":
         return "success"
-    return "failure" if alert.severity == "critical" else "warning"
+    return "info" if alert.kind == "news" else "failure" if alert.severity == "critical" else "warning"
 
 
 class _Discretion(logging.Filter):

@@ -9,7 +9,8 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 Severity = Literal["warning", "critical"]
-Kind = Literal["opened", "escalated", "repeated", "recovered"]
+# `news` is no incident: it is said once, and nothing comes after it.
+Kind = Literal["opened", "escalated", "repeated", "recovered", "news"]
 
 
 class _Model(BaseModel):

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from lcw_assets.cycle.audit import PageAudit, audit_pages
 from lcw_assets.cycle.facts import StoreClock, cycle_row
 from lcw_assets.cycle.machine import measure_machine
 from lcw_assets.cycle.parse import AnsweredPage, parse, table_pages
-from lcw_assets.warehouse.connection import compact
+from lcw_assets.warehouse.connection import OpenDatabase, compact
 from lcw_assets.warehouse.cycle import Cycle
 from lcw_assets.warehouse.errors import WarehouseError
 from lcw_assets.warehouse.spool import Spool, Spooled
@@ -72,14 +71,6 @@ class Stored:
     cycles: list[StoredCycle] = field(default_factory=list)
     tables: dict[str, TableState] = field(default_factory=dict)
     standing: Standing | None = None
-
-
-class OpenDatabase(Protocol):
-    """`lcw_assets.warehouse.connection.open_database` for one file."""
-
-    def __call__(
-        self, *, on_wait: Callable[[float], None], config: Mapping[str, Any]
-    ) -> AbstractContextManager[DuckDBPyConnection]: ...
 
 
 def store_pending(

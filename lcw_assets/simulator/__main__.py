@@ -18,6 +18,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1, help="the market and its faults are the same for a seed (1)")
     parser.add_argument("--api-key", help="answer only who sends this key")
     parser.add_argument("--credits", type=int, default=10_000, help="credits a day (10000)")
+    parser.add_argument("--contracts", type=int, default=500, help="KuCoin futures contracts, about (500)")
     parser.add_argument("--replay", type=Path, metavar="FOLDER", help="serve recorded answers instead of the market")
     parser.add_argument("--ledger", type=Path, metavar="FILE", help="append what was served, a JSON line a request")
     parser.add_argument(
@@ -32,6 +33,7 @@ def main(argv: list[str] | None = None) -> None:
             seed=args.seed,
             api_key=args.api_key,
             credits_per_day=args.credits,
+            contracts=args.contracts,
             replay=args.replay,
             ledger_file=args.ledger,
             marked=not args.unmarked,
@@ -39,6 +41,7 @@ def main(argv: list[str] | None = None) -> None:
         with simulator.serve(args.port) as address:
             sys.stdout.write(f"Live Coin Watch, simulated, at {address} (profile {args.profile}); Ctrl-C ends it\n")
             sys.stdout.write(f"Try it: LCW_BASE_URL={address} make cycle\n")
+            sys.stdout.write(f"KuCoin's futures contracts are there as well: KUCOIN_FUTURES_BASE_URL={address}\n")
             sys.stdout.flush()
             signal.sigwait(ends)
     except (OSError, ValueError) as error:

@@ -19,7 +19,12 @@ Kind = Literal[
     "reset",  # the connection is reset before any answer
     "drip",  # a byte a second
     "wrong_shape",  # JSON, but an object where a list is due, and the other way round
-    "repeated",  # a page that repeats coins of the page before it
+    "repeated",  # a page that repeats coins of the page before it; KuCoin: contracts that stand in the answer twice
+    # KuCoin alone:
+    "empty",  # a list without any contract
+    "half",  # the first half of the contracts
+    "renamed",  # a field under another name, in every contract
+    "lost_field",  # a field that one contract in ten does not have
 ]
 
 
@@ -99,6 +104,17 @@ def september_2025(draw: Draw) -> Fault:
     return Fault("error" if met.status != 200 else "none", met.seconds, met.status)
 
 
+def kucoin_odd(draw: Draw) -> Fault:
+    """KuCoin's answers are odd one time in four; Live Coin Watch's are well."""
+    if draw.endpoint != "api/v1/contracts/active":
+        return Fault()
+    dice = draw.chance("odd")
+    kinds: tuple[Kind, ...] = ("half", "empty", "renamed", "lost_field", "repeated", "truncated")
+    if dice < 0.24:
+        return Fault(kinds[int(dice / 0.04)])
+    return Fault("error", status=429) if dice < 0.26 else Fault()
+
+
 # A profile of your own is any function from Draw to Fault: add it here, or hand it to Simulator.
 PROFILES: Mapping[str, Profile] = {
     "none": none,
@@ -106,4 +122,5 @@ PROFILES: Mapping[str, Profile] = {
     "flaky": flaky,
     "down": down,
     "september": september_2025,
+    "kucoin-odd": kucoin_odd,
 }

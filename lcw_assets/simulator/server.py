@@ -25,6 +25,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lcw_assets.simulator.api import Api
 from lcw_assets.simulator.faults import PROFILES, Draw, Fault, Profile
+from lcw_assets.simulator.kucoin import Futures
+from lcw_assets.simulator.kucoin_api import ENDPOINT as KUCOIN
+from lcw_assets.simulator.kucoin_api import KuCoinApi
 from lcw_assets.simulator.ledger import Entry, Ledger
 from lcw_assets.simulator.market import Market
 from lcw_assets.simulator.question import ApiError
@@ -38,7 +41,7 @@ def _now() -> datetime:
 
 
 class Simulator:
-    """Live Coin Watch on loopback.
+    """Live Coin Watch on loopback, and KuCoin's futures contracts, of which there are about `contracts`.
 
     `clock` is asked for the time of each request; `replay` is a folder of recorded answers to serve instead of the
     market; `time_scale` stretches or shrinks the delays of faults. `marked` answers carry a header that says that a
@@ -52,6 +55,8 @@ class Simulator:
         seed: int = 1,
         api_key: str | None = None,
         credits_per_day: int = 10_000,
+        contracts: int = 500,
+        kucoin_limit: int = 2000,
         replay: Path | None = None,
         ledger_file: Path | None = None,
         clock: Callable[[], datetime] = _now,
@@ -63,6 +68,7 @@ class Simulator:
         self.profile = PROFILES[profile] if isinstance(profile, str) else profile
         self._seed = seed
         self._api = Api(Market(seed), api_key, credits_per_day)
+        self._kucoin = KuCoinApi(Futures(seed, contracts), kucoin_limit)
         self._replay = Replay(replay) if replay else None
         self._time_scale = time_scale
         self._marked = marked
@@ -103,14 +109,14 @@ class Simulator:
         if fault.delay_s:
             await asyncio.sleep(fault.delay_s * self._time_scale)
         now = self.clock()
-        status, content = self._content(request, endpoint, body, now, fault)
+        status, content, headers = self._content(request, endpoint, body, now, fault)
         digest = hashlib.sha256(content).hexdigest()
         finished = False
         try:
             if fault.kind == "reset":
                 scope["extensions"]["reset"]()
             else:
-                await self._response(request, status, content, fault)(scope, receive, send)
+                await self._response(request, status, content, headers, fault)(scope, receive, send)
                 finished = fault.kind not in ("cut", "drip")
         finally:
             entry = Entry(
@@ -125,16 +131,21 @@ class Simulator:
             )
             self.ledger.write(entry)
 
-    def _content(self, request: Request, endpoint: str, body: bytes, now: datetime, fault: Fault) -> tuple[int, bytes]:
+    def _content(
+        self, request: Request, endpoint: str, body: bytes, now: datetime, fault: Fault
+    ) -> tuple[int, bytes, dict[str, str]]:
+        """Status, body and headers."""
         if fault.kind == "html":
-            return fault.status, _HTML
+            return fault.status, _HTML, {}
+        if endpoint == KUCOIN:
+            return self._kucoin.answer(request.method, now, fault)
         error = ApiError(fault.status) if fault.kind == "error" else None
         if error is None:
             try:
-                return 200, self._good_content(request, endpoint, body, now, fault)
+                return 200, self._good_content(request, endpoint, body, now, fault), {}
             except ApiError as raised:
                 error = raised
-        return error.code, json.dumps(error.document).encode()
+        return error.code, json.dumps(error.document).encode(), {}
 
     def _good_content(self, request: Request, endpoint: str, body: bytes, now: datetime, fault: Fault) -> bytes:
         self._api.admit(request.method, endpoint, request.headers, now)
@@ -156,8 +167,8 @@ class Simulator:
             self._cached[key] = content
         return content
 
-    def _response(self, request: Request, status: int, content: bytes, fault: Fault) -> ASGIApp:
-        headers = {"content-type": "text/html" if fault.kind == "html" else "application/json; charset=utf-8"}
+    def _response(self, request: Request, status: int, content: bytes, more: dict[str, str], fault: Fault) -> ASGIApp:
+        headers = {"content-type": "text/html" if fault.kind == "html" else "application/json; charset=utf-8", **more}
         if self._marked:
             headers["x-lcw-simulator"] = "1"
         if fault.retry_after is not None:

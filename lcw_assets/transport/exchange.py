@@ -17,17 +17,19 @@ from requests import exceptions as requests_errors
 from lcw_assets.transport.errors import CallError, PassingError, PermanentError
 from lcw_assets.transport.facts import Answer, Attempt, Outcome
 
-# LCW's largest answer is 160 KB. A server that sends more than this is not one of ours.
-_LARGEST_BODY = 32 * 1024 * 1024
-
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds. `attempt_s` bounds one whole attempt; the other two only a silence within it."""
+    """Seconds. `attempt_s` bounds one whole attempt; the other two only a silence within it.
+
+    `largest_body` is in bytes: LCW's largest answer is 160 KB, KuCoin's 0.8 MB, and a server that sends more than 32 MB
+    is not one of ours.
+    """
 
     connect_s: float = 4.0
     read_s: float = 10.0
     attempt_s: float = 15.0
+    largest_body: int = 32 * 1024 * 1024
 
 
 @dataclass(eq=False)
@@ -120,8 +122,9 @@ class Exchange:
             body = bytearray()
             for chunk in response.iter_content(256 * 1024):
                 body += chunk
-                if len(body) > _LARGEST_BODY:
-                    raise PermanentError(self.endpoint, f"{self.base_url} sends over 32 MB", outcome="rejected")
+                if len(body) > self.timeouts.largest_body:
+                    most = self.timeouts.largest_body // 2**20
+                    raise PermanentError(self.endpoint, f"{self.base_url} sends over {most} MB", outcome="rejected")
             text = body.decode("utf-8", errors="replace")
             return Answer(
                 source=self.source,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lcw_assets.warehouse.errors import LockedError, NewerSchemaError, WarehouseError
 from lcw_assets.warehouse.schema import migrate
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 LOCK_WAIT_S = 5.0
+
+
+class OpenDatabase(Protocol):
+    """`open_database` for one file."""
+
+    def __call__(
+        self, *, on_wait: Callable[[float], None], config: Mapping[str, Any]
+    ) -> AbstractContextManager[DuckDBPyConnection]: ...
 
 
 @contextmanager

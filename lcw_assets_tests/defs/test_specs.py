@@ -6,6 +6,7 @@ import dagster as dg
 
 from lcw_assets.warehouse.schema import tables
 from lcw_assets_tests.defs.market.test_fetch_cycle import ASSETS
+from lcw_assets_tests.defs.registry.test_token_registry_sync import ASSETS as REGISTRY
 
 REPORTS = {"reports/performance_72h", "reports/performance_daily", "reports/slow_cycles"}
 HISTORY = {f"history/{who}_{grid}" for who in ("coin", "overview") for grid in ("daily", "hourly", "5min")}
@@ -14,7 +15,7 @@ DERIVED = {"market/coin_bars", "ops/gaps"}
 
 def test_every_asset_explains_itself(definitions: dg.Definitions) -> None:
     specs = {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
-    assert set(specs) == ASSETS | REPORTS | HISTORY | DERIVED
+    assert set(specs) == ASSETS | REGISTRY | REPORTS | HISTORY | DERIVED
     for key, spec in specs.items():
         assert spec.description
         assert spec.owners == ["team:lcw-assets"]
@@ -31,14 +32,14 @@ def test_every_asset_explains_itself(definitions: dg.Definitions) -> None:
 def test_every_table_that_users_read_is_an_asset(definitions: dg.Definitions) -> None:
     shown = {spec.metadata["dagster/table_name"] for spec in definitions.resolve_all_asset_specs()}
     assert set(tables()) - shown == {
-        *("ops.quarantine", "ops.resources", "ops.alerts"),
+        *("ops.quarantine", "ops.resources", "ops.alerts", "ops.clusterings"),
         *("history.revisions", "history.asked", "market.coin_checkpoints"),
     }
 
 
 def test_every_check_explains_itself(definitions: dg.Definitions) -> None:
     checks = list(definitions.resolve_asset_graph().asset_check_keys)
-    assert len(checks) == 11 + len(HISTORY) + 1
+    assert len(checks) == 17 + len(HISTORY) + 1
     assert all(definitions.resolve_asset_graph().get_check_spec(key).description for key in checks)
 
 

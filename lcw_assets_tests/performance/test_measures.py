@@ -10,8 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lcw_assets.performance.measures import Measures, Window, judge, read_measures
+from lcw_assets.performance.changes import read_samples
+from lcw_assets.performance.measures import Measures, Window, judge, query, read_measures
 from lcw_assets.performance.sla import Target, load_sla
+from lcw_assets.performance.slow import read_failures
+from lcw_assets.warehouse.schema import tables
+from lcw_assets.warehouse.tables import append_row
 from lcw_assets_tests.performance.facts import HOUR, NOON, call, cycle, database, load, load_times
 
 SLA = load_sla()
@@ -134,3 +138,32 @@ def test_a_share_at_its_limit_is_met_to_the_last_digit() -> None:
     """1 - 0.98 is a little over 0.02 in floating point."""
     [verdict] = judge([Target(measure="share_over", seconds=60, at_most=0.02)], measures([1.0] * 49 + [61.0]))
     assert verdict.passed
+
+
+def test_calls_of_the_token_registry_are_no_cycles() -> None:
+    """They have jobs, checks and a failure rate of their own: KuCoin's bad day must not break the SLA of cycles."""
+    with database() as db:
+        one = cycle(0, HOUR.start, 5.0)
+        load(db, "ops.cycles", [one])
+        load(db, "ops.calls", [call(one, "coins/list", 1.0)])
+
+        def measured() -> tuple[object, ...]:
+            return (
+                read_measures(db, HOUR, SLA.seconds()),
+                read_samples(db, HOUR),
+                query(db, "endpoints", HOUR.parameters()),
+            )
+
+        before = measured()
+        failed = {"source": "kucoin", "outcome": "timeout", "http_status": None, "cycle_id": "sync"}
+        load(db, "ops.calls", [call(one, "api/v1/contracts/active", 15.0, **failed) for _ in range(9)])
+        sync = {column.name: 0 for column in tables()["ops.syncs"]} | {
+            "sync_id": "sync", "run_id": "run", "source": "kucoin", "started_at": HOUR.start,
+            "committed_at": HOUR.start, "scheduled_at": None, "observed_at": None, "status": "failed",
+            "reason": None, "missing_digest": None,
+        }  # fmt: skip
+        append_row(db, "ops.syncs", sync)
+        after = measured()
+        assert after == before
+        assert read_failures(db, HOUR) == []
+        assert read_measures(db, HOUR, SLA.seconds()).calls == 1

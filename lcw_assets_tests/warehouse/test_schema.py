@@ -30,6 +30,23 @@ def test_an_older_file_is_brought_up_to_date_and_keeps_its_rows(tmp_path: Path) 
     assert versions == [(int(migration.name[:3]), migration.stem) for migration in MIGRATIONS]
 
 
+def test_a_migration_that_comes_late_is_applied_below_the_latest(tmp_path: Path) -> None:
+    """Two branches: the one with 006 lands first, and its databases get 005 when that lands."""
+    file = tmp_path / "lcw.duckdb"
+    late = tmp_path / "005_late.sql"
+    late.write_text("CREATE TABLE ops.late (x INTEGER);")
+    others = [migration for migration in MIGRATIONS if not migration.name.startswith("005")]
+    with duckdb.connect(str(file)) as db:
+        migrate(db, others)
+        db.execute("INSERT INTO ops.clusterings VALUES (now(), 1, 1)")
+        migrate(db, sorted([*others, late], key=lambda migration: migration.name))
+        assert db.execute("SELECT count(*) FROM ops.late").fetchall() == [(0,)]
+        assert db.execute("SELECT count(*) FROM ops.clusterings").fetchall() == [(1,)]
+        migrate(db, others)  # and who does not know it yet is not stopped by it
+        versions = db.execute("SELECT version FROM ops.schema_versions ORDER BY version").fetchall()
+    assert versions == sorted({(int(migration.name[:3]),) for migration in [*others, late]})
+
+
 def test_a_newer_file_is_refused_by_name_and_not_touched(tmp_path: Path) -> None:
     file = tmp_path / "lcw.duckdb"
     with open_database(file) as db:

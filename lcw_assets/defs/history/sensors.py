@@ -5,9 +5,9 @@ from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 
+from lcw_assets.defs.guard import UNFINISHED
 from lcw_assets.defs.history.assets import STOPPED_TAG
 from lcw_assets.defs.history.jobs import HISTORY_TAG, backfills, job_name
-from lcw_assets.defs.market.schedules import UNFINISHED
 from lcw_assets.history.series import DAY, SERIES
 from lcw_assets.settings import Settings, SettingsError, load_settings
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from lcw_assets.cycle.clock import CycleClock, read_clock
 from lcw_assets.defs.market.checks import pull_checks, pull_results, store_checks, store_results
-from lcw_assets.defs.market.jobs import SCHEDULED_AT_TAG
 from lcw_assets.defs.market.specs import pull_specs, store_specs
 from lcw_assets.defs.performance.checks import read_sla, sla_checks, sla_results
+from lcw_assets.defs.run_clock import run_clock, run_name, run_settings
 from lcw_assets.performance.sla import Sla
 from lcw_assets.resources.live_coin_watch import LiveCoinWatchResource
-from lcw_assets.settings import Settings, SettingsError, load_settings
+from lcw_assets.settings import Settings
 
 if TYPE_CHECKING:
     from lcw_assets.cycle.store import Stored
@@ -46,10 +45,10 @@ def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
     from lcw_assets.warehouse.spool import Spool, SpoolError
 
     lcw: LiveCoinWatchResource = context.resources.lcw
-    settings = _settings()
-    clock = _clock(context)
+    settings = run_settings()
+    clock = run_clock(context)
     cycle = Cycle(
-        cycle_id=_cycle_id(context, clock),
+        cycle_id=run_name(context, clock),
         run_id=context.run.run_id,
         scheduled_at=clock.scheduled_at,
         clock_started_at=clock.started_at,
@@ -133,7 +132,7 @@ def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
 )
 def store_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
     """Put everything that waits in the spool into the tables: this cycle, and before it any that could not be."""
-    settings = _settings()
+    settings = run_settings()
     sla = read_sla()
     stored = _store(context, settings, sla if isinstance(sla, Sla) else None)
     own = next((cycle for cycle in reversed(stored.cycles) if cycle.cycle.run_id == context.run.run_id), None)
@@ -189,7 +188,7 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, sla: Sla | Non
 
     warehouse: WarehouseResource = context.resources.warehouse
     spool = Spool(settings.spool_dir)
-    clock = _clock(context)
+    clock = run_clock(context)
     left_s = settings.cycle_deadline_s - (clock.now - clock.started_at).total_seconds()
     connect = partial(warehouse.get_connection, lock_wait_s=min(LOCK_WAIT_S, max(0.0, left_s)))
     try:
@@ -224,37 +223,9 @@ def _recent(context: dg.AssetExecutionContext, settings: Settings, now: datetime
         return Recent()
     warehouse: WarehouseResource = context.resources.warehouse
     try:
-        with warehouse.get_connection(read_only=True, lock_wait_s=0.0, config={"threads": 1}) as db:
+        # The token registry, which starts with the same tick, has the file for a tenth of a second.
+        with warehouse.get_connection(read_only=True, lock_wait_s=0.3, config={"threads": 1}) as db:
             return read_recent(db, settings.source, now)
     except (WarehouseError, duckdb.Error) as error:
         context.log.info(f"no facts to adapt to: {error}")
         return Recent()
-
-
-def _settings() -> Settings:
-    try:
-        return load_settings()
-    except SettingsError as error:
-        raise dg.Failure(str(error), allow_retries=False) from None
-
-
-def _clock(context: dg.AssetExecutionContext) -> CycleClock:
-    import psutil
-
-    record = context.instance.get_run_record_by_id(context.run.run_id)
-    scheduled_at = context.run.tags.get(SCHEDULED_AT_TAG)
-    now = datetime.now(timezone.utc)
-    return read_clock(
-        scheduled_at=datetime.fromisoformat(scheduled_at) if scheduled_at else None,
-        run_created_at=record.create_timestamp if record else now,
-        process_started_at=datetime.fromtimestamp(psutil.Process().create_time(), timezone.utc),
-        now=now,
-    )
-
-
-def _cycle_id(context: dg.AssetExecutionContext, clock: CycleClock) -> str:
-    """`20261120T080100.000Z-1a2b3c4d`: sorts by time, names the run. A step that is tried again is another cycle."""
-    again = f"-{context.retry_number}" if context.retry_number else ""
-    return (
-        f"{clock.started_at:%Y%m%dT%H%M%S}.{clock.started_at.microsecond // 1000:03}Z-{context.run.run_id[:8]}{again}"
-    )

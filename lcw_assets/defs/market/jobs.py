@@ -4,8 +4,6 @@ import dagster as dg
 
 from lcw_assets.defs.market.specs import pull_specs, store_specs
 
-SCHEDULED_AT_TAG = "lcw/scheduled_at"
-
 fetch_cycle = dg.define_asset_job(
     "fetch_cycle",
     selection=dg.AssetSelection.assets(*(spec.key for spec in (*pull_specs(), *store_specs()))),

@@ -11,8 +11,8 @@ from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from lcw_assets.alerts.incidents import Observation, Severity
 from lcw_assets.cycle.clock import read_clock
-from lcw_assets.defs.market.jobs import SCHEDULED_AT_TAG, fetch_cycle
-from lcw_assets.defs.market.schedules import UNFINISHED
+from lcw_assets.defs.guard import SCHEDULED_AT_TAG, UNFINISHED
+from lcw_assets.defs.market.jobs import fetch_cycle
 from lcw_assets.performance.sla import Sla
 from lcw_assets.warehouse.spool import Spool
 

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lcw_assets.defs.market.jobs import SCHEDULED_AT_TAG
+from lcw_assets.defs.guard import SCHEDULED_AT_TAG
 from lcw_assets.settings import load_settings
 from lcw_assets.simulator.faults import Fault
 from lcw_assets.warehouse.connection import open_database

@@ -24,7 +24,7 @@ from dagster._core.scheduler.instigation import (
 )
 
 from lcw_assets.alerts.incidents import Observation
-from lcw_assets.defs.market.jobs import SCHEDULED_AT_TAG
+from lcw_assets.defs.guard import SCHEDULED_AT_TAG
 from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
 from lcw_assets.defs.performance import looks, running
 from lcw_assets.defs.performance.sensors import watch_checks, watch_cycles, watch_runs

@@ -1,0 +1,136 @@
+"""One method of `benchmarks.registry` in a process of its own: a sync for each line on standard input."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sqlite3
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+ENDPOINT = "api/v1/contracts/active"
+
+
+def ours(address: str, folder: Path) -> dict[str, float]:
+    """As the job does it, less Dagster."""
+    from lcw_assets.registry.ask import ask
+    from lcw_assets.registry.store import Rules, store_pending
+    from lcw_assets.sources.kucoin_futures import TIMEOUTS, KuCoinFutures
+    from lcw_assets.transport.client import Client
+    from lcw_assets.transport.deadline import Deadline
+    from lcw_assets.warehouse.connection import open_database
+    from lcw_assets.warehouse.cycle import Cycle
+    from lcw_assets.warehouse.spool import Spool
+
+    spool, now = Spool(folder / "spool"), datetime.now(timezone.utc)
+    name = f"{now:%Y%m%dT%H%M%S.%f}"
+    sync = Cycle(name, "run", None, now, now, 0.0, 0.0, False, "kucoin-simulator", "")
+    with spool.open(sync) as sink:
+        client = Client(address, source="kucoin-simulator", sink=sink, timeouts=TIMEOUTS)
+        with closing(client):
+            asked = ask(KuCoinFutures(client, deadline=Deadline.after(50), simulated=True))
+        end = asked.end()
+        sink.end(end)
+    own = sink.spooled(sync, end)
+    connect = partial(open_database, folder / "demo.duckdb")
+    [done] = store_pending(connect, spool, sys.exit, rules=Rules(), tell=lambda _alerts: None, own=own).syncs
+    if done.found.status != "applied":
+        sys.exit(f"the sync was {done.found.status}: {done.found.reason}")
+    return {f"{phase}_s": seconds or 0.0 for phase, seconds in vars(done.phases).items()}
+
+
+_MARKET = ("markPrice", "indexPrice", "lastTradePrice", "fundingFeeRate", "predictedFundingFeeRate", "openInterest")
+_MOVES = {*_MARKET, "nextFundingRateTime", "turnoverOf24h", "volumeOf24h", "lowPrice", "highPrice", "priceChgPct",
+          "priceChg", "buyLimit", "sellLimit"}  # fmt: skip
+
+
+def sqlite(address: str, folder: Path, *, batch: int) -> dict[str, float]:
+    """Keep the answer; then a row at a time: validate, look up, compare, write what changed, upsert.
+
+    A commit after each `batch` of rows.
+    """
+    import requests
+
+    from lcw_assets.sources.kucoin_futures_records import Contract
+
+    text = requests.get(f"{address}/{ENDPOINT}", timeout=60).text
+    records = json.loads(text)["data"]
+    now = datetime.now(timezone.utc).isoformat()
+    with closing(sqlite3.connect(folder / "registry.sqlite", isolation_level=None)) as db:
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA journal_mode = WAL")
+        fields = list(records[0])
+        own = "state, first_seen, last_seen, PRIMARY KEY (symbol)"
+        db.execute(f"CREATE TABLE IF NOT EXISTS tokens ({', '.join(fields)}, {own})")
+        db.execute("CREATE TABLE IF NOT EXISTS events (symbol, event, field, old_value, new_value, observed_at)")
+        db.execute(f"CREATE TABLE IF NOT EXISTS snapshots (symbol, observed_at, {', '.join(_MARKET)})")
+        names = [*fields, "state", "first_seen", "last_seen"]
+        updates = ", ".join(f"{name} = excluded.{name}" for name in names if name not in ("symbol", "first_seen"))
+        upsert = (
+            f"INSERT INTO tokens ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) "  # noqa: S608 - own names
+            f"ON CONFLICT (symbol) DO UPDATE SET {updates}"
+        )
+        db.execute("CREATE TABLE IF NOT EXISTS answers (observed_at, payload)")
+        db.execute("INSERT INTO answers VALUES (?, ?)", [now, text])
+        for first in range(0, len(records), batch):
+            db.execute("BEGIN")
+            for record in records[first : first + batch]:
+                Contract.model_validate(record)  # typed, as ours are
+                _one(db, record, fields, upsert, now)
+            db.execute("COMMIT")
+        db.execute("BEGIN")
+        for (symbol,) in db.execute("SELECT symbol FROM tokens WHERE last_seen < ? AND state = 1", [now]).fetchall():
+            db.execute("INSERT INTO events VALUES (?, 'delisted', 'state', '1', '0', ?)", [symbol, now])
+            db.execute("UPDATE tokens SET state = 0 WHERE symbol = ?", [symbol])
+        db.execute("COMMIT")
+    return {}
+
+
+def _one(db: sqlite3.Connection, record: dict[str, Any], fields: list[str], upsert: str, now: str) -> None:
+    values = [json.dumps(value) if isinstance(value, list) else value for value in map(record.get, fields)]
+    old = db.execute("SELECT * FROM tokens WHERE symbol = ?", [record["symbol"]]).fetchone()
+    changed: list[tuple[str, str, Any, Any]] = []
+    if old is None or not old["state"]:
+        changed.append(("listed", "state", None, "1"))
+    else:
+        changed += [
+            ("changed", name, old[name], value)
+            for name, value in zip(fields, values, strict=True)
+            if name not in _MOVES and old[name] != value
+        ]
+    for event, name, before, after in changed:
+        db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", [record["symbol"], event, name, before, after, now])
+    if old is None or any(old[name] != record[name] for name in _MARKET):
+        market = [record[name] for name in _MARKET]
+        db.execute("INSERT INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [record["symbol"], now, *market])
+    first_seen = old["first_seen"] if old else now
+    db.execute(upsert, [*values, 1, first_seen, now])
+
+
+METHODS: dict[str, Callable[[str, Path], dict[str, float]]] = {
+    "ours": ours,
+    "rows": partial(sqlite, batch=1),
+    "batches": partial(sqlite, batch=100),
+}
+
+
+def main() -> None:
+    name, address, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+    folder.mkdir()
+    unit = 1 if sys.platform == "darwin" else 1024
+    for _ in sys.stdin:
+        started = time.perf_counter()
+        phases = METHODS[name](address, folder)
+        seconds = time.perf_counter() - started
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+        print(json.dumps({"seconds": seconds, "memory": memory, **phases}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

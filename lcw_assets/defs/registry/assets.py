@@ -1,0 +1,172 @@
+"""The one step of a sync. Thin: what it does is in `lcw_assets/registry`; this is what Dagster sees of it."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from lcw_assets.defs.registry.checks import registry_checks, registry_results
+from lcw_assets.defs.registry.specs import registry_specs
+from lcw_assets.defs.run_clock import run_clock, run_name, run_settings
+from lcw_assets.resources.kucoin_futures import KuCoinFuturesResource
+from lcw_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from lcw_assets.registry.ask import Asked
+    from lcw_assets.registry.store import Stored, StoredSync
+    from lcw_assets.resources.warehouse import WarehouseResource
+    from lcw_assets.warehouse.spool import Spool, Spooled
+
+# From the tick until a sync stops asking: what was listed is to be known within the minute.
+_ASK_S = 30.0
+
+
+@dg.multi_asset(
+    name="sync",
+    specs=registry_specs(),
+    check_specs=registry_checks(),
+    can_subset=True,  # so that a sync that finds the database locked may say nothing of the tables
+    retry_policy=dg.RetryPolicy(max_retries=1, delay=1.0, jitter=dg.Jitter.PLUS_MINUS),
+    required_resource_keys={"kucoin", "warehouse"},
+)
+def sync_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+    """Ask KuCoin for every contract, leave the answer in the spool, and put what waits there into the tables."""
+    from lcw_assets.warehouse.spool import Spool, SpoolError
+
+    settings = run_settings()
+    spool = Spool(settings.registry_spool_dir)
+    try:
+        asked, own = _ask(context, settings, spool)
+    except SpoolError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+    stored = _store(context, settings, spool, own)
+    if asked.why:
+        raise dg.Failure(f"nothing was answered: {asked.why}", allow_retries=False)
+    source = {"source": "simulator" if settings.simulated else settings.registry_source}
+    done = next((sync for sync in reversed(stored.syncs) if sync.sync.run_id == context.run.run_id), None)
+    for spec in registry_specs():
+        if spec.key not in context.selected_asset_keys:
+            continue
+        if spec.key.path == ["raw", "contracts"]:
+            yield dg.MaterializeResult(
+                asset_key=spec.key,
+                metadata=source | {"entries": asked.contracts, "seconds": round(asked.seconds, 3)},
+            )
+        elif done and stored.look:
+            results = registry_results(done, stored.look, datetime.now(timezone.utc))
+            yield dg.MaterializeResult(
+                asset_key=spec.key,
+                metadata=source | _metadata(spec.key.path[-1], done, stored),
+                check_results=[result for result in results if result.asset_key == spec.key],
+            )
+
+
+def _ask(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool") -> "tuple[Asked, Spooled]":
+    """What came of it, and what is in the spool of it."""
+    from lcw_assets.registry.ask import ask
+    from lcw_assets.transport.deadline import Deadline
+    from lcw_assets.warehouse.cycle import Cycle
+
+    kucoin: KuCoinFuturesResource = context.resources.kucoin
+    clock = run_clock(context)
+    sync = Cycle(
+        cycle_id=run_name(context, clock),
+        run_id=context.run.run_id,
+        scheduled_at=clock.scheduled_at,
+        clock_started_at=clock.started_at,
+        started_at=clock.now,
+        queue_s=clock.queue_s,
+        start_s=clock.start_s,
+        late_tick=clock.late_tick,
+        source=settings.registry_source,
+        currency="",  # every contract has its own
+    )
+    deadline = Deadline.after(clock.time_to_ask_s(_ASK_S))
+    with spool.open(sync) as sink, kucoin.connect(settings, sink=sink, deadline=deadline) as api:
+        asked = ask(api)
+        end = asked.end()
+        sink.end(end)
+    return asked, sink.spooled(sync, end)
+
+
+def _store(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool", own: "Spooled") -> "Stored":
+    """Store what waits, and say so. A database that somebody has open only delays that: nothing is raised for it."""
+    from lcw_assets.alerts.outbox import Outbox
+    from lcw_assets.registry.plausible import Limits
+    from lcw_assets.registry.store import Rules, Stored, store_pending
+    from lcw_assets.warehouse.errors import LockedError, WarehouseError
+
+    warehouse: WarehouseResource = context.resources.warehouse
+    rules = Rules(
+        Limits(settings.registry_max_delisted_share, settings.registry_max_delisted_count),
+        timedelta(hours=settings.registry_new_hours),
+    )
+    # The sensors deliver what is in the outbox, every ten seconds. Here nobody waits for a channel.
+    outbox = Outbox(settings.alerts_dir, lambda run_id: run_id)
+    tell = partial(outbox.put, log=context.log.warning)
+    try:
+        stored = store_pending(warehouse.get_connection, spool, context.log.warning, rules=rules, tell=tell, own=own)
+    except LockedError as error:
+        waiting = len(spool.pending())
+        context.log.warning(
+            f"spooled: {error}. Waiting in {spool.folder}: {waiting}; the next sync that gets in stores them all"
+        )
+        return Stored()
+    except WarehouseError as error:
+        message = f"{error}. Nothing is lost: it waits in {spool.folder}, with {len(spool.pending())} syncs in all"
+        raise dg.Failure(message, allow_retries=False) from None
+    for sync in stored.syncs:
+        _say(context, sync)
+    return stored
+
+
+def _say(context: dg.AssetExecutionContext, sync: "StoredSync") -> None:
+    from lcw_assets.registry.news import name_some
+
+    changes = sync.found.changes
+    if sync.found.status == "applied":
+        context.log.info(
+            f"{sync.found.contracts:,} contracts: {changes.listed:,} listed, {changes.relisted:,} back, "
+            f"{changes.delisted:,} delisted, {changes.status_changes:,} changes of status, "
+            f"{changes.parameter_changes:,} of parameters, {changes.snapshots:,} moved"
+        )
+    else:
+        context.log.warning(f"{sync.sync.cycle_id} is {sync.found.status}: {sync.found.reason}")
+    for event, names in sync.news.items():
+        context.log.info(f"{event}: {name_some(names)}")
+    context.log.info(str(sync.phases))
+
+
+def _metadata(table: str, own: "StoredSync", stored: "Stored") -> dict[str, Any]:
+    look, found, changes = stored.look, own.found, own.found.changes
+    if look is None:
+        return {}
+    common = {
+        "sync_id": own.sync.cycle_id,
+        "status": found.status,
+        "sync_s": round(own.phases.total, 3),
+        "lock_wait_s": round(stored.lock_wait_s, 3),
+    }
+    if table == "tokens":
+        return common | {
+            "dagster/row_count": look.tokens,
+            "contracts": found.contracts,
+            "active": look.active,
+            "new": look.new,
+            "listed": changes.listed,
+            "relisted": changes.relisted,
+            "delisted": changes.delisted,
+            "changed": changes.parameter_changes + changes.status_changes,
+            "quarantined": own.row["quarantined"],
+            "unknown_fields": ", ".join(found.unknown) or "none",
+            "newest_listings": dg.MetadataValue.md(look.newest_markdown()),
+        }
+    if table == "token_events":
+        events = changes.listed + changes.relisted + changes.delisted + changes.status_changes
+        return common | {"dagster/row_count": look.events, "rows_added": events + changes.parameter_changes}
+    if table == "token_snapshots":
+        return common | {"dagster/row_count": look.snapshots, "rows_added": changes.snapshots}
+    phases = {f"{name}_s": round(seconds, 3) for name, seconds in vars(own.phases).items() if seconds is not None}
+    return common | {"dagster/row_count": look.syncs, "older_syncs_stored": len(stored.syncs) - 1, **phases}

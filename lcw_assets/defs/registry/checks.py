@@ -1,0 +1,70 @@
+"""What is checked of every sync, within the step that makes it. All of them warn: they stop nothing."""
+
+import math
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    from lcw_assets.registry.look import Look
+    from lcw_assets.registry.store import StoredSync
+
+_SYNC_WITHIN_S = 10.0
+_STALE_AFTER_S = 180.0
+_FAILURES_UNDER = 0.05
+
+_CHECKS = {
+    "symbols_unique": ("registry/tokens", "No two rows have the same symbol."),
+    "no_mass_delisting": ("registry/tokens", "The answer was plausible: it did not lack too many contracts."),
+    "no_field_lost": ("registry/tokens", "Every field that contracts had is still told."),
+    "fresh": ("registry/tokens", "Contracts were seen within the last three minutes."),
+    "sync_time": ("ops/syncs", "The sync took at most 10 s."),
+    "failure_rate": ("ops/syncs", "Under 5 % of the last hour's syncs failed."),
+}
+
+
+def registry_checks() -> list[dg.AssetCheckSpec]:
+    return [
+        dg.AssetCheckSpec(name, asset=asset.split("/"), description=description)
+        for name, (asset, description) in _CHECKS.items()
+    ]
+
+
+def registry_results(sync: "StoredSync", look: "Look", now: datetime) -> Iterator[dg.AssetCheckResult]:
+    found, seconds = sync.found, sync.phases.total
+    age_s = (now - look.newest).total_seconds() if look.newest else math.inf
+    rate = look.failed / look.recent
+    yield _result("symbols_unique", look.duplicates == 0, f"{look.duplicates} rows too many")
+    yield _result(
+        "no_mass_delisting",
+        found.status != "held",
+        found.reason or "",
+        {"contracts": found.contracts, "missing": found.missing, "listed": look.listed},
+    )
+    yield _result(
+        "no_field_lost",
+        not found.untold,
+        f"no contract has {', '.join(found.untold)} any more, and what was known is kept. "
+        f"Unknown fields: {', '.join(found.unknown) or 'none'}",
+    )
+    yield _result("fresh", age_s <= _STALE_AFTER_S, f"no contract was seen for {age_s:.0f} s", {"age_s": age_s})
+    yield _result("sync_time", seconds <= _SYNC_WITHIN_S, str(sync.phases), {"sync_s": seconds})
+    yield _result(
+        "failure_rate",
+        rate < _FAILURES_UNDER,
+        f"{look.failed} of the last hour's {look.recent} syncs failed ({100 * rate:.0f} %)",
+        {"failed": look.failed, "syncs": look.recent},
+    )
+
+
+def _result(name: str, passed: bool, wrong: str, metadata: Mapping[str, float] | None = None) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=name,
+        asset_key=_CHECKS[name][0].split("/"),
+        passed=passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=None if passed else wrong,
+        metadata=metadata or {},
+    )

@@ -1,0 +1,44 @@
+"""The order of `registry.token_events` on disk, which is what makes its queries quick at ten million rows.
+
+Rows are appended as they come, so a contract's are all over the table, and finding them reads all of it: 200 ms at ten
+million. Put in the order of event, symbol and time now and then, they are found in 3. An index finds them as well, but
+fetches them one by one (13 ms for two thousand, 70 when nothing is cached), and makes the file twice as large.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from lcw_assets.warehouse.tables import append_row, one_row, transaction
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# As many unordered rows take 4 ms to look through. KuCoin has some hundred events a day: this is a matter of months.
+MOST_UNORDERED = 200_000
+
+_TABLE = "registry.token_events"
+
+
+def unordered(db: DuckDBPyConnection, rows: int) -> int:
+    """How many of its `rows` came since it was put in order."""
+    [ordered] = one_row(db, "SELECT coalesce(max(rows), 0) FROM ops.clusterings")
+    return max(0, rows - int(ordered))
+
+
+def cluster(db: DuckDBPyConnection) -> None:
+    """Put it in order. Takes 25 s for ten million rows, which is why it is not done before it pays."""
+    started = time.perf_counter()
+    with transaction(db):
+        [made] = one_row(
+            db, "SELECT sql FROM duckdb_tables() WHERE schema_name = 'registry' AND table_name = 'token_events'"
+        )
+        db.execute(made.replace(_TABLE, f"{_TABLE}_ordered", 1))
+        db.execute(f"INSERT INTO {_TABLE}_ordered FROM {_TABLE} ORDER BY event, symbol, observed_at")
+        [rows] = one_row(db, f"SELECT count(*) FROM {_TABLE}_ordered")  # noqa: S608 - a name of our own
+        db.execute(f"DROP TABLE {_TABLE}")
+        db.execute(f"ALTER TABLE {_TABLE}_ordered RENAME TO token_events")
+        row = {"clustered_at": datetime.now(timezone.utc), "rows": rows, "seconds": time.perf_counter() - started}
+        append_row(db, "ops.clusterings", row)

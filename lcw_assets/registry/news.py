@@ -1,0 +1,67 @@
+"""What traders want to know within a minute: contracts that were listed or delisted. Each is told once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from lcw_assets.alerts.incidents import Alert
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_NAMED = 10
+
+
+def name_some(names: Collection[str]) -> str:
+    """The first ten, `and 3 more`."""
+    first = ", ".join(sorted(names)[:_NAMED])
+    return f"{first} and {len(names) - _NAMED} more" if len(names) > _NAMED else first
+
+
+def read_news(db: DuckDBPyConnection, sync_id: str, observed_at: datetime) -> dict[str, list[str]]:
+    """The names that a sync listed, relisted and delisted. Of the very first one none: everything was new to it."""
+    first = db.execute(
+        "SELECT 1 FROM ops.syncs WHERE status = 'applied' AND observed_at < ? LIMIT 1", [observed_at]
+    ).fetchone()
+    if first is None:
+        return {}
+    rows = db.execute(
+        "SELECT event, list(symbol) FROM registry.token_events "
+        "WHERE observed_at = ? AND sync_id = ? AND event IN ('listed', 'relisted', 'delisted') GROUP BY event",
+        [observed_at, sync_id],
+    ).fetchall()
+    return dict(rows)
+
+
+def alerts(news: Mapping[str, Collection[str]], observed_at: datetime, run_id: str) -> list[Alert]:
+    """One for what can be traded since, one for what cannot any more. Always the same ones for the same sync."""
+    listed = [
+        (f"{len(names)} {word}: {name_some(names)}")
+        for word, names in (("listed", news.get("listed", ())), ("back", news.get("relisted", ())))
+        if names
+    ]
+    gone = news.get("delisted", ())
+    told = {"listing": "; ".join(listed), "delisting": f"{len(gone)} delisted: {name_some(gone)}" if gone else ""}
+    return [
+        Alert(
+            incident=f"KuCoin futures {what}",
+            kind="news",
+            severity="warning",
+            raised_at=observed_at,
+            since=observed_at,
+            what=text,
+            cause=None,
+            run_id=run_id,
+        )
+        for what, text in told.items()
+        if text
+    ]
+
+
+def untold(db: DuckDBPyConnection, raised: Collection[Alert]) -> list[Alert]:
+    """Those that `ops.alerts` does not have: a process may have died between telling and remembering that it did."""
+    ids = [alert.alert_id for alert in raised]
+    known = db.execute("SELECT alert_id FROM ops.alerts WHERE list_contains(?::VARCHAR[], alert_id)", [ids]).fetchall()
+    return [alert for alert in raised if (alert.alert_id,) not in known]

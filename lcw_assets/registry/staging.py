@@ -1,0 +1,83 @@
+"""From contracts to the texts that DuckDB unpacks: of all of them what moves, of those that changed the rest."""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from operator import itemgetter
+from typing import Any
+
+from pydantic_core import to_json
+
+from lcw_assets.sources.kucoin_futures_records import Contract
+
+# What moves from minute to minute. It has no events: a row of registry.token_snapshots tells of some of it.
+MOVES = (
+    "funding_fee_rate", "predicted_funding_fee_rate", "next_funding_rate_time", "open_interest", "turnover_of_24h",
+    "volume_of_24h", "mark_price", "index_price", "last_trade_price", "low_price", "high_price", "price_chg_pct",
+    "price_chg", "buy_limit", "sell_limit",
+)  # fmt: skip
+# What is neither that nor a term: what `status` is made of, and what KuCoin may tell besides, whatever that is.
+NOTES = ("exchange_status", "unknown_fields")
+# What has events. Of a contract as KuCoin lists it, hardly any of it changes in a day.
+TERMS = tuple(name for name in Contract.model_fields if name not in ("symbol", *MOVES, *NOTES))
+
+# DuckDB unpacks texts of this many records three times as fast as one text with all of them (measured, 5,000).
+_CHUNK = 500
+
+_moving = itemgetter("symbol", *MOVES)
+_lasting = itemgetter(*TERMS, *NOTES)
+
+
+def moves_json(records: Sequence[Contract]) -> list[str]:
+    """What moves, a column after the other."""
+    return [
+        to_json(
+            dict(zip(("symbol", *MOVES), zip(*(_moving(vars(record)) for record in chunk), strict=True), strict=True))
+        ).decode()
+        for chunk in _chunks(records)
+    ]
+
+
+def rows_json(records: Sequence[tuple[Contract, str]]) -> list[str]:
+    """All but what moves, a row after the other, each contract with its fingerprint."""
+    names = ("symbol", *TERMS, *NOTES)
+    return [
+        to_json(
+            [{name: getattr(record, name) for name in names} | {"fingerprint": mark} for record, mark in chunk]
+        ).decode()
+        for chunk in _chunks(records)
+    ]
+
+
+def changed(records: Sequence[Contract], known: Mapping[str, tuple[str, str]]) -> list[tuple[Contract, str]]:
+    """Contracts that are not `known`, as `(status, fingerprint)`, or not any more or not so, with their fingerprints.
+
+    A fingerprint takes 3 microseconds, and looking at fifty columns 20: so these are the only ones that are looked at.
+    One that differs for no good reason (another version of Python or of this project) costs that look, and no event.
+    """
+    marked = ((record, fingerprint(record)) for record in records)
+    return [
+        (record, mark)
+        for record, mark in marked
+        if (one := known.get(record.symbol)) is None or one[0] == "delisted" or one[1] != mark
+    ]
+
+
+def fingerprint(record: Contract) -> str:
+    return blake2b(marshal.dumps(_lasting(vars(record)), 2), digest_size=8).hexdigest()
+
+
+def told(records: Sequence[Contract]) -> list[str]:
+    """The terms that any of the contracts has."""
+    return [name for name in TERMS if any(vars(record)[name] is not None for record in records)]
+
+
+def unknown(records: Sequence[Contract]) -> list[str]:
+    """The names of fields that the model does not know."""
+    return sorted({name for record in records for name in record.model_extra or ()})
+
+
+def _chunks(rows: Sequence[Any]) -> Iterator[Collection[Any]]:
+    return (rows[first : first + _CHUNK] for first in range(0, len(rows), _CHUNK))

@@ -1,0 +1,199 @@
+"""The second half of a sync: every answer that waits in the spool goes into the tables, one transaction each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lcw_assets.alerts.incidents import Alert
+from lcw_assets.registry.apply import apply
+from lcw_assets.registry.facts import Found, Phases, sync_row
+from lcw_assets.registry.layout import MOST_UNORDERED, cluster, unordered
+from lcw_assets.registry.look import Look, look
+from lcw_assets.registry.news import alerts, read_news, untold
+from lcw_assets.registry.plausible import Limits
+from lcw_assets.sources.kucoin_futures_records import Contracts, NoContractsError, Refusal, read_contracts
+from lcw_assets.warehouse.connection import OpenDatabase, compact
+from lcw_assets.warehouse.cycle import Cycle
+from lcw_assets.warehouse.errors import WarehouseError
+from lcw_assets.warehouse.spool import Spool, Spooled
+from lcw_assets.warehouse.tables import append, append_row, transaction
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# As in `lcw_assets/cycle/store.py`, and for the same reason.
+_COMPACT_EVERY = 30
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a user may set: when an answer is doubted, and how long a contract is new."""
+
+    limits: Limits = field(default_factory=Limits)
+    new_for: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class StoredSync:
+    """A sync that is in the tables now. `row` is its row of `ops.syncs`; `news` are names by event."""
+
+    sync: Cycle
+    row: Mapping[str, Any]
+    found: Found
+    phases: Phases
+    news: Mapping[str, Sequence[str]]
+
+
+@dataclass
+class Stored:
+    """The syncs that were stored, oldest first, and how the tables are now."""
+
+    lock_wait_s: float = 0.0
+    syncs: list[StoredSync] = field(default_factory=list)
+    look: Look | None = None
+
+
+def store_pending(
+    open_database: OpenDatabase,
+    spool: Spool,
+    log: Callable[[str], None],
+    *,
+    rules: Rules,
+    tell: Callable[[Sequence[Alert]], None],
+    own: Spooled | None = None,
+) -> Stored:
+    """Store all that waits, in order, each sync once. Raises `WarehouseError`; the spool then keeps what it has.
+
+    `own` is the one that this process has just spooled: its file is there all the same, and need not be read again.
+    `tell` gets what is to be said to people, after the commit and before the spool forgets the sync: so it is said
+    once, whenever a process dies.
+    """
+    import duckdb
+
+    stored = Stored()
+    opened = time.perf_counter()
+
+    def waited(seconds: float) -> None:
+        stored.lock_wait_s = seconds
+
+    try:
+        with open_database(on_wait=waited, config={"threads": 1}) as db:
+            # So a commit writes the file at once, and not all of the answer into a log first that closing would empty
+            # a moment later: a seventh of the time at 5,000 contracts.
+            db.execute("SET checkpoint_threshold = '1KB'")
+            opening_s = time.perf_counter() - opened - stored.lock_wait_s
+            for path in spool.pending():
+                phases = Phases(load=opening_s)
+                with phases.of("load"):
+                    known = own and own.cycle.cycle_id == path.stem and path.exists()
+                    spooled = own if known else _read(spool, path, log)
+                done = _store_one(db, spooled, rules, phases, stored, tell) if spooled else None
+                if spooled:
+                    spool.remove(path)
+                if done:
+                    stored.syncs.append(done)
+                    opening_s = 0.0
+            seen = stored.look
+            if seen and seen.syncs % _COMPACT_EVERY == 0 and unordered(db, seen.events) >= MOST_UNORDERED:
+                cluster(db)
+            closed = time.perf_counter()
+        if stored.syncs:
+            stored.syncs[-1].phases.write += time.perf_counter() - closed
+    except duckdb.IOException as error:
+        raise WarehouseError(f"the database could not be written: {str(error).splitlines()[0]}") from None
+    return stored
+
+
+def _read(spool: Spool, path: Path, log: Callable[[str], None]) -> Spooled | None:
+    try:
+        return spool.read(path)
+    except ValueError as error:
+        log(f"{error}; it is set aside as {spool.set_aside(path)}")
+        return None
+
+
+def _store_one(
+    db: DuckDBPyConnection,
+    spooled: Spooled,
+    rules: Rules,
+    phases: Phases,
+    stored: Stored,
+    tell: Callable[[Sequence[Alert]], None],
+) -> StoredSync | None:
+    sync = spooled.cycle
+    with phases.of("load"):
+        # A process may have died between its commit and the removal of the file.
+        known = db.execute("SELECT observed_at FROM ops.syncs WHERE sync_id = ?", [sync.cycle_id]).fetchone()
+    done = None
+    if known is None:
+        phases.api = spooled.end.pull_s if spooled.end else None
+        started, before = time.perf_counter(), phases.total
+        with transaction(db):
+            done = _store_sync(db, spooled, rules, phases, stored)
+        # What is in no other phase: the commit.
+        phases.write += max(0.0, time.perf_counter() - started - (phases.total - before))
+    observed_at = done.found.observed_at if done else known[0] if known else None
+    if observed_at:
+        news = alerts(done.news if done else read_news(db, sync.cycle_id, observed_at), observed_at, sync.run_id)
+        tell(untold(db, news) if news and not done else news)
+    return done
+
+
+def _store_sync(db: DuckDBPyConnection, spooled: Spooled, rules: Rules, phases: Phases, stored: Stored) -> StoredSync:
+    sync = spooled.cycle
+    key = {"cycle_id": sync.cycle_id}
+    found, refused = _apply_answer(db, spooled, rules, phases)
+    with phases.of("write"):
+        append(db, "raw.pulls", [key | row for row in spooled.answers], long="payload")
+        append(db, "ops.quarantine", [key | row for row in refused])
+        append(db, "ops.calls", [key | row for row in spooled.attempts])
+    with phases.of("checks"):
+        told = found.changes.listed or found.changes.relisted or found.changes.delisted
+        news = read_news(db, sync.cycle_id, found.observed_at) if told and found.observed_at else {}
+        stored.look = look(db, datetime.now(timezone.utc), failed=found.status == "failed")
+    row = sync_row(spooled, found, len(refused), phases, stored.lock_wait_s)
+    append_row(db, "ops.syncs", row)
+    if stored.look.syncs % _COMPACT_EVERY == 0:
+        compact(db)  # now, because it is the commit that writes the file
+    return StoredSync(sync, row, found, phases, news)
+
+
+def _apply_answer(
+    db: DuckDBPyConnection, spooled: Spooled, rules: Rules, phases: Phases
+) -> tuple[Found, list[dict[str, Any]]]:
+    """What came of the answer, and the rows of `ops.quarantine`."""
+    refused = [_quarantined(row, row["reason"], row["payload"]) for row in spooled.refused]
+    why = spooled.end.missing if spooled.end else ["the process died while it asked"]
+    found = Found("failed", reason="; ".join(why) or "nothing was answered")
+    for row in spooled.answers:
+        with phases.of("load"):
+            try:
+                contracts = read_contracts(row["payload"])
+            except NoContractsError as error:  # an answer that an older version took
+                contracts = Contracts((), [Refusal(str(error), 1, row["payload"])])
+            read_contracts.cache_clear()  # nobody reads it a third time, and 5,000 contracts are 40 MB
+        refused += [_quarantined(row, _say(refusal), refusal.text) for refusal in contracts.refusals]
+        if contracts.records or not contracts.refusals:
+            found = apply(
+                db,
+                contracts.records,
+                observed_at=datetime.fromisoformat(row["received_at"]),
+                sync_id=spooled.cycle.cycle_id,
+                limits=rules.limits,
+                new_for=rules.new_for,
+                phases=phases,
+            )
+    return found, refused
+
+
+def _say(refusal: Refusal) -> str:
+    return refusal.reason if refusal.records == 1 else f"{refusal.reason} ({refusal.records} records; this is one)"
+
+
+def _quarantined(row: Mapping[str, Any], reason: str, text: str) -> dict[str, Any]:
+    return {name: row[name] for name in ("source", "endpoint", "received_at")} | {"reason": reason, "payload": text}

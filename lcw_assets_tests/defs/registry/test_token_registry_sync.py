@@ -1,0 +1,293 @@
+"""The job `token_registry_sync` as Dagster runs and shows it."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from lcw_assets.defs.performance.sensors import watch_cycles
+from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
+from lcw_assets.settings import load_settings
+from lcw_assets.simulator.faults import Fault
+from lcw_assets.simulator.server import Simulator
+from lcw_assets.warehouse.connection import open_database
+from lcw_assets_tests.alerts.receivers import webhook
+from lcw_assets_tests.conftest import NOON, StartSimulator
+from lcw_assets_tests.defs.market.test_fetch_cycle import checks, failure, logs, materialized
+from lcw_assets_tests.defs.market.test_schedules import TICK
+from lcw_assets_tests.defs.performance.test_sensors import Watch
+from lcw_assets_tests.registry.syncs import body, contract
+from lcw_assets_tests.servers import answer, raw_server
+from lcw_assets_tests.warehouse.test_connection import held_open
+
+RunSync = Callable[..., dg.ExecuteInProcessResult]
+
+ASSETS = {"raw/contracts", "registry/tokens", "registry/token_events", "registry/token_snapshots", "ops/syncs"}
+
+
+@pytest.fixture
+def run_sync(definitions: dg.Definitions, instance: dg.DagsterInstance) -> RunSync:
+    def run(**options: Any) -> dg.ExecuteInProcessResult:
+        job = definitions.resolve_job_def("token_registry_sync")
+        return job.execute_in_process(instance=instance, raise_on_error=False, **options)
+
+    return run
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Have KuCoin answer with this body from now on."""
+    said = [""]
+
+    def speak(connection: socket.socket) -> None:
+        answer("200 OK", said[0].encode())(connection)
+
+    with raw_server(speak) as address:
+        monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", address)
+        yield lambda text: said.__setitem__(0, text)
+
+
+def query(sql: str) -> list[tuple[Any, ...]]:
+    with open_database(load_settings().database, read_only=True) as db:
+        return db.execute(sql).fetchall()
+
+
+def waiting_alerts() -> list[dict[str, Any]]:
+    files = sorted(load_settings().alerts_dir.glob("*.json"))
+    return [json.loads(file.read_text())["alert"] for file in files]
+
+
+def test_without_a_key_a_sync_fills_the_demo_and_says_so(run_sync: RunSync, instance: dg.DagsterInstance) -> None:
+    """The embedded simulator, in the run's own process."""
+    result = run_sync()
+    assert result.success
+    metadata = materialized(result)
+    assert set(metadata) == ASSETS
+    assert {values["source"] for values in metadata.values()} == {"simulator"}
+    assert load_settings().database.name == "demo.duckdb"
+    tokens = metadata["registry/tokens"]
+    assert 450 < tokens["contracts"] == tokens["listed"] == tokens["dagster/row_count"]
+    assert (tokens["status"], tokens["delisted"], tokens["changed"], tokens["quarantined"]) == ("applied", 0, 0, 0)
+    assert tokens["newest_listings"].startswith("| symbol | status | listed |")
+    assert len(tokens["newest_listings"].splitlines()) == 12
+    assert metadata["registry/token_events"]["rows_added"] == tokens["contracts"]
+    found = checks(result)
+    assert set(found) == {
+        "registry/tokens:symbols_unique", "registry/tokens:no_mass_delisting", "registry/tokens:no_field_lost",
+        "registry/tokens:fresh", "ops/syncs:sync_time", "ops/syncs:failure_rate",
+    }  # fmt: skip
+    assert all(check.passed for check in found.values())
+    number = r"\d+\.\d\d"
+    line = rf"sync {number} s: api {number}, load {number}, process {number}, write {number}, checks {number}"
+    assert re.fullmatch(line, logs(instance, result)[-1])
+    assert query("SELECT source, endpoint, outcome FROM ops.calls") == [
+        ("kucoin-simulator", "api/v1/contracts/active", "ok")
+    ]
+    assert query("SELECT source, length(payload) > 100000 FROM raw.pulls") == [("kucoin-simulator", True)]
+    [(total, parts)] = query("SELECT sync_s, api_s + load_s + process_s + write_s + checks_s FROM ops.syncs")
+    assert total == pytest.approx(parts)
+    assert waiting_alerts() == []  # of the first five hundred nobody wants to be told
+
+
+def test_a_listing_and_a_delisting_are_told_once(
+    run_sync: RunSync, instance: dg.DagsterInstance, serve: Callable[[str], None]
+) -> None:
+    first = [contract(f"C{number:02}USDTM") for number in range(40)]
+    serve(body(*first))
+    run_sync()
+    assert waiting_alerts() == []
+    serve(body(*first[1:], *(contract(f"NEW{number:02}USDTM") for number in range(13))))
+    result = run_sync()
+    names = ", ".join(f"NEW{number:02}USDTM" for number in range(10))
+    listed, delisted = sorted(waiting_alerts(), key=lambda alert: alert["incident"], reverse=True)
+    assert (listed["incident"], listed["kind"], listed["run_id"]) == ("KuCoin futures listing", "news", result.run_id)
+    assert listed["what"] == f"13 listed: {names} and 3 more"
+    assert delisted["what"] == "1 delisted: C00USDTM"
+    assert f"listed: {names} and 3 more" in logs(instance, result)
+    run_sync()
+    assert len(waiting_alerts()) == 2
+
+
+def test_the_sensors_deliver_it_within_one_look_and_once(
+    run_sync: RunSync,
+    stored_instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    serve: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    serve(body(contract("AUSDTM")))
+    run_sync()
+    serve(body(contract("AUSDTM"), contract("NEWUSDTM")))
+    run_sync()
+    with webhook() as hook:
+        monkeypatch.setenv("LCW_ALERT_URLS", f"json://127.0.0.1:{hook.port}/")
+        watch = Watch(watch_cycles, stored_instance, definitions)
+        for _ in range(2):
+            assert watch.look() == "nothing is wrong"
+        [told] = hook.received
+    assert told["title"] == "lcw-assets news: KuCoin futures listing"
+    assert told["message"].splitlines()[0] == "1 listed: NEWUSDTM"
+    assert query("SELECT incident, kind FROM ops.alerts") == [("KuCoin futures listing", "news")]
+    assert waiting_alerts() == []
+
+
+def test_a_half_answer_is_held_warned_of_and_kept(
+    run_sync: RunSync, instance: dg.DagsterInstance, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", start_simulator()[1])
+    run_sync()
+    _, halves = start_simulator(profile=lambda _: Fault("half"))
+    monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", halves)
+    result = run_sync()
+    assert result.success
+    [failed] = [name for name, check in checks(result).items() if not check.passed]
+    assert failed == "registry/tokens:no_mass_delisting"
+    assert any("is held: " in line for line in logs(instance, result))
+    assert query("SELECT count(*) FROM registry.tokens WHERE status = 'delisted'") == [(0,)]
+    assert query("SELECT count(*) FROM raw.pulls") == [(2,)]
+    assert materialized(result)["registry/tokens"]["status"] == "held"
+
+
+def test_a_renamed_field_is_a_warning_and_no_storm(
+    run_sync: RunSync, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", start_simulator()[1])
+    run_sync()
+    monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", start_simulator(profile=lambda _: Fault("renamed"))[1])
+    result = run_sync()
+    check = checks(result)["registry/tokens:no_field_lost"]
+    assert not check.passed
+    assert "no contract has taker_fee_rate any more" in (check.description or "")
+    assert "Unknown fields: takerFee" in (check.description or "")
+    assert materialized(result)["registry/tokens"]["changed"] == 0
+
+
+def test_a_locked_database_is_no_failure_and_the_next_sync_stores_both(
+    run_sync: RunSync,
+    instance: dg.DagsterInstance,
+    start_simulator: StartSimulator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", start_simulator(contracts=20)[1])
+    run_sync()
+    with held_open(load_settings().database) as holder:
+        result = run_sync()
+        assert result.success
+        assert set(materialized(result)) == {"raw/contracts"}
+        [line] = [line for line in logs(instance, result) if line.startswith("spooled: ")]
+        assert f"(process {holder.pid})" in line
+        assert len(list(load_settings().registry_spool_dir.glob("*.jsonl"))) == 1
+    metadata = materialized(run_sync())
+    assert metadata["ops/syncs"]["older_syncs_stored"] == 1
+    assert query("SELECT count(*) FROM ops.syncs WHERE status = 'applied'") == [(3,)]
+
+
+def test_a_sync_without_an_answer_fails_in_one_line_and_leaves_its_facts(
+    run_sync: RunSync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", "http://127.0.0.1:1")
+    result = run_sync()
+    assert not result.success
+    assert failure(result) == "nothing was answered: http://127.0.0.1:1 refuses connections"
+    [(status, calls)] = query("SELECT status, calls FROM ops.syncs")
+    assert status == "failed"
+    assert query("SELECT count(*) FROM ops.calls WHERE outcome = 'connection'") == [(calls,)]
+    monkeypatch.delenv("KUCOIN_FUTURES_BASE_URL")
+    check = checks(run_sync())["ops/syncs:failure_rate"]
+    assert not check.passed
+    assert check.description == "1 of the last hour's 2 syncs failed (50 %)"
+
+
+def test_with_a_key_a_simulator_is_refused(
+    run_sync: RunSync, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LCW_API_KEY", "k3y")
+    monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", start_simulator()[1])
+    assert "is a simulator, and with LCW_API_KEY set" in failure(run_sync())
+    assert load_settings().database.name == "lcw.duckdb"
+    assert query("SELECT (SELECT count(*) FROM registry.tokens), (SELECT count(*) FROM raw.pulls)") == [(0, 0)]
+    monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", start_simulator(marked=False)[1])
+    result = run_sync()
+    assert materialized(result)["registry/tokens"]["source"] == "kucoin"
+    assert query("SELECT DISTINCT source FROM ops.calls") == [("kucoin",)]
+
+
+def test_a_folder_that_cannot_be_written_to_fails_before_anything_is_asked(
+    run_sync: RunSync, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator, address = start_simulator()
+    monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", address)
+    monkeypatch.setenv("LCW_DATA_DIR", "/proc/lcw")
+    assert "/proc/lcw/spool/kucoin-simulator takes no answers" in failure(run_sync())
+    assert simulator.ledger.entries == ()
+
+
+def test_the_demo_lives(run_sync: RunSync, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour of the simulated market, in four looks: things happen, and each is an event once."""
+    now = [NOON]
+    simulator = Simulator(clock=lambda: now[0])
+    with simulator.serve() as address:
+        monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", address)
+        for _ in range(4):
+            run_sync()
+            now[0] += timedelta(minutes=20)
+    kinds = dict(query("SELECT event, count(*) FROM registry.token_events GROUP BY event"))
+    assert {"listed", "delisted", "parameter_changed"} <= set(kinds)
+    twice = query(
+        "SELECT symbol, event, field, observed_at FROM registry.token_events GROUP BY ALL HAVING count(*) > 1"
+    )
+    assert twice == []
+
+
+# The schedule.
+
+
+def test_every_minute_and_on_from_the_start() -> None:
+    schedule = token_registry_sync_every_minute
+    assert (schedule.name, schedule.job_name) == ("token_registry_sync", "token_registry_sync")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("* * * * *", "UTC")
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+
+
+@pytest.fixture
+def stored_instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """On disk, because a schedule opens the instance by itself."""
+    (tmp_path / "dagster").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+        yield instance
+
+
+def tick(instance: dg.DagsterInstance, definitions: dg.Definitions) -> object:
+    with dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=TICK, repository_def=definitions.get_repository_def()
+    ) as context:
+        return token_registry_sync_every_minute(context)
+
+
+@pytest.mark.parametrize("job", ["token_registry_sync", "fetch_cycle"])
+def test_a_tick_skips_while_a_sync_runs_and_minds_no_cycle(
+    stored_instance: dg.DagsterInstance, definitions: dg.Definitions, job: str
+) -> None:
+    run = stored_instance.create_run_for_job(definitions.resolve_job_def(job), status=dg.DagsterRunStatus.STARTED)
+    result = tick(stored_instance, definitions)
+    if job == "fetch_cycle":
+        assert isinstance(result, dg.RunRequest)
+        return
+    assert isinstance(result, dg.SkipReason)
+    assert f"run {run.run_id} of token_registry_sync is STARTED since " in (result.skip_message or "")
+
+
+def test_the_job_is_one_step_in_one_process_and_cannot_run_for_ever(definitions: dg.Definitions) -> None:
+    job = definitions.resolve_job_def("token_registry_sync")
+    assert [node.name for node in job.nodes_in_topological_order] == ["sync"]
+    assert job.executor_def.name == "in_process"
+    assert int(job.tags["dagster/max_runtime"]) == 60
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == ASSETS
