@@ -1,0 +1,124 @@
+"""What does not hold at the end of a soak."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+from benchmarks.soak.oracle import Facts, Told, expected_alerts
+from benchmarks.soak.plan import DEADLINE_S, NOON, minute, outage
+from lcw_assets.alerts.incidents import Alert
+from lcw_assets.simulator.server import Simulator
+from lcw_assets.warehouse.connection import open_database
+from lcw_assets.warehouse.spool import Spool
+
+# What a process may hold more of than after its first five to ten cycles, when imports and caches are complete; and
+# the last process more than the first one did at that age, for all that the database has grown.
+_MORE = {"MB of memory": 30.0, "threads": 2.0, "open files": 2.0}
+_MOST_MEMORY_MB = 250.0  # as in the design
+
+Held = Sequence[Sequence[float]]
+
+
+def data(folder: Path, simulator: Simulator, pulls_s: Sequence[float], kills: int) -> list[str]:
+    """The tables against the simulator's ledger, and the deadline."""
+    with open_database(folder / "soak.duckdb") as db:
+        one_row = db.execute(
+            "SELECT (SELECT count(*) FROM raw.pulls), "
+            "(SELECT count(DISTINCT (cycle_id, endpoint, request)) FROM raw.pulls), "
+            "(SELECT count(*) FROM ops.calls WHERE outcome = 'ok'), "
+            "(SELECT count(*) FROM ops.calls WHERE outcome IN ('superseded', 'timeout')), "
+            "(SELECT count(*) - count(DISTINCT cycle_id) FROM ops.cycles), "
+            "(SELECT count(*) - count(DISTINCT (code, currency)) FROM market.coins)"
+        ).fetchone()
+    pulls, distinct, good, given_up, twice, coins_twice = one_row or (0,) * 6
+    served = sum(entry.good for entry in simulator.ledger.entries)
+    over = [each for each in pulls_s if each > DEADLINE_S + 1]
+    return [
+        *([f"{len(over)} cycles asked beyond their deadline, up to {max(over):.1f} s"] if over else []),
+        *([f"{pulls - distinct} answers are stored twice"] if pulls != distinct else []),
+        *([f"{pulls} answers are stored, and {good} calls say that they were answered"] if pulls != good else []),
+        *([f"{good} calls say that they were answered, and the server answered {served}"] if good > served else []),
+        # What was on its way when a process was killed reached nobody: at most the calls in flight, and their hedges.
+        *([f"{served - good - given_up} answers are lost"] if served - good - given_up > 12 * kills else []),
+        *([f"{twice} cycles or {coins_twice} coins are there twice"] if twice or coins_twice else []),
+        *(["spooled work is left"] if Spool(folder / "spool").pending() else []),
+    ]
+
+
+def flat(workers: Sequence[Held]) -> list[str]:
+    """`workers` has of each process what it held after every fifth cycle: MB of memory, threads, open files."""
+    wrong = []
+    warm = [held[1:] for held in workers if len(held) > 1]
+    for index, (what, more) in enumerate(_MORE.items()):
+        grown = max(max(each[index] for each in held) - held[0][index] for held in warm)
+        first, last = warm[0][0][index], warm[-1][0][index]
+        print(
+            f"{what:12} grew by at most {grown:.0f} in a process; {first:.0f} in the first one, {last:.0f} in the last"
+        )
+        if grown > more:
+            wrong.append(f"{what}: a process held {grown:.0f} more than after its first cycles")
+        if last - first > more:
+            wrong.append(f"{what}: the last process held {last - first:.0f} more than the first one")
+    most = max(each[0] for held in workers for each in held)
+    return [*wrong, *([f"a process took {most:.0f} MB of memory"] if most > _MOST_MEMORY_MB else [])]
+
+
+def alerts(raised: Sequence[Alert], folder: Path, died: Mapping[int, datetime], cycles: int) -> list[str]:
+    """What was raised against what must have been, and the outage as a person would hear of it."""
+    with open_database(folder / "soak.duckdb", read_only=True) as db:
+        facts = Facts.read(db)
+    killed = {number: _since_noon(at) for number, at in died.items()}
+    expected = expected_alerts(facts, killed, cycles, folder / "sla.toml")
+    told = sorted(
+        Told(_since_noon(one.raised_at), one.incident, one.kind, one.severity, _since_noon(one.since)) for one in raised
+    )
+    for (incident, kind), times in sorted(Counter((one.incident, one.kind) for one in told).items()):
+        print(f"{incident:22} {kind:10} {times:5}")
+    too_many, too_few = Counter(told) - Counter(expected), Counter(expected) - Counter(told)
+    return [
+        *(f"raised, and not expected: {_say(alert)}" for alert in too_many.elements()),
+        *(f"expected, and not raised: {_say(alert)}" for alert in too_few.elements()),
+        *_outage(facts, told, died, outage(cycles)),
+    ]
+
+
+def _outage(facts: Facts, told: Sequence[Told], died: Mapping[int, datetime], hour: range) -> list[str]:
+    """One incident from its beginning to its end, repeated after 5 minutes, then after twice as long each time."""
+    if hour.stop + 30 >= facts.cycles["number"].max():
+        return []  # too short a soak to see the end of it
+    status = dict(zip(facts.cycles["number"].tolist(), facts.cycles["status"].tolist(), strict=True))
+    answered = [number for number in hour if number not in died and status[number] != "failed"]
+    begins, ends = (_since_noon(minute(number)) for number in (hour.start, hour.stop))
+    own = [alert for alert in told if alert.incident == "job fetch_cycle"]
+    opened = [alert.raised_at for alert in own if alert.kind == "opened" and alert.raised_at < ends]
+    over = [alert.raised_at for alert in own if alert.kind == "recovered" and alert.raised_at >= ends]
+    if not opened or not over:
+        return ["the outage was not told of"]
+    story = [alert for alert in own if opened[-1] <= alert.raised_at <= over[0]]
+    print(f"the outage of {hour.start} to {hour.stop - 1}: " + ", ".join(map(_say, story)))
+    waits = [(later.raised_at - earlier.raised_at) / 60e6 for earlier, later in pairwise(story[:-1])]
+    return [
+        *([f"cycles {answered} were answered in the outage"] if answered else []),
+        *([f"the outage was told at {_say(story[0])}"] if opened[-1] > begins + 120e6 else []),
+        *(["the outage was more than one incident"] if "recovered" in {alert.kind for alert in story[:-1]} else []),
+        *(
+            [f"the outage was repeated after {waits} minutes"]
+            if waits != [5.0 * 2**n for n in range(len(waits))]
+            else []
+        ),
+        *(["the outage was not repeated three times"] if len(waits) < 3 else []),
+    ]
+
+
+def _say(alert: Told) -> str:
+    raised_at = NOON + timedelta(microseconds=alert.raised_at)
+    since = timedelta(microseconds=alert.raised_at - alert.since)
+    return f"{alert.incident} {alert.kind} ({alert.severity}) at {raised_at:%d. %H:%M:%S}, {since} after it began"
+
+
+def _since_noon(moment: datetime) -> int:
+    return (moment - NOON) // timedelta(microseconds=1)
