@@ -35,7 +35,9 @@ class Soaked:
 def soak(cycles: int, scale: float, folder: Path) -> Soaked:
     trouble = Trouble(outage(cycles), scale)
     moments = random.Random(20261120)  # noqa: S311
-    simulator = Simulator(profile=trouble, clock=trouble.now, credits_per_day=10**9, time_scale=scale)
+    simulator = Simulator(
+        profile=trouble, clock=trouble.now, credits_per_day=10**9, time_scale=scale, ledger_file=folder / "ledger.jsonl"
+    )
     write_sla(folder / "sla.toml")
     soaked = Soaked(simulator, Daemon(load_sla(folder / "sla.toml")))
     began = time.monotonic()
@@ -99,7 +101,7 @@ def main() -> None:
         (folder / "alerts.jsonl").write_text("".join(alert.model_dump_json() + "\n" for alert in soaked.daemon.alerts))
         (folder / "died.json").write_text(json.dumps({number: at.isoformat() for number, at in soaked.died.items()}))
         size_mb = (folder / "soak.duckdb").stat().st_size / 1e6
-        wrong = verdict.data(folder, soaked.simulator, soaked.pulls_s, soaked.kills)
+        wrong = verdict.data(folder, soaked.simulator, soaked.pulls_s, soaked.died)
         wrong += verdict.alerts(soaked.daemon.alerts, folder, soaked.died, cycles + 1)
     requests = len(soaked.simulator.ledger.entries)
     print(f"{len(soaked.pulls_s)} cycles ended, {len(soaked.died)} of {soaked.kills} kills ended one on its way")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -23,28 +23,44 @@ _MOST_MEMORY_MB = 250.0  # as in the design
 Held = Sequence[Sequence[float]]
 
 
-def data(folder: Path, simulator: Simulator, pulls_s: Sequence[float], kills: int) -> list[str]:
-    """The tables against the simulator's ledger, and the deadline."""
+def data(folder: Path, simulator: Simulator, pulls_s: Sequence[float], died: Container[int]) -> list[str]:
+    """The tables against the simulator's ledger, cycle by cycle, and the deadline."""
     with open_database(folder / "soak.duckdb") as db:
-        one_row = db.execute(
-            "SELECT (SELECT count(*) FROM raw.pulls), "
-            "(SELECT count(DISTINCT (cycle_id, endpoint, request)) FROM raw.pulls), "
-            "(SELECT count(*) FROM ops.calls WHERE outcome = 'ok'), "
-            "(SELECT count(*) FROM ops.calls WHERE outcome IN ('superseded', 'timeout')), "
+        [(twice, cycles_twice, coins_twice, strays)] = db.execute(
+            "SELECT (SELECT count(*) - count(DISTINCT (cycle_id, endpoint, request)) FROM raw.pulls), "
             "(SELECT count(*) - count(DISTINCT cycle_id) FROM ops.cycles), "
-            "(SELECT count(*) - count(DISTINCT (code, currency)) FROM market.coins)"
-        ).fetchone()
-    pulls, distinct, good, given_up, twice, coins_twice = one_row or (0,) * 6
-    served = sum(entry.good for entry in simulator.ledger.entries)
+            "(SELECT count(*) - count(DISTINCT (code, currency)) FROM market.coins), "
+            "(SELECT count(*) FROM (SELECT cycle_id FROM raw.pulls UNION ALL SELECT cycle_id FROM ops.calls) "
+            "WHERE cycle_id NOT IN (SELECT cycle_id FROM ops.cycles))"
+        ).fetchall()
+        stored = dict(db.execute("SELECT cycle_id::INTEGER, count(*) FROM raw.pulls GROUP BY ALL").fetchall())
+        calls = {
+            number: (good, given_up)
+            for number, good, given_up in db.execute(
+                "SELECT cycle_id::INTEGER, count(*) FILTER (outcome = 'ok'), "
+                "count(*) FILTER (outcome IN ('superseded', 'timeout')) FROM ops.calls GROUP BY ALL"
+            ).fetchall()
+        }
+    served = Counter((entry.at - NOON) // timedelta(minutes=1) for entry in simulator.ledger.entries if entry.good)
     over = [each for each in pulls_s if each > DEADLINE_S + 1]
-    return [
-        *([f"{len(over)} cycles asked beyond their deadline, up to {max(over):.1f} s"] if over else []),
-        *([f"{pulls - distinct} answers are stored twice"] if pulls != distinct else []),
-        *([f"{pulls} answers are stored, and {good} calls say that they were answered"] if pulls != good else []),
-        *([f"{good} calls say that they were answered, and the server answered {served}"] if good > served else []),
+    wrong = [f"{len(over)} cycles asked beyond their deadline, up to {max(over):.1f} s"] if over else []
+    for number in sorted({*served, *stored, *calls}):
+        answers, (good, given_up) = stored.get(number, 0), calls.get(number, (0, 0))
         # What was on its way when a process was killed reached nobody: at most the calls in flight, and their hedges.
-        *([f"{served - good - given_up} answers are lost"] if served - good - given_up > 12 * kills else []),
-        *([f"{twice} cycles or {coins_twice} coins are there twice"] if twice or coins_twice else []),
+        lost = served[number] - good - given_up - (12 if number in died else 0)
+        wrong += (
+            [f"cycle {number}: {answers} answers are stored, {good} calls were answered"] if answers != good else []
+        )
+        wrong += [f"cycle {number}: {served[number]} answers were sent, {good} came"] if good > served[number] else []
+        wrong += [f"cycle {number}: {lost} of {served[number]} answers are lost"] if lost > 0 else []
+    return [
+        *wrong,
+        *(
+            f"{times} {what} are there twice"
+            for what, times in (("answers", twice), ("cycles", cycles_twice), ("coins", coins_twice))
+            if times
+        ),
+        *([f"{strays} rows are of no cycle"] if strays else []),
         *(["spooled work is left"] if Spool(folder / "spool").pending() else []),
     ]
 
