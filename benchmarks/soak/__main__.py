@@ -102,7 +102,7 @@ def main() -> None:
         (folder / "died.json").write_text(json.dumps({number: at.isoformat() for number, at in soaked.died.items()}))
         size_mb = (folder / "soak.duckdb").stat().st_size / 1e6
         wrong = verdict.data(folder, soaked.simulator, soaked.pulls_s, soaked.died)
-        wrong += verdict.alerts(soaked.daemon.alerts, folder, soaked.died, cycles + 1)
+        wrong += verdict.alerts(soaked.daemon.alerts, folder, soaked.died, cycles)
     requests = len(soaked.simulator.ledger.entries)
     print(f"{len(soaked.pulls_s)} cycles ended, {len(soaked.died)} of {soaked.kills} kills ended one on its way")
     print(f"{requests} requests were served, {size_mb:.0f} MB are stored")

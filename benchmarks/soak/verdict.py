@@ -69,6 +69,8 @@ def flat(workers: Sequence[Held]) -> list[str]:
     """`workers` has of each process what it held after every fifth cycle: MB of memory, threads, open files."""
     wrong = []
     warm = [held[1:] for held in workers if len(held) > 1]
+    if not warm:
+        return ["no process lived long enough to say whether it grows"]
     for index, (what, more) in enumerate(_MORE.items()):
         grown = max(max(each[index] for each in held) - held[0][index] for held in warm)
         first, last = warm[0][0][index], warm[-1][0][index]
@@ -88,7 +90,7 @@ def alerts(raised: Sequence[Alert], folder: Path, died: Mapping[int, datetime], 
     with open_database(folder / "soak.duckdb", read_only=True) as db:
         facts = Facts.read(db)
     killed = {number: _since_noon(at) for number, at in died.items()}
-    expected = expected_alerts(facts, killed, cycles, folder / "sla.toml")
+    expected = expected_alerts(facts, killed, cycles + 1, folder / "sla.toml")  # one more stores what was left
     told = sorted(
         Told(_since_noon(one.raised_at), one.incident, one.kind, one.severity, _since_noon(one.since)) for one in raised
     )
