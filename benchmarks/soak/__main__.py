@@ -64,13 +64,14 @@ def _run(
     soaked.held.append(held)
     number, running = kill_in, False
     at = minute(number)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as worker:
         for line in worker.stdout or ():
             said = json.loads(line)
             running = "begins" in said
             if running:
                 number = trouble.cycle = said["begins"]
                 at = minute(number)
+                print(file=worker.stdin)
                 if number == kill_in:
                     wait_s = moments.uniform(0, 0.4)
                     time.sleep(wait_s)
@@ -101,7 +102,7 @@ def main() -> None:
         (folder / "alerts.jsonl").write_text("".join(alert.model_dump_json() + "\n" for alert in soaked.daemon.alerts))
         (folder / "died.json").write_text(json.dumps({number: at.isoformat() for number, at in soaked.died.items()}))
         size_mb = (folder / "soak.duckdb").stat().st_size / 1e6
-        wrong = verdict.data(folder, soaked.simulator, soaked.pulls_s, soaked.died)
+        wrong = verdict.data(folder, soaked.simulator, soaked.pulls_s, soaked.died, cycles)
         wrong += verdict.alerts(soaked.daemon.alerts, folder, soaked.died, cycles)
     requests = len(soaked.simulator.ledger.entries)
     print(f"{len(soaked.pulls_s)} cycles ended, {len(soaked.died)} of {soaked.kills} kills ended one on its way")

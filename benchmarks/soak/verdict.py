@@ -23,7 +23,7 @@ _MOST_MEMORY_MB = 250.0  # as in the design
 Held = Sequence[Sequence[float]]
 
 
-def data(folder: Path, simulator: Simulator, pulls_s: Sequence[float], died: Container[int]) -> list[str]:
+def data(folder: Path, simulator: Simulator, pulls_s: Sequence[float], died: Container[int], cycles: int) -> list[str]:
     """The tables against the simulator's ledger, cycle by cycle, and the deadline."""
     with open_database(folder / "soak.duckdb") as db:
         [(twice, cycles_twice, coins_twice, strays)] = db.execute(
@@ -33,6 +33,7 @@ def data(folder: Path, simulator: Simulator, pulls_s: Sequence[float], died: Con
             "(SELECT count(*) FROM (SELECT cycle_id FROM raw.pulls UNION ALL SELECT cycle_id FROM ops.calls) "
             "WHERE cycle_id NOT IN (SELECT cycle_id FROM ops.cycles))"
         ).fetchall()
+        rows = {number for (number,) in db.execute("SELECT cycle_id::INTEGER FROM ops.cycles").fetchall()}
         stored = dict(db.execute("SELECT cycle_id::INTEGER, count(*) FROM raw.pulls GROUP BY ALL").fetchall())
         calls = {
             number: (good, given_up)
@@ -44,6 +45,7 @@ def data(folder: Path, simulator: Simulator, pulls_s: Sequence[float], died: Con
     served = Counter((entry.at - NOON) // timedelta(minutes=1) for entry in simulator.ledger.entries if entry.good)
     over = [each for each in pulls_s if each > DEADLINE_S + 1]
     wrong = [f"{len(over)} cycles asked beyond their deadline, up to {max(over):.1f} s"] if over else []
+    wrong += [f"cycle {number} has no row" for number in range(cycles + 1) if number not in rows and number not in died]
     for number in sorted({*served, *stored, *calls}):
         answers, (good, given_up) = stored.get(number, 0), calls.get(number, (0, 0))
         # What was on its way when a process was killed reached nobody: at most the calls in flight, and their hedges.

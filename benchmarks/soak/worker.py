@@ -140,6 +140,7 @@ def main() -> None:
     process = psutil.Process()
     for number in range(int(first), int(last)):
         print(json.dumps({"begins": number}), flush=True)
+        sys.stdin.readline()  # the simulator is in that minute now
         ended = run_cycle(address, Path(folder), number, float(scale))
         if number % HELD_EVERY == 0:
             gc.collect()  # what waits to be collected, sockets among it, is not held
