@@ -105,14 +105,14 @@ def _open(observation: Observation, now: datetime, pace: Pace) -> tuple[Incident
 def _go_on(before: Incident, observation: Observation, now: datetime, pace: Pace) -> tuple[Incident, Kind | None]:
     kind: Kind | None = None
     repeat_s = before.repeat_s
+    if observation.severity == "warning" and before.latest.severity == "critical":
+        # It is as bad as it was until it is over: otherwise each return to critical would be an alert.
+        observation = observation.model_copy(update={"severity": "critical"})
     if observation.severity == "critical" and before.latest.severity == "warning":
         kind = "escalated"
     elif now - before.told_at >= timedelta(seconds=before.repeat_s):
         kind = "repeated"
         repeat_s = min(2 * before.repeat_s, pace.repeat_at_most_s)
-    elif observation.severity == "warning" and before.latest.severity == "critical":
-        # It is as bad as it was until it is over: otherwise each return to critical would be an alert.
-        observation = observation.model_copy(update={"severity": "critical"})
     after = Incident(
         latest=observation,
         since=before.since,

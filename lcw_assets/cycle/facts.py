@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -12,20 +12,33 @@ from lcw_assets.warehouse.spool import Spooled
 from lcw_assets.warehouse.tables import Merged
 
 
+def _utc_now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
 @dataclass
 class StoreClock:
-    """A store step's time: since when it runs, and how much of that it waited for the lock."""
+    """A store step's time: since when it runs, and how much of that it waited for the lock.
 
-    started_at: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    `now` is the clock on the wall, and `seconds` a stop-watch, which nobody sets. Who rehearses days in an hour passes
+    others.
+    """
+
+    now: Callable[[], datetime] = _utc_now
+    seconds: Callable[[], float] = time.perf_counter
     lock_wait_s: float = 0.0
-    _started: float = field(default_factory=time.perf_counter)
+    started_at: datetime = field(init=False)
+    _started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started_at, self._started = self.now(), self.seconds()
 
     def waited(self, seconds: float) -> None:
         self.lock_wait_s = seconds
 
     def store_s(self) -> float:
         """Seconds of work so far, the wait for the lock apart."""
-        return time.perf_counter() - self._started - self.lock_wait_s
+        return self.seconds() - self._started - self.lock_wait_s
 
 
 def cycle_row(spooled: Spooled, merged: Mapping[str, Merged], quarantined: int, clock: StoreClock) -> dict[str, Any]:
@@ -36,7 +49,7 @@ def cycle_row(spooled: Spooled, merged: Mapping[str, Merged], quarantined: int, 
     cycle, end, attempts = spooled.cycle, spooled.end, spooled.attempts
     missing = end.missing if end else ["the process died while it pulled"]
     came = any(part.seen for table, part in merged.items() if table.startswith("market."))
-    committed_at = datetime.now(timezone.utc)
+    committed_at = clock.now()
     return {
         "cycle_id": cycle.cycle_id,
         "run_id": cycle.run_id,

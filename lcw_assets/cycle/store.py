@@ -74,7 +74,13 @@ class Stored:
 
 
 def store_pending(
-    open_database: OpenDatabase, spool: Spool, log: Callable[[str], None], *, database: Path, sla: Sla | None = None
+    open_database: OpenDatabase,
+    spool: Spool,
+    log: Callable[[str], None],
+    *,
+    database: Path,
+    sla: Sla | None = None,
+    clock: StoreClock | None = None,
 ) -> Stored:
     """Store all that waits, in order, each cycle once. Raises `WarehouseError`; the spool then keeps what it has.
 
@@ -82,7 +88,7 @@ def store_pending(
     """
     import duckdb
 
-    clock = StoreClock()
+    clock = clock or StoreClock()
     stored = Stored(clock)
     try:
         # One thread: there are a thousand rows to move.

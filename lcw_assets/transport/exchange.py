@@ -81,7 +81,9 @@ class Exchange:
     def abandon(self) -> None:
         """Wake the thread that still reads, so that it ends now. What it brings is no longer wanted."""
         for response in self._responses:
-            with suppress(RuntimeError):  # it has ended in this very moment: nothing is left to wake
+            # It has ended in this very moment, and nothing is left to wake: its connection is back in the pool
+            # (RuntimeError), or closed (ValueError, TypeError while that happens), or gone (OSError).
+            with suppress(RuntimeError, ValueError, TypeError, OSError):
                 response.raw.shutdown()
 
     def overdue(self) -> PassingError:

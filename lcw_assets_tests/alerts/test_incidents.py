@@ -52,6 +52,15 @@ def test_what_gets_worse_is_told_at_once_and_stays_worse_until_it_is_over() -> N
     ]
 
 
+def test_a_repeat_while_it_is_less_bad_is_no_reason_to_escalate_again() -> None:
+    looks = {0: [slow("critical")], 200: [slow()], 400: [slow("critical")], 500: []}
+    assert heard(looks, 640) == [
+        (0, "cycle_time", "opened", "critical"),
+        (300, "cycle_time", "repeated", "critical"),
+        (640, "cycle_time", "recovered", "critical"),
+    ]
+
+
 def test_what_comes_and_goes_each_minute_is_one_incident() -> None:
     """A cycle that is slow every minute is out of sight between two cycles."""
     looks = {second: [slow()] if second % 60 >= 30 else [] for second in range(0, 290, 10)}

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lcw_assets.cycle.facts import StoreClock
 from lcw_assets.cycle.plan import plan_cycle
 from lcw_assets.cycle.pull import Pulled, pull
 from lcw_assets.cycle.store import Stored, store_pending
@@ -78,9 +79,9 @@ class Bench:
             sink.end(pulled.end(now))
         return pulled
 
-    def store(self) -> Stored:
+    def store(self, clock: StoreClock | None = None) -> Stored:
         connect = partial(open_database, self.database, lock_wait_s=0.2)
-        return store_pending(connect, self.spool, self.said.append, database=self.database)
+        return store_pending(connect, self.spool, self.said.append, database=self.database, clock=clock)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with open_database(self.database, read_only=True) as db:

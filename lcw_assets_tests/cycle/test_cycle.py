@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lcw_assets.cycle.facts import StoreClock
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.warehouse.errors import LockedError, WarehouseError
 from lcw_assets_tests.conftest import NOON, StartSimulator
@@ -55,6 +57,16 @@ def test_the_phases_add_up_to_the_cycle(bench: Bench, start_simulator: StartSimu
         "SELECT cycle_s, queue_s + start_s + pull_s + handover_s + lock_wait_s + store_s FROM ops.cycles"
     )
     assert phases == pytest.approx(cycle_s, abs=0.05)
+
+
+def test_a_cycle_is_committed_when_its_clock_says(bench: Bench, start_simulator: StartSimulator) -> None:
+    bench.pull(start_simulator()[1])
+    seconds = itertools.count()
+    later = datetime.now(timezone.utc) + timedelta(hours=1)
+    bench.store(StoreClock(now=lambda: later, seconds=lambda: float(next(seconds))))
+    [(committed_at, cycle_s, store_s)] = bench.query("SELECT committed_at, cycle_s, store_s FROM ops.cycles")
+    assert (committed_at, store_s) == (later, 1.0)
+    assert cycle_s >= 3600
 
 
 def test_the_recorded_page_arrives_to_the_last_value(

@@ -161,6 +161,18 @@ def test_giving_up_what_has_just_ended_is_no_error() -> None:
     assert result().text == "[1]"
 
 
+def test_giving_up_what_has_just_been_cut_off_is_no_error() -> None:
+    """The soak found that too: nothing can be woken of an answer that broke off, and the cycle ended with it."""
+    ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with raw_server(answer("200 OK", b"[1", announced=100)) as address, requests.Session() as session:
+        exchange = Exchange(session, "test", address, "POST", "coins/list", {}, None, Timeouts(), 5.0)
+        exchange.start(ended)
+        _, result = ended.get(timeout=5)
+        exchange.abandon()
+    with pytest.raises(PassingError, match=r"cut (its answer|the connection) off"):
+        result()
+
+
 def test_a_server_that_is_down_is_not_asked_twice_as_much() -> None:
     sink = Kept()
     with raw_server(after(0.3, answer("503 Busy", b""))) as address:

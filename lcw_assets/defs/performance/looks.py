@@ -8,7 +8,7 @@ from dagster._core.scheduler.instigation import InstigatorType
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.tags import WILL_RETRY_TAG
 
-from lcw_assets.alerts.incidents import Incidents, Observation, Severity
+from lcw_assets.alerts.incidents import Incidents, Observation
 from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
 from lcw_assets.defs.performance.running import was_ended, was_told
 from lcw_assets.performance.sla import Sla
@@ -70,19 +70,27 @@ def failed_checks(instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey], no
         if record is None or record.event is None or record.status != AssetCheckExecutionRecordStatus.FAILED:
             continue
         evaluation = record.event.get_dagster_event().asset_check_evaluation_data
-        severity: Severity = "critical" if evaluation.severity == dg.AssetCheckSeverity.ERROR else "warning"
+        at = min(datetime.fromtimestamp(record.create_timestamp, timezone.utc), now)
+        observation = failed_check(key, evaluation.severity, evaluation.description, record.run_id, at)
         run = instance.get_run_by_id(record.run_id)
-        if key.name == "cycle_time" and run and was_told(run, severity):
+        if key.name == "cycle_time" and run and was_told(run, observation.severity):
             continue
-        what, _, cause = (evaluation.description or "failed").partition(". Likely cause: ")
-        yield Observation(
-            incident=f"{key.asset_key.to_user_string()}:{key.name}",
-            severity=severity,
-            what=what,
-            since=min(datetime.fromtimestamp(record.create_timestamp, timezone.utc), now),
-            cause=cause or None,
-            run_id=record.run_id,
-        )
+        yield observation
+
+
+def failed_check(
+    key: dg.AssetCheckKey, severity: dg.AssetCheckSeverity, description: str | None, run_id: str, at: datetime
+) -> Observation:
+    """A check that failed `at` that time."""
+    what, _, cause = (description or "failed").partition(". Likely cause: ")
+    return Observation(
+        incident=f"{key.asset_key.to_user_string()}:{key.name}",
+        severity="critical" if severity == dg.AssetCheckSeverity.ERROR else "warning",
+        what=what,
+        since=at,
+        cause=cause or None,
+        run_id=run_id,
+    )
 
 
 def failed_runs(
@@ -104,14 +112,19 @@ def failed_runs(
         if was_ended(run) or run.tags.get(WILL_RETRY_TAG) == "true":
             continue
         ended_at = datetime.fromtimestamp(record.end_time, timezone.utc) if record.end_time else now
-        yield Observation(
-            incident=f"job {job}",
-            severity="critical",
-            what=f"run {run.run_id[:8]} of {job} failed",
-            since=min(ended_at, now),
-            cause=_why_failed(instance, run.run_id),
-            run_id=run.run_id,
-        )
+        yield failed_run(job, run.run_id, _why_failed(instance, run.run_id), min(ended_at, now))
+
+
+def failed_run(job: str, run_id: str, cause: str | None, at: datetime) -> Observation:
+    """A run that failed `at` that time."""
+    return Observation(
+        incident=f"job {job}",
+        severity="critical",
+        what=f"run {run_id[:8]} of {job} failed",
+        since=at,
+        cause=cause,
+        run_id=run_id,
+    )
 
 
 def troubled_channels(troubles: Mapping[str, str], wrong: Mapping[str, str], now: datetime) -> Iterator[Observation]:

@@ -1,0 +1,152 @@
+"""Cycles in a process of their own, which may die at any moment: what the soak is about."""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.soak.plan import DEADLINE_S, HELD_EVERY, minute
+from benchmarks.tail import CALLS, shrunk
+from lcw_assets.cycle.facts import StoreClock
+from lcw_assets.cycle.pull import Pulled, pull
+from lcw_assets.cycle.store import store_pending
+from lcw_assets.cycle.tuning import Recent, Switches, look_at_breaker, read_recent, tune
+from lcw_assets.defs.performance.checks import sla_results
+from lcw_assets.performance.sla import load_sla
+from lcw_assets.sources.lcw import LiveCoinWatch
+from lcw_assets.transport.client import Client
+from lcw_assets.transport.deadline import Deadline
+from lcw_assets.transport.exchange import Timeouts
+from lcw_assets.transport.facts import Answer, Attempt
+from lcw_assets.transport.retry import RetryPolicy
+from lcw_assets.warehouse.connection import open_database
+from lcw_assets.warehouse.cycle import Cycle, PullEnd
+from lcw_assets.warehouse.spool import Spool, SpoolWriter
+
+
+@dataclass
+class Clock:
+    """The time of one cycle: its tick, and as many seconds after it as there would have been without the scale."""
+
+    tick: datetime
+    scale: float
+    _began: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+
+    def at(self, moment: datetime) -> datetime:
+        return self.tick + (moment - self._began) / self.scale
+
+    def now(self) -> datetime:
+        return self.at(datetime.now(timezone.utc))
+
+    def seconds(self) -> float:
+        return time.perf_counter() / self.scale
+
+
+@dataclass
+class Minutes:
+    """A sink before the spool that writes times as they would be without the scale."""
+
+    spool: SpoolWriter
+    clock: Clock
+
+    def attempt(self, attempt: Attempt) -> None:
+        times: dict[str, Any] = {
+            "started_at": self.clock.at(attempt.started_at),
+            "latency_s": attempt.latency_s / self.clock.scale,
+            "waited_s": attempt.waited_s / self.clock.scale,
+        }
+        self.spool.attempt(replace(attempt, **times))
+
+    def answer(self, answer: Answer) -> None:
+        self.spool.answer(answer)
+
+    def refused(self, answer: Answer, reason: str) -> None:
+        self.spool.refused(answer, reason)
+
+
+def run_cycle(address: str, folder: Path, number: int, scale: float) -> dict[str, Any]:
+    """Run one cycle as at minute `number`, and say how its run ended and what its checks said, as a step does."""
+    clock = Clock(minute(number), scale)
+    spool, database = Spool(folder / "spool"), folder / "soak.duckdb"
+    recent = Recent()
+    if database.exists():
+        with open_database(database, read_only=True) as db:
+            recent = read_recent(db, "simulator", clock.now())
+    switches, now = Switches(), clock.now()
+    tuning, breaker = shrunk(tune(recent, switches), scale), look_at_breaker(recent, switches, now)
+    start_s = (now - clock.tick).total_seconds()
+    cycle = Cycle(f"{number:08}", "soak", clock.tick, clock.tick, now, 0.0, start_s, False, "simulator", "USD")
+    deadline = Deadline.after(DEADLINE_S * scale)
+    with spool.open(cycle) as writer:
+        if breaker.state == "open":
+            pulled = Pulled.nothing(CALLS, str(breaker))
+        else:
+            client = Client(
+                address,
+                source="simulator",
+                sink=Minutes(writer, clock),
+                tuning=tuning,
+                timeouts=Timeouts(4 * scale, 10 * scale, 15 * scale),
+                retry=RetryPolicy(first_s=0.5 * scale, longest_s=8 * scale),
+            )
+            pulled = pull(
+                LiveCoinWatch(client, deadline=deadline, simulated=True),
+                CALLS,
+                deadline=deadline,
+                in_flight=tuning.in_flight,
+                log=lambda _line: None,
+                probe=breaker.state == "half-open",
+            )
+            client.close()
+        ended_at = clock.now()
+        writer.end(PullEnd(ended_at, (ended_at - now).total_seconds(), pulled.missing))
+    # As in the steps: a cycle that got nothing is stored and not checked.
+    sla = load_sla(folder / "sla.toml")
+    stored = store_pending(
+        partial(open_database, database),
+        spool,
+        lambda _line: None,
+        database=database,
+        sla=None if pulled.failed else sla,
+        clock=StoreClock(clock.now, clock.seconds),
+    )
+    return {
+        "ended": number,
+        "at": stored.cycles[-1].row["committed_at"].isoformat(),
+        "pull_s": pulled.seconds / scale,
+        "failed": f"nothing was answered: {pulled.why}" if pulled.failed else None,
+        "checks": [
+            [result.check_name, result.passed, result.severity.name, result.description]
+            for result in sla_results(stored.standing, sla)
+        ],
+    }
+
+
+def main() -> None:
+    """Run cycles until the end or the kill, two lines each: that it begins, and how it ended.
+
+    With every fifth, also what the process holds then: MB of memory, threads, open files.
+    """
+    address, folder, first, last, scale = sys.argv[1:]
+    process = psutil.Process()
+    for number in range(int(first), int(last)):
+        print(json.dumps({"begins": number}), flush=True)
+        sys.stdin.readline()  # the simulator is in that minute now
+        ended = run_cycle(address, Path(folder), number, float(scale))
+        if number % HELD_EVERY == 0:
+            gc.collect()  # what waits to be collected, sockets among it, is not held
+            ended["held"] = [process.memory_info().rss / 1e6, process.num_threads(), process.num_fds()]
+        print(json.dumps(ended), flush=True)
+
+
+if __name__ == "__main__":
+    main()
