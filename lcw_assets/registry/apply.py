@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lcw_assets.registry import staging
 from lcw_assets.registry.facts import Changes, Found, Phases
 from lcw_assets.registry.plausible import Limits, Missing, doubt
-from lcw_assets.registry.statements import run
+from lcw_assets.registry.statements import run, text
 from lcw_assets.sources.kucoin_futures_records import Contract
 from lcw_assets.warehouse.tables import one_row
 
@@ -36,10 +36,9 @@ def apply(
     """
     with phases.of("load"):
         _set(db, observed_at=observed_at, sync_id=sync_id, new_for=new_for)
-        rows = db.execute("SELECT symbol, status, fingerprint FROM registry.tokens").fetchall()
-        known = {symbol: (status, mark) for symbol, status, mark in rows}
-        changed = staging.changed(records, known)
         run(db, "load", [staging.moves_json(records)])
+        symbols = {symbol for (symbol,) in db.execute(text("changed")).fetchall()}
+        changed = [record for record in records if record.symbol in symbols]
         if changed:
             run(db, "describe", [staging.rows_json(changed)])
     with phases.of("process"):
@@ -55,7 +54,7 @@ def apply(
             run(db, "compare", told=told)
         found.missing = run(db, "missing")
         if found.missing:
-            listed = sum(status != "delisted" for status, _ in known.values())
+            [listed] = one_row(db, "SELECT count(*) FROM registry.tokens WHERE status <> 'delisted'")
             [found.missing_digest] = one_row(db, "SELECT md5(string_agg(symbol, ' ' ORDER BY symbol)) FROM missing")
             gap = Missing(found.contracts, listed, found.missing, found.missing_digest)
             found.reason = doubt(gap, limits, _held_before(db, observed_at))

@@ -50,8 +50,8 @@ def _names(told: frozenset[str]) -> dict[str, str]:
     terms = [name for name in TERMS if name in told]
     change = "{{'field': '{0}', 'old_value': old.{0}::VARCHAR, 'new_value': new.{0}::VARCHAR}}"
     return {
-        "move_structure": json.dumps({name: [columns[name].type] for name in ("symbol", *MOVES)}),
-        "move_lists": ", ".join(f"unnest(lists.{name}) AS {name}" for name in ("symbol", *MOVES)),
+        "move_structure": json.dumps({name: [columns[name].type] for name in ("symbol", *MOVES, "fingerprint")}),
+        "move_lists": ", ".join(f"unnest(lists.{name}) AS {name}" for name in ("symbol", *MOVES, "fingerprint")),
         "move_assignments": ", ".join(f"{name} = new.{name}" for name in (*MOVES, "next_funding_at")),
         "structure": json.dumps([{name: _unpacked(columns[name]) for name in lasting}]),
         "fields": ",\n    ".join(f"{_as_stored(columns[name])} AS {name}" for name in lasting),

@@ -136,7 +136,7 @@ def test_every_field_is_of_one_kind() -> None:
 
 def test_a_fingerprint_minds_all_that_lasts_and_nothing_that_moves() -> None:
     def mark(**fields: Any) -> str:
-        return fingerprint(read_contracts(body(contract("AUSDTM", **fields))).records[0])
+        return fingerprint(vars(read_contracts(body(contract("AUSDTM", **fields))).records[0]))
 
     usual = mark()
     assert usual == mark() == mark(markPrice=77, openInterest="5", nextFundingRateTime=1)
@@ -157,6 +157,27 @@ def test_a_fingerprint_of_another_version_costs_a_look_and_no_event(registry: Re
 
 
 # What people ask.
+
+
+def test_an_answer_is_kept_to_the_letter_where_the_tables_do_not_say_all_of_it(registry: Registry) -> None:
+    def kept() -> int:
+        [(answers,)] = registry.query("SELECT count(*) FROM raw.pulls")
+        return int(answers)
+
+    two = contract("AUSDTM"), contract("BUSDTM")
+    registry.minute(*two)  # the first one lists
+    assert kept() == 1
+    for price in (11, 12, 13):
+        registry.minute(*two[:1], contract("BUSDTM", markPrice=price))
+    registry.minute(*two[:1], contract("BUSDTM", maxLeverage=5))  # the event has both values
+    assert kept() == 1
+    registry.minute(*two[:1])  # one goes
+    assert kept() == 2
+    registry.minute(*two[:1], contract("BUSDTM", maxLeverage="many"))  # it comes back, and a value is refused
+    assert kept() == 3
+    registry.now += timedelta(hours=1)
+    registry.minute(*two)
+    assert kept() == 4
 
 
 def test_the_queries_that_people_ask(registry: Registry) -> None:

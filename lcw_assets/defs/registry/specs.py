@@ -16,7 +16,12 @@ _spec = partial(table_spec, freshness=_FRESHNESS)
 def registry_specs() -> list[dg.AssetSpec]:
     tokens = "registry/tokens"
     return [
-        _spec("raw/contracts", "Every KuCoin futures contract, as answered.", table="raw.pulls"),
+        _spec(
+            "raw/contracts",
+            "Every KuCoin futures contract, as answered: kept once an hour, and whenever contracts come or go, a value "
+            "is refused, or an answer is held back.",
+            table="raw.pulls",
+        ),
         _spec(
             tokens,
             "Every KuCoin futures contract that there is or was: status, when it was listed and delisted, and all that "

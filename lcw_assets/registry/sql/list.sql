@@ -1,6 +1,6 @@
 INSERT INTO registry.tokens BY NAME
 SELECT
-    answer.*,
+    answer.* EXCLUDE (fingerprint),
     described.* EXCLUDE (symbol, status),
     compared.status AS status,
     compared.listed_at AS listed_at,
