@@ -23,9 +23,7 @@ WIDTH, HEIGHT = 1900, 2600  # tall enough for every asset to load its state
 
 
 def asset_graph(browser: Browser, address: str, file: Path) -> None:
-    """The fetch cycle's assets, in their groups. All assets fit no picture; these fit no window, so this is the SVG that
-    the UI's download button gives.
-    """
+    """The fetch cycle's assets, in their groups. They fit no window: this is the SVG of the UI's download button."""
     page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, accept_downloads=True)
     page.goto(f"{address}/asset-groups~{quote(CYCLE, safe='')}/")
     page.get_by_text("market").last.wait_for()

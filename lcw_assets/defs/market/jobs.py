@@ -15,5 +15,7 @@ fetch_cycle = dg.define_asset_job(
         # A cycle stops asking at LCW_CYCLE_DEADLINE_S (55 at most) and waits 5 s for the database. What still runs
         # after 90 is not a cycle any more, and while it runs the schedule skips.
         "dagster/max_runtime": "90",
+        # Where runs queue, as when the token registry's begins on the same tick: this one goes first.
+        "dagster/priority": "10",
     },
 )
