@@ -177,13 +177,18 @@ class Settings(DataSettings):
     )
 
     @property
+    def history_source(self) -> str:
+        """Who answers a backfill: its facts say nothing of how cycles fare."""
+        return f"{self.source}-history"
+
+    @property
     def history_lock_file(self) -> Path:
         """Held by the one backfill that runs."""
-        return self.data_dir / "limits" / f"{self.source}-history"
+        return self.data_dir / "limits" / self.history_source
 
     @property
     def history_spool_dir(self) -> Path:
-        return self.data_dir / "spool" / f"{self.source}-history"
+        return self.data_dir / "spool" / self.history_source
 
     @property
     def rate_limit_file(self) -> Path:

@@ -24,7 +24,7 @@ class LiveCoinWatchResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     ) -> "Iterator[LiveCoinWatch]":
         """The API for one pull. What it answers goes to `sink` before anybody else sees it.
 
-        `first` is the minute cycle; who is not leaves it a part of the rate.
+        `first` is the minute cycle; who is not leaves it a part of the rate, and keeps facts under a name of its own.
         """
         # Imported here: code servers load definitions all day and never call.
         from lcw_assets.sources.lcw import BASE_URL, LiveCoinWatch
@@ -42,7 +42,7 @@ class LiveCoinWatchResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             rate = Rate(per_s=settings.calls_per_s, burst=settings.burst, reserve=settings.burst // 2)
             client = Client(
                 address,
-                source=settings.source,
+                source=settings.source if first else settings.history_source,
                 sink=sink,
                 headers={"x-api-key": key} if key else {},
                 secret=key,

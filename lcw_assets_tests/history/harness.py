@@ -82,7 +82,7 @@ class Desk:
         batches = Batches(self.spool, plan.series, self.batch())
         client = Client(
             address,
-            source="simulator",
+            source="simulator-history",
             sink=batches,
             tuning=Tuning(in_flight=self.in_flight),
             rate_limit=rate_limit,
@@ -106,7 +106,7 @@ class Desk:
         self.runs += 1
         now = datetime.now(timezone.utc)
         name = f"{now:%Y%m%dT%H%M%S.%f}Z-run{self.runs:05}"
-        return Cycle(name, f"run{self.runs}", None, now, now, 0.0, 0.0, False, "simulator", "USD")
+        return Cycle(name, f"run{self.runs}", None, now, now, 0.0, 0.0, False, "simulator-history", "USD")
 
     def answer(
         self,

@@ -104,7 +104,9 @@ def _run(context: dg.AssetExecutionContext, plan: "Plan", settings: Settings, sp
     warehouse: WarehouseResource = context.resources.warehouse
     now = datetime.now(timezone.utc)
     batch_id = f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}Z-{context.run.run_id[:8]}"
-    first = Cycle(batch_id, context.run.run_id, None, now, now, 0.0, 0.0, False, settings.source, settings.currency)
+    first = Cycle(
+        batch_id, context.run.run_id, None, now, now, 0.0, 0.0, False, settings.history_source, settings.currency
+    )
     batches = Batches(spool, plan.series, first)
     connect = partial(warehouse.get_connection, lock_wait_s=_BETWEEN_S)
     observed_at = now

@@ -175,6 +175,7 @@ FROM (
 )
 QUALIFY row_number() OVER (PARTITION BY code, currency ORDER BY observed_at DESC) = 1;
 
--- The requests of fetch cycles: what their speed and health are judged by. Backfills leave facts as well.
+-- The requests of fetch cycles: what their speed and health are judged by. Backfills and syncs leave facts as well, under
+-- sources of their own. (To look each up in ops.cycles would take every cycle 0.2 s more after two years.)
 CREATE VIEW ops.cycle_calls AS
-SELECT * FROM ops.calls WHERE cycle_id IN (SELECT cycle_id FROM ops.cycles);
+SELECT * FROM ops.calls WHERE source IN ('lcw', 'simulator');
