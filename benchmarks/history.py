@@ -25,6 +25,7 @@ from benchmarks.report import table
 from lcw_assets.history.backfill import Result, backfill
 from lcw_assets.history.batches import Batches
 from lcw_assets.history.plan import Plan, Span
+from lcw_assets.history.purse import Purse
 from lcw_assets.history.series import DAY, SERIES
 from lcw_assets.history.store import StoredPoints, store_batches
 from lcw_assets.sources.lcw import LiveCoinWatch
@@ -63,7 +64,14 @@ class Run:
         )
         api = LiveCoinWatch(client, deadline=Deadline.after(float("inf")), simulated=True)
         result = backfill(
-            self.plan, api, batches, store=self._store, in_flight=in_flight, reserve=0, log=print, report=lambda _: None
+            self.plan,
+            api,
+            batches,
+            Purse(self.folder / "credits", 0, now),
+            store=self._store,
+            in_flight=in_flight,
+            log=print,
+            report=lambda _: None,
         )
         if result.status != "done":
             sys.exit(f"the backfill is {result.status}: {result.why}")

@@ -187,6 +187,11 @@ class Settings(DataSettings):
         return self.data_dir / "limits" / self.history_source
 
     @property
+    def credits_file(self) -> Path:
+        """How many credits a backfill saw last."""
+        return self.data_dir / "limits" / f"{self.source}-credits"
+
+    @property
     def history_spool_dir(self) -> Path:
         return self.data_dir / "spool" / self.history_source
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Literal
 
 from lcw_assets.history.batches import Batches
-from lcw_assets.history.plan import Ask, Plan
+from lcw_assets.history.plan import Ask, Births, Plan
+from lcw_assets.history.purse import Purse
 from lcw_assets.history.store import StoredPoints
-from lcw_assets.sources.lcw import LiveCoinWatch, RefusedError, UnknownCodeError
+from lcw_assets.sources.lcw import LiveCoinWatch, OutOfCreditsError, RefusedError, UnknownCodeError
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.errors import CallError
+from lcw_assets.transport.errors import CallError, PassingError, PermanentError
 from lcw_assets.transport.threads import fan_out
 from lcw_assets.warehouse.errors import LockedError
 
-# One call with all its repeats. A `Retry-After` of a minute or two is sat out.
-_CALL_S = 300.0
+# One call with all its repeats; and how long a quiet that the server asks for is sat out.
+_CALL_S = 120.0
+_QUIET_S = 1800.0
 
 # Stored every so often, so that a killed process leaves little to read again and a batch is a few megabytes.
 _BATCH_ANSWERS = 400
@@ -31,7 +30,7 @@ _CREDITS_EVERY = 250  # calls
 
 # So many calls in a row, each with its repeats, brought nothing: nobody is there.
 _GIVE_UP_AFTER = 16
-_PASSES = 3
+_MORE_PASSES = 2
 
 Status = Literal["done", "credits", "refused", "unanswered", "incomplete"]
 
@@ -66,15 +65,20 @@ class Result:
     unknown: set[str] = field(default_factory=set)
     failed: list[tuple[Ask, str]] = field(default_factory=list)
 
+    def ends(self, status: Status, why: str) -> None:
+        """The first reason counts: what is on its way when it comes is let come in."""
+        if self.status == "done":
+            self.status, self.why = status, why
+
 
 def backfill(
     plan: Plan,
     api: LiveCoinWatch,
     batches: Batches,
+    purse: Purse,
     *,
     store: Callable[[], StoredPoints],
     in_flight: int,
-    reserve: int,
     log: Callable[[str], None],
     report: Callable[[Progress], None],
     report_every_s: float = 10.0,
@@ -83,26 +87,30 @@ def backfill(
 
     Raises what `store` raises otherwise. However this ends, what was answered is in the spool or in the tables.
     """
-    run = _Run(plan, api, batches, store, reserve, log, report, report_every_s)
-    if not plan.calls:
-        return run.result  # not even for how many credits there are
-    with batches.open():
-        run.ask_credits()
-        asks = plan.asks()
-        for _ in range(_PASSES):
-            run.ask_all(asks, in_flight)
-            if run.result.status != "done" or not run.result.failed:
-                break
-            again = [ask for ask, _ in run.result.failed]
-            run.result.failed.clear()
-            asks = iter(again)
-    run.store_now()
+    run = _Run(plan, api, batches, purse, store, log, report, report_every_s)
     result = run.result
-    if result.failed and result.status == "done":
-        result.status = "incomplete"
+    if not plan.calls:
+        return result  # not even for how many credits there are
+    try:
+        with batches.open():
+            run.begin()
+            run.ask_all(plan.asks(), in_flight)
+            for _ in range(_MORE_PASSES):
+                if result.status == "done" and result.failed:
+                    again = [ask for ask, _ in result.failed]
+                    result.failed.clear()
+                    run.ask_all(iter(again), in_flight)
+    finally:
+        purse.remember()
+    run.store_now()
+    if result.failed:
         ask, why = result.failed[0]
         who = f"{ask.code} from {ask.window.start:%Y-%m-%d %H:%M}" if ask.code else f"{ask.window.start:%Y-%m-%d %H:%M}"
-        result.why = f"{len(result.failed)} calls brought nothing, such as {who}: {why}"
+        result.ends("incomplete", f"{len(result.failed)} calls brought nothing, such as {who}: {why}")
+    if plan.codes and result.unknown >= set(plan.codes):
+        result.ends(
+            "refused", "Live Coin Watch knows none of these coins: are LCW_TRACKED_COINS and LCW_CURRENCY right?"
+        )
     return result
 
 
@@ -114,26 +122,33 @@ class _Run:
         plan: Plan,
         api: LiveCoinWatch,
         batches: Batches,
+        purse: Purse,
         store: Callable[[], StoredPoints],
-        reserve: int,
         log: Callable[[str], None],
         report: Callable[[Progress], None],
         report_every_s: float,
     ) -> None:
-        self.result = Result(Progress(plan.calls))
+        self.result = Result(Progress(plan.calls, credits=purse.left))
         self._plan = plan
         self._api = api
         self._batches = batches
+        self._purse = purse
         self._store = store
-        self._reserve = reserve
         self._log = log
         self._report = report
         self._report_every_s = report_every_s
-        self._with_points: set[str] = set()
-        self._not_before: set[str] = set()
+        self._births = Births()
         self._stored_at = self._reported_at = time.monotonic()
-        self._credits_at = self._sent = 0
+        self._credits_at = self._sent = self._repeats = 0
         self._in_a_row = 0
+
+    def begin(self) -> None:
+        """Credits first: of a day on which they were low already, nothing is asked, and without them nothing either."""
+        why = "" if self._purse.empty else self.ask_credits()
+        if self._purse.empty:
+            self.result.ends("credits", self._purse.why())
+        elif self._purse.left is None:
+            self.result.ends("unanswered", f"how many credits are left is not known, so none are spent: {why}")
 
     def ask_all(self, asks: Iterator[Ask], in_flight: int) -> None:
         deadline = Deadline.after(float("inf"))
@@ -144,17 +159,23 @@ class _Run:
         finally:
             deadline.cancel()
 
-    def ask_credits(self) -> None:
-        """Without an answer it goes on as before: LCW itself says when there are none."""
-        progress = self.result.progress
+    def ask_credits(self) -> str:
+        """Ask how many there are. Gives why that is not known, if it is not."""
+        progress, why = self.result.progress, ""
         self._credits_at = progress.calls
         try:
-            remaining = self._api.until(Deadline.after(20.0)).credits().remaining
-            progress.credits = remaining - (self._sent - progress.calls)
+            remaining = self._api.until(Deadline.after(_CALL_S)).credits().remaining
+            self._purse.told(remaining - (self._sent - progress.calls))
+        except OutOfCreditsError as error:
+            self._purse.told(0)
+            self.result.ends("credits", error.reason)
         except RefusedError as error:
-            self.result.status, self.result.why = "refused", error.reason
+            self.result.ends("refused", error.reason)
         except CallError as error:
-            self._log(f"credits are not known: {error.reason}")
+            why = error.reason
+            self._log(f"credits are not known: {why}")
+        progress.credits = self._purse.left
+        return why
 
     def store_now(self) -> None:
         self._stored_at = time.monotonic()
@@ -165,60 +186,63 @@ class _Run:
 
     def _tasks(self, asks: Iterator[Ask], deadline: Deadline) -> Iterator[Callable[[], tuple[Ask, int]]]:
         for ask in asks:
-            if ask.code in self.result.unknown or ask.code in self._not_before:
+            if ask.code in self.result.unknown or ask.code in self._births.found:
                 self.result.progress.planned -= 1
                 continue
-            if self.result.status != "done" or not self._may_spend():
+            if self.result.status != "done":
+                return
+            if not self._purse.spend():
+                self.result.ends("credits", self._purse.why())
                 return
             self._sent += 1
             yield partial(self._ask, ask, deadline)
 
     def _ask(self, ask: Ask, deadline: Deadline) -> tuple[Ask, int]:
+        """One call. A quiet that the server asks of everybody is sat out: it says nothing of this call."""
         request = self._plan.series.request(ask.code, self._api.currency, ask.window.start, ask.window.end)
-        api = self._api.until(deadline.at_most(_CALL_S))
-        try:
-            document = api.fetch(self._plan.series.endpoint, request)
-        except UnknownCodeError:
-            self.result.unknown.add(ask.code)
-            raise
-        except RefusedError:
-            raise
-        except CallError as error:
-            self.result.failed.append((ask, error.reason))
-            raise
-        return ask, len(document if isinstance(document, list) else document["history"])
+        patience = deadline.at_most(_QUIET_S)
+        while True:
+            try:
+                document = self._api.until(patience.at_most(_CALL_S)).fetch(self._plan.series.endpoint, request)
+            except PassingError as error:
+                if error.outcome in ("deadline", "rate_limited") and 0 < (error.retry_after_s or 0) < patience.left():
+                    patience.sleep(error.retry_after_s or 0)
+                    continue
+                self.result.failed.append((ask, error.reason))
+                raise
+            except PermanentError as error:
+                if isinstance(error, UnknownCodeError) and ask.code:
+                    self.result.unknown.add(ask.code)
+                elif not isinstance(error, RefusedError):
+                    self.result.failed.append((ask, error.reason))
+                raise
+            return ask, len(document if isinstance(document, list) else document["history"])
 
     def _take(self, result: Callable[[], tuple[Ask, int]]) -> None:
         progress = self.result.progress
         progress.calls += 1
+        repeats = self._batches.repeats
+        self._purse.spend(repeats - self._repeats)
+        self._repeats = repeats
+        progress.credits = self._purse.left
         try:
             ask, points = result()
-        except UnknownCodeError:
-            self._in_a_row = 0
+        except OutOfCreditsError as error:
+            self._purse.told(0)
+            self.result.ends("credits", error.reason)
         except RefusedError as error:
-            self.result.status, self.result.why = "refused", error.reason
+            self.result.ends("refused", error.reason)
+        except PermanentError:
+            self._in_a_row = 0
         except CallError as error:
             self._in_a_row += 1
-            if self._in_a_row == _GIVE_UP_AFTER and self.result.status == "done":
+            if self._in_a_row >= _GIVE_UP_AFTER:
                 why = f"{self._in_a_row} calls in a row brought nothing, the last one: {error.reason}"
-                self.result.status, self.result.why = "unanswered", why
+                self.result.ends("unanswered", why)
         else:
             self._in_a_row = 0
-            if points:
-                self._with_points.add(ask.code)
-            elif ask.code in self._with_points and self._plan.series.name == "coin_daily":
-                self._not_before.add(ask.code)  # it was not listed yet; `covered.sql` draws the same conclusion
-
-    def _may_spend(self) -> bool:
-        left = self.result.progress.credits
-        if left is None:
-            return True
-        if left > self._reserve:
-            self.result.progress.credits = left - 1
-            return True
-        why = f"{left:,} credits are left today, and {self._reserve:,} are kept (LCW_CREDIT_RESERVE)"
-        self.result.status, self.result.why = "credits", why
-        return False
+            if self._plan.series.name == "coin_daily":
+                self._births.saw(ask, points)
 
     def _now_and_then(self) -> None:
         now, progress = time.monotonic(), self.result.progress
@@ -230,19 +254,3 @@ class _Run:
             self._report(progress)
         if progress.calls - self._credits_at >= _CREDITS_EVERY:
             self.ask_credits()
-
-
-@contextmanager
-def only_one(file: Path, log: Callable[[str], None]) -> Iterator[None]:
-    """One backfill of a source at a time: two would ask for the same twice, and share one rate in any case.
-
-    The kernel gives the place on when the process dies.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log("another backfill is running: this one waits until it has ended")
-            fcntl.flock(held, fcntl.LOCK_EX)
-        yield

@@ -8,6 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lcw_assets.history.series import DAY, midnight_of
+from lcw_assets.history.store import Connect
 from lcw_assets.warehouse.tables import one_row, transaction
 
 if TYPE_CHECKING:
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 WIDTHS = (1, 5, 60, 1440)  # minutes; each is built from the one before
 
 _SQL = Path(__file__).parent / "sql"
-_DAY = timedelta(days=1)
 _APART = timedelta(hours=6)
 
 # A cycle that waited in the spool may bring ticks that are older than others in the table. What is built again each
@@ -33,37 +34,43 @@ class Built:
     checkpoints: int = 0
 
 
-def build(db: DuckDBPyConnection) -> Built:
-    """Bring `market.coin_bars` and `market.coin_checkpoints` up to date, a day a transaction."""
-    first, last = one_row(db, "SELECT min(observed_at), max(observed_at) FROM market.coin_ticks")
-    if last is None:
-        return Built(None)
-    checkpoints = _checkpoint(db, first, last)
-    [built] = one_row(db, "SELECT max(bucket) FROM market.coin_bars WHERE minutes = 1")
-    since = start = max(_floor(first, _DAY), (built or first) - _OVERLAP).replace(second=0, microsecond=0)
-    while start <= last:
-        end = _floor(start, _DAY) + _DAY
-        with transaction(db):
-            _run(db, "bars", {"since": start, "until": end})
-            for narrower, width in pairwise(WIDTHS):
-                span = {"since": _floor(start, timedelta(minutes=width)), "until": end}
-                _run(db, "wider_bars", {"minutes": width, "from_minutes": narrower, **span})
-        start = end
-    [bars] = one_row(db, "SELECT count(*) FROM market.coin_bars")
+def build(connect: Connect) -> Built:
+    """Bring `market.coin_bars` and `market.coin_checkpoints` up to date.
+
+    A day a connection and a transaction: a cycle that wants to store comes in between, also where years are built.
+    """
+    with connect() as db:
+        first, last = one_row(db, "SELECT min(observed_at), max(observed_at) FROM market.coin_ticks")
+        if last is None:
+            return Built(None)
+        [built] = one_row(db, "SELECT max(bucket) FROM market.coin_bars WHERE minutes = 1")
+        [newest] = one_row(db, "SELECT max(checkpoint_at) FROM market.coin_checkpoints")
+    since = max(midnight_of(first), (built or first) - _OVERLAP).replace(second=0, microsecond=0)
+    start, moment = since, _floor(newest or first, _APART) + _APART
+    checkpoints = 0
+    while start <= last or moment + _OVERLAP <= last:
+        end = midnight_of(min(start, moment)) + DAY
+        with connect() as db, transaction(db):
+            while moment + _OVERLAP <= last and moment < end:
+                _run(db, "checkpoint", {"moment": moment})
+                moment, checkpoints = moment + _APART, checkpoints + 1
+            if start < end and start <= last:
+                _build_bars(db, start, end)
+                start = end
+        if moment + _OVERLAP > last:
+            moment = max(moment, end)
+        if start > last:
+            start = max(start, end)
+    with connect() as db:
+        [bars] = one_row(db, "SELECT count(*) FROM market.coin_bars")
     return Built(since, bars, checkpoints)
 
 
-def _checkpoint(db: DuckDBPyConnection, first: datetime, last: datetime) -> int:
-    [newest] = one_row(db, "SELECT max(checkpoint_at) FROM market.coin_checkpoints")
-    moment, made = _floor(newest or first, _APART) + _APART, 0
-    while moment + _OVERLAP <= last:
-        db.execute(
-            "INSERT INTO market.coin_checkpoints BY NAME "
-            "SELECT $moment AS checkpoint_at, * FROM market.as_of($moment::TIMESTAMPTZ)",
-            {"moment": moment},
-        )
-        moment, made = moment + _APART, made + 1
-    return made
+def _build_bars(db: DuckDBPyConnection, start: datetime, end: datetime) -> None:
+    _run(db, "bars", {"since": start, "until": end})
+    for narrower, width in pairwise(WIDTHS):
+        span = {"since": _floor(start, timedelta(minutes=width)), "until": end}
+        _run(db, "wider_bars", {"minutes": width, "from_minutes": narrower, **span})
 
 
 def _run(db: DuckDBPyConnection, file: str, parameters: dict[str, object]) -> None:
@@ -74,6 +81,4 @@ def _run(db: DuckDBPyConnection, file: str, parameters: dict[str, object]) -> No
 
 
 def _floor(moment: datetime, to: timedelta) -> datetime:
-    """`moment` is in UTC, as all of the database is."""
-    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + (moment - midnight) // to * to
+    return midnight_of(moment) + (moment - midnight_of(moment)) // to * to

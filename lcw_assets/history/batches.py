@@ -19,10 +19,18 @@ def _now() -> datetime:
 
 
 class Batches:
-    """A sink for calls. `answers` counts those in the file that is open. Safe to use from several threads."""
+    """A sink for calls. `answers` counts those in the file that is open, `repeats` the requests beyond the first of a
+    call, which cost credits as well. Safe to use from several threads.
 
-    def __init__(self, spool: Spool, series: Series, first: Cycle, clock: Callable[[], datetime] = _now) -> None:
+    `begins` says whether the series is to be kept up to date from here on.
+    """
+
+    def __init__(
+        self, spool: Spool, series: Series, first: Cycle, *, begins: bool = True, clock: Callable[[], datetime] = _now
+    ) -> None:
         self.answers = 0
+        self.repeats = 0
+        self._begins = begins
         self._spool = spool
         self._series = series
         self._first = first
@@ -49,7 +57,7 @@ class Batches:
             self._number += 1
             batch = replace(self._first, cycle_id=f"{self._first.cycle_id}-{self._number:05}", started_at=self._clock())
             self._writer = self._stack.enter_context(self._spool.open(batch))
-            self._writer.plan([(self._series.endpoint, {"series": self._series.name})])
+            self._writer.plan([(self._series.endpoint, {"series": self._series.name, "begins": self._begins})])
             self.answers = 0
 
     def _close(self) -> None:
@@ -60,6 +68,7 @@ class Batches:
 
     def attempt(self, attempt: Attempt) -> None:
         with self._lock:
+            self.repeats += attempt.attempt > 1 and attempt.outcome != "deadline"
             if self._writer is not None:
                 self._writer.attempt(attempt)
 

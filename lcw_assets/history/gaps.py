@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from lcw_assets.history.covered import read_begun, read_covered
 from lcw_assets.history.plan import Covered, Span, uncovered, windows
-from lcw_assets.history.series import DAY, SERIES, Series
-from lcw_assets.history.store import read_covered
+from lcw_assets.history.series import DAY, FINAL_AFTER, SERIES, Series, midnight_of
 from lcw_assets.warehouse.tables import append, transaction
 
 if TYPE_CHECKING:
@@ -39,17 +39,17 @@ class Gap:
 
 def find_gaps(db: DuckDBPyConnection, codes: Sequence[str], currency: str, now: datetime) -> list[Gap]:
     """Every gap as of `now`, for these tracked coins, the newest of each kind first."""
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = midnight_of(now - FINAL_AFTER)
     found: list[Gap] = []
     fine = read_covered(db, SERIES["coin_5min"], currency, codes, now)[0]
     rows = db.execute((_SQL / "minute_gaps.sql").read_text(), {"since": now - _BACK, "now": now}).fetchall()
     for start, end, missing in rows:
-        days = Span(start.replace(hour=0, minute=0, second=0, microsecond=0), min(_day_after(end), today))
+        days = Span(midnight_of(start), min(_day_after(end), today))
         calls = sum(_calls(SERIES["coin_5min"], days, spans, today) for spans in fine.values()) if missing >= 10 else 0
         found.append(Gap("minutes", "fetch_cycle", Span(start, end), missing, f"{missing} minutes", calls))
     for series in SERIES.values():
         covered, _ = read_covered(db, series, currency, codes if series.per_coin else [""], now)
-        found += _history_gaps(series, covered, today)
+        found += _history_gaps(series, covered, read_begun(db, series, currency), today)
     found += _stopped(db, currency)
     return sorted(found, key=lambda gap: (gap.kind, gap.span.end), reverse=True)
 
@@ -74,12 +74,14 @@ def store_gaps(db: DuckDBPyConnection, gaps: Sequence[Gap], now: datetime) -> No
         append(db, "ops.gaps", rows)
 
 
-def _history_gaps(series: Series, covered: Mapping[str, Covered], today: datetime) -> Iterator[Gap]:
+def _history_gaps(
+    series: Series, covered: Mapping[str, Covered], begun: Mapping[str, datetime], today: datetime
+) -> Iterator[Gap]:
     """Days that were not asked for, of coins whose history was begun: from their first day on."""
     missing = {
-        code: list(uncovered(Span(spans[0].start, today), spans))
+        code: list(uncovered(Span(begun[code], today), spans))
         for code, spans in covered.items()
-        if spans and spans[0].start < today
+        if code in begun and begun[code] < today
     }
     for stretch in _joined(span for spans in missing.values() for span in spans):
         touched = {
@@ -125,5 +127,5 @@ def _joined(spans: Iterator[Span]) -> Iterator[Span]:
 
 
 def _day_after(moment: datetime) -> datetime:
-    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = midnight_of(moment)
     return midnight if midnight == moment else midnight + DAY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -51,7 +52,10 @@ class Plan:
 
     @property
     def calls(self) -> int:
-        return sum(_count(self.wanted, self.covered[code], self.series.window, self.horizon) for code in self.codes)
+        return sum(map(self.calls_for, self.codes))
+
+    def calls_for(self, code: str) -> int:
+        return _count(self.wanted, self.covered[code], self.series.window, self.horizon)
 
     def asks(self) -> Iterator[Ask]:
         """The newest windows of all coins first: who interrupts a backfill has the days that matter most."""
@@ -75,16 +79,21 @@ def windows(wanted: Span, covered: Covered, length: timedelta, horizon: datetime
     day after another, in either direction, need no more calls than one of all of them.
     """
     left = list(uncovered(wanted, covered))
+    starts = [span.start for span in covered]
     newer = horizon  # where the window before this one begins
     while left:
         start, end = left[-1].start, left[-1].end
         if end - start < length:
-            ahead = next((span.start for span in covered if span.start >= end), newer)
+            place = bisect_left(starts, end)
+            ahead = starts[place] if place < len(starts) else newer
             end = max(end, min(start + length, ahead, newer))
         window = Span(max(end - length, FIRST), end)
         newer = window.start
         yield window
-        left = [Span(span.start, min(span.end, window.start)) for span in left if span.start < window.start]
+        while left and left[-1].start >= window.start:
+            left.pop()
+        if left and left[-1].end > window.start:
+            left[-1] = Span(left[-1].start, window.start)
 
 
 def uncovered(wanted: Span, covered: Iterable[Span]) -> Iterator[Span]:
@@ -106,3 +115,25 @@ def uncovered(wanted: Span, covered: Iterable[Span]) -> Iterator[Span]:
 def _count(wanted: Span, covered: Covered, length: timedelta, horizon: datetime) -> int:
     """Most coins of a backfill are covered alike, so that this is counted once for all of them."""
     return sum(1 for _ in windows(wanted, covered, length, horizon))
+
+
+class Births:
+    """Coins of which two windows of 100 days were empty, and every later one was not: they were not listed before.
+
+    `covered.sql` draws the same conclusion.
+    """
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+        self._oldest: dict[str, datetime] = {}
+        self._empty: dict[str, list[Ask]] = {}
+
+    def saw(self, ask: Ask, points: int) -> None:
+        if points:
+            self._oldest[ask.code] = min(ask.window.start, self._oldest.get(ask.code, ask.window.start))
+        else:
+            self._empty.setdefault(ask.code, []).append(ask)
+        oldest = self._oldest.get(ask.code)
+        before = [one for one in self._empty.get(ask.code, ()) if oldest and one.window.end <= oldest]
+        if len(before) >= 2:
+            self.found.add(ask.code)

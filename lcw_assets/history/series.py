@@ -11,6 +11,14 @@ from typing import Any
 FIRST = datetime(2014, 1, 1, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
 
+# Live Coin Watch restates a point for about a day (market_apis, 1.4). `covered.sql` says the same.
+FINAL_AFTER = timedelta(hours=25)
+
+
+def midnight_of(moment: datetime) -> datetime:
+    """The beginning of its day; `moment` is in UTC, as all of the database is."""
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
 
 @dataclass(frozen=True)
 class Series:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -12,8 +12,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from lcw_assets.history.plan import Covered, Span
-from lcw_assets.history.series import FIRST, SERIES, Series
+from lcw_assets.history.series import SERIES, Series
 from lcw_assets.warehouse.errors import WarehouseError
 from lcw_assets.warehouse.spool import Spool, Spooled
 from lcw_assets.warehouse.tables import append, one_row, transaction
@@ -26,6 +25,9 @@ _JSON_NAMES = {"btc_dominance": "btcDominance"}
 # No coin is older, and a point may be of a clock that is a little fast.
 _FIRST_MS = 1_230_768_000_000
 _AHEAD = timedelta(days=1)
+
+# Points, refused ones, and seconds between them, of an answer without any.
+_NOTHING = (0, 0, None)
 
 Connect = Callable[[], "AbstractContextManager[DuckDBPyConnection]"]
 
@@ -70,31 +72,6 @@ def store_batches(connect: Connect, spool: Spool, log: Callable[[str], None]) ->
     return stored
 
 
-def read_covered(
-    db: DuckDBPyConnection, series: Series, currency: str, codes: Sequence[str], now: datetime
-) -> tuple[dict[str, Covered], set[str]]:
-    """What was asked of each coin before, and the coins that Live Coin Watch did not know within the last day."""
-    covered: dict[str, list[Span]] = {code: [] for code in codes}
-    parameters = {"series": series.name, "currency": currency, "first": FIRST}
-    for code, start, end in db.execute((_SQL / "covered.sql").read_text(), parameters).fetchall():
-        if code in covered:
-            covered[code].append(Span(start, end))
-    rows = db.execute(
-        "SELECT DISTINCT code FROM history.asked WHERE outcome = 'unknown_code' AND asked_at > ?",
-        [now - timedelta(days=1)],
-    )
-    unknown = {code for (code,) in rows.fetchall()} if series.per_coin else set()
-    return {code: tuple(spans) for code, spans in covered.items()}, unknown & set(codes)
-
-
-def read_top(db: DuckDBPyConnection, currency: str, most: int) -> list[str]:
-    rows = db.execute(
-        "SELECT code FROM market.coins WHERE currency = ? AND rank <= ? ORDER BY rank, observed_at DESC LIMIT ?",
-        [currency, most, most],
-    )
-    return list(dict.fromkeys(code for (code,) in rows.fetchall()))
-
-
 def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled) -> StoredPoints:
     batch = spooled.cycle
     # A process may have died between its commit and the removal of the file.
@@ -108,11 +85,16 @@ def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled) -> StoredPo
         "payloads": [answer["payload"] for answer in spooled.answers],
     }
     limits = {"first_ms": _FIRST_MS, "last_ms": _ms(datetime.now(timezone.utc) + _AHEAD)}
-    rest = {"currency": batch.currency, "step_s": int(series.step.total_seconds()), "batch_id": batch.cycle_id}
+    rest = {
+        "currency": batch.currency,
+        "step_s": int(series.step.total_seconds()),
+        "window_s": int(series.window.total_seconds()),
+        "batch_id": batch.cycle_id,
+    }
     unpack, stage, count = _statements("stage", series)
     db.execute(unpack, answers)
     db.execute(stage, rest | limits)
-    counts = {number - 1: (points, refused) for number, points, refused in db.execute(count, limits).fetchall()}
+    counts = {number - 1: tuple(rest) for number, *rest in db.execute(count, limits).fetchall()}
     came, low, high = one_row(db, "SELECT count(*), min(bucket), max(bucket) FROM staged")
     revised = changed = 0
     if came:
@@ -120,23 +102,27 @@ def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled) -> StoredPo
         [revised] = one_row(db, keep, {"low": low, "high": high})
         [changed] = one_row(db, merge, {"low": low, "high": high})
     asked = [
-        _asked(series, spooled, answer, *counts.get(number, (0, 0))) for number, answer in enumerate(spooled.answers)
+        _asked(series, spooled, answer, *counts.get(number, _NOTHING)) for number, answer in enumerate(spooled.answers)
     ]
     append(db, "history.asked", [*asked, *_unknown(series, spooled)])
     refused = [
         {"cycle_id": batch.cycle_id, "source": batch.source, **row}
         for number, answer in enumerate(spooled.answers)
-        if counts.get(number, (0, 0))[1]
+        if counts.get(number, _NOTHING)[1]
         for row in _refused(series, answer, limits)
     ]
     append(db, "ops.quarantine", refused)
     return StoredPoints(len(spooled.answers), came, changed - revised, revised, len(refused))
 
 
-def _asked(series: Series, spooled: Spooled, answer: Mapping[str, Any], points: int, refused: int) -> dict[str, Any]:
-    received_at = _time(answer["received_at"])
+def _asked(
+    series: Series, spooled: Spooled, answer: Mapping[str, Any], points: int, refused: int, step_s: float | None
+) -> dict[str, Any]:
+    """What came of a window. One whose points were all refused was not answered: it is asked for again."""
     good = points - refused
-    return _asked_row(series, spooled, answer["request"], received_at, good, "points" if good else "empty")
+    coarse = step_s is not None and step_s > series.step.total_seconds()
+    outcome = "refused" if points and not good else "coarse" if coarse else "points" if good else "empty"
+    return _asked_row(series, spooled, answer["request"], _time(answer["received_at"]), good, outcome)
 
 
 def _unknown(series: Series, spooled: Spooled) -> list[dict[str, Any]]:
@@ -169,6 +155,7 @@ def _asked_row(
         "asked_at": asked_at.isoformat(),
         "points": points,
         "outcome": outcome,
+        "begins": spooled.planned[0]["request"]["begins"],
         "batch_id": spooled.cycle.cycle_id,
     }
 

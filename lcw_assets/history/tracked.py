@@ -15,15 +15,15 @@ def read_tracked(text: str, top: Callable[[int], Sequence[str]]) -> list[str]:
 
     Codes are case-sensitive and never parsed: NAN and 0xBTC are coins.
     """
-    kind, _, rest = text.strip().partition(":")
-    if kind == "top" and rest:
+    kind, colon, rest = text.strip().partition(":")
+    if kind == "top" and colon:
         if not rest.isdecimal() or not 1 <= int(rest) <= 50_000:
             raise TrackedError(f"LCW_TRACKED_COINS={text}: after top: comes a number from 1 to 50000, as in top:100")
         codes = list(top(int(rest)))
         if not codes:
             raise TrackedError(f"LCW_TRACKED_COINS={text}: no coin is known yet, so none is on top: run a cycle first")
         return codes
-    if kind == "file" and rest:
+    if kind == "file" and colon:
         try:
             text = Path(rest).expanduser().read_text()
         except (OSError, UnicodeDecodeError) as error:

@@ -17,7 +17,7 @@ from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import CallError, PassingError
 from lcw_assets.transport.exchange import Exchange, Timeouts
 from lcw_assets.transport.facts import Answer, Attempt
-from lcw_assets.transport.rate_limit import RateLimit
+from lcw_assets.transport.rate_limit import LONGEST_QUIET_S, RateLimit
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tuning import HedgeBudget, Tuning
 
@@ -199,7 +199,8 @@ class Client:
             value = self._keep(answer, call)
         except CallError as error:
             if error.outcome == "rate_limited":
-                self._quiet_until = max(self._quiet_until, time.monotonic() + (error.retry_after_s or 0.0))
+                quiet_s = min(error.retry_after_s or 0.0, LONGEST_QUIET_S)
+                self._quiet_until = max(self._quiet_until, time.monotonic() + quiet_s)
                 if self._rate_limit and error.retry_after_s:
                     self._rate_limit.pause(error.retry_after_s)
             self._hedges.ended(good=False, rate_limited=error.outcome == "rate_limited")

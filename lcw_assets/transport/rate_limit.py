@@ -24,7 +24,7 @@ _FORMAT = struct.Struct("<4sdd")
 _MAGIC = b"gcr2"
 
 # A server that asks for more quiet than this is asked again by then: a slip of its must not cost a day.
-_LONGEST_QUIET_S = 600.0
+LONGEST_QUIET_S = 600.0
 
 # Whoever holds the lock does so for microseconds. Somebody who does not is no reason for a cycle to wait.
 _LOCK_TRIES = 20
@@ -63,7 +63,7 @@ class RateLimit:
 
     def pause(self, seconds: float) -> None:
         """The server wants nobody to ask for so long."""
-        self._locked(lambda file: self._pause(file, min(seconds, _LONGEST_QUIET_S)))
+        self._locked(lambda file: self._pause(file, min(seconds, LONGEST_QUIET_S)))
 
     def _locked(self, work: Callable[[int], float]) -> float:
         try:
@@ -101,7 +101,7 @@ class RateLimit:
         furthest = now + self._rate.burst / self._rate.per_s + 1.0
         return (
             full_at if magic == _MAGIC and now < full_at <= furthest else now,
-            quiet_until if magic == _MAGIC and now < quiet_until <= now + _LONGEST_QUIET_S else now,
+            quiet_until if magic == _MAGIC and now < quiet_until <= now + LONGEST_QUIET_S else now,
         )
 
 

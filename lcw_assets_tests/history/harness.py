@@ -15,9 +15,11 @@ from duckdb import DuckDBPyConnection
 
 from lcw_assets.history.backfill import Progress, Result, backfill
 from lcw_assets.history.batches import Batches
+from lcw_assets.history.covered import read_covered
 from lcw_assets.history.plan import Plan, Span
+from lcw_assets.history.purse import Purse
 from lcw_assets.history.series import SERIES
-from lcw_assets.history.store import StoredPoints, read_covered, store_batches
+from lcw_assets.history.store import StoredPoints, store_batches
 from lcw_assets.sources.lcw import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
@@ -94,9 +96,9 @@ class Desk:
             plan,
             api,
             batches,
+            Purse(self.folder / "credits", reserve, datetime.now(timezone.utc)),
             store=store or self.store,
             in_flight=self.in_flight,
-            reserve=reserve,
             log=self.said.append,
             report=report,
             report_every_s=0.2,
@@ -115,13 +117,15 @@ class Desk:
         window: Span,
         points: Sequence[Any],
         at: datetime = NOW,
+        *,
+        begins: bool = True,
     ) -> StoredPoints:
         """Store one answer, as if it had come `at` that time."""
         made = SERIES[series]
         request = made.request(code, "USD", window.start, window.end)
         payload = json.dumps({"history": list(points)} if made.per_coin else list(points))
         with self.spool.open(self.batch()) as writer:
-            writer.plan([(made.endpoint, {"series": series})])
+            writer.plan([(made.endpoint, {"series": series, "begins": begins})])
             writer.answer(Answer("simulator", made.endpoint, request, at, at, 0.1, 200, len(payload), {}, payload))
             writer.end(PullEnd(at, 0.0, []))
         return self.store()

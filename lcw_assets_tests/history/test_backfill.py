@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lcw_assets.history.backfill import Progress, only_one
+from lcw_assets.history.backfill import Progress
+from lcw_assets.history.lock import only_one
 from lcw_assets.history.plan import Span
 from lcw_assets.history.series import DAY, SERIES
 from lcw_assets.simulator.faults import Draw, Fault
@@ -97,7 +98,7 @@ def test_a_coin_that_did_not_exist_yet_costs_no_further_calls(desk: Desk, start_
     calls = len(history_calls(simulator))
     assert first > wanted.start
     with_points = -((first - TODAY) // (100 * DAY))
-    assert with_points + 1 <= calls <= with_points + 2 < 48  # the next one is asked while an answer is looked at
+    assert with_points + 2 <= calls <= with_points + 3 < 48  # the next one is asked while an answer is looked at
     assert desk.plan("coin_daily", wanted, ["ETH"]).calls == 0
     assert desk.plan("coin_5min", Span(wanted.start, wanted.start + DAY), ["ETH"]).calls == 0
 
@@ -136,11 +137,82 @@ def test_it_stops_in_order_when_credits_fall_to_the_reserve(desk: Desk, start_si
 
 
 def test_credits_that_are_gone_end_it_in_order(desk: Desk, start_simulator: StartSimulator) -> None:
-    _, address = start_simulator(credits_per_day=5)
+    """Also where others spend them meanwhile, so that the server is the first to say so."""
+
+    def gone(draw: Draw) -> Fault:
+        return Fault("error", status=402) if draw.number > 4 else Fault()
+
+    _, address = start_simulator(profile=gone)
     result = desk.backfill(address, desk.plan("coin_daily", YEAR, ["BTC", "ETH"]))
-    assert result.status in ("refused", "credits")
-    assert "credits" in result.why
-    assert desk.query("SELECT count(*) FROM history.asked") == [(4,)]
+    assert result.status == "credits"
+    assert "today's credits are used up" in result.why
+    assert desk.query("SELECT count(*) FROM history.asked") == [(3,)]
+
+
+def test_on_a_day_whose_credits_are_low_nothing_is_asked_again(desk: Desk, start_simulator: StartSimulator) -> None:
+    """Not even for how many there are: `dagster job backfill` starts thousands of runs."""
+    simulator, address = start_simulator(credits_per_day=30)
+    plan = desk.plan("coin_daily", YEAR, ["BTC", "ETH", "DOGE"])
+    desk.backfill(address, plan, reserve=20)
+    asked = len(simulator.ledger.entries)
+    result = desk.backfill(address, plan, reserve=20)
+    assert (result.status, len(simulator.ledger.entries)) == ("credits", asked)
+
+
+def test_credits_that_are_not_known_are_not_spent(desk: Desk, start_simulator: StartSimulator) -> None:
+    def odd(draw: Draw) -> Fault:
+        return Fault("error", status=503) if draw.endpoint == "credits" else Fault()
+
+    simulator, address = start_simulator(profile=odd)
+    result = desk.backfill(address, desk.plan("coin_daily", YEAR, ["BTC"]))
+    assert result.status == "unanswered"
+    assert result.why.startswith("how many credits are left is not known, so none are spent: 503")
+    assert history_calls(simulator) == []
+
+
+def test_repeats_are_credits_too(desk: Desk, start_simulator: StartSimulator) -> None:
+    def every_other(draw: Draw) -> Fault:
+        return Fault("error", status=500) if draw.turn == 1 and draw.endpoint != "credits" else Fault()
+
+    _, address = start_simulator(profile=every_other, credits_per_day=1000)
+    result = desk.backfill(address, desk.plan("coin_daily", YEAR, ["BTC", "ETH"]))
+    assert result.progress.credits == 1000 - 1 - 8 - 8
+
+
+def test_a_quiet_that_the_server_asks_for_is_sat_out(
+    desk: Desk, start_simulator: StartSimulator, tmp_path: Path
+) -> None:
+    """All calls of a minute may meet it, and none of them has failed for that."""
+
+    def quiet(draw: Draw) -> Fault:
+        return Fault("error", status=429, retry_after="2") if draw.number == 2 else Fault()
+
+    _, address = start_simulator(profile=quiet)
+    limit = RateLimit(tmp_path / "limit", Rate(per_s=100, burst=100))
+    result = desk.backfill(address, desk.plan("coin_daily", YEAR, ["BTC", "ETH", "DOGE"]), rate_limit=limit)
+    assert (result.status, result.progress.calls) == ("done", 12)
+    assert result.progress.seconds >= 1.5
+
+
+def test_a_call_that_never_works_is_named_and_the_rest_is_done(desk: Desk, start_simulator: StartSimulator) -> None:
+    """One window of one coin, tried again at the end, and again."""
+
+    def one_is_broken(draw: Draw) -> Fault:
+        return Fault("error", status=500) if '"ETH"' in draw.content and draw.turn < 99 else Fault()
+
+    simulator, address = start_simulator(profile=one_is_broken)
+    result = desk.backfill(address, desk.plan("coin_daily", Span(TODAY - 100 * DAY, TODAY), ["BTC", "ETH", "DOGE"]))
+    assert result.status == "incomplete"
+    assert result.why.startswith("1 calls brought nothing, such as ETH from 2026-08-12 00:00: 500")
+    assert sorted(code for code, _ in history_calls(simulator)) == ["BTC", "DOGE"]
+    assert desk.plan("coin_daily", Span(TODAY - 100 * DAY, TODAY), ["BTC", "ETH", "DOGE"]).calls == 1
+
+
+def test_coins_that_are_all_unknown_are_a_mistake(desk: Desk, start_simulator: StartSimulator) -> None:
+    _, address = start_simulator()
+    result = desk.backfill(address, desk.plan("coin_daily", YEAR, ["btc", "eth"]))
+    assert result.status == "refused"
+    assert "knows none of these coins: are LCW_TRACKED_COINS and LCW_CURRENCY right?" in result.why
 
 
 def test_a_locked_database_stops_nothing(desk: Desk, start_simulator: StartSimulator) -> None:

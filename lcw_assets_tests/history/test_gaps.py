@@ -9,7 +9,7 @@ import pytest
 
 from lcw_assets.history.gaps import Gap, find_gaps, store_gaps
 from lcw_assets.history.plan import Span
-from lcw_assets.history.series import DAY
+from lcw_assets.history.series import DAY, SERIES
 from lcw_assets_tests.history.harness import NOW, TODAY, Desk
 from lcw_assets_tests.history.test_store import daily
 from lcw_assets_tests.performance.facts import cycle, load
@@ -47,18 +47,33 @@ def test_a_cycle_that_is_running_is_no_gap_and_a_stopped_schedule_is(desk: Desk)
 
 
 def test_hours_without_a_cycle_can_be_had_from_history(desk: Desk) -> None:
-    """Three calls a day and coin; today cannot be asked for before it is over."""
-    cycles(desk, 60 * 30, 60 * 20, 60 * 10, *range(1, 60 * 10))
+    """Three calls a day and coin, once Live Coin Watch is done with restating the day."""
+    cycles(desk, 60 * 60, 60 * 50, 60 * 10, *range(1, 60 * 10))
     found = gaps(desk, "BTC", "ETH")
-    assert [(gap.missing, gap.calls) for gap in found] == [(599, 2 * 3), (599, 2 * 3)]
+    assert [(gap.missing, gap.calls) for gap in found] == [(2399, 2 * 3), (599, 2 * 3)]
+
+
+def test_an_outage_of_weeks_is_told_whole(desk: Desk) -> None:
+    cycles(desk, 60 * 24 * 20)
+    [gap] = gaps(desk)
+    assert gap.missing == 60 * 24 * 20 - 1
+
+
+def test_filling_a_gap_in_minutes_does_not_begin_a_series(desk: Desk) -> None:
+    """Otherwise an outage of ten minutes would cost three credits a coin and day, for ever."""
+    day = Span(TODAY - 9 * DAY, TODAY - 9 * DAY + SERIES["coin_5min"].window)
+    desk.answer("coin_5min", "BTC", day, [], begins=False)
+    assert gaps(desk, "BTC") == []
+    desk.answer("coin_5min", "BTC", day, [])
+    assert [gap.subject for gap in gaps(desk, "BTC")] == ["history.coin_5min"]
 
 
 def test_days_that_nobody_asked_for_are_a_gap_of_the_history_that_was_begun(desk: Desk) -> None:
     desk.answer("coin_daily", "BTC", Span(TODAY - 120 * DAY, TODAY - 20 * DAY), daily(120, [1.0] * 100))
     desk.answer("coin_daily", "ETH", Span(TODAY - 110 * DAY, TODAY - 10 * DAY), daily(110, [1.0] * 100))
     [gap] = gaps(desk, "BTC", "ETH", "DOGE")
-    assert (gap.kind, gap.subject, gap.span) == ("history", "history.coin_daily", Span(TODAY - 20 * DAY, TODAY))
-    assert (gap.missing, gap.detail, gap.calls) == (30, "30 days of 2 coins", 2)
+    assert (gap.kind, gap.subject, gap.span) == ("history", "history.coin_daily", Span(TODAY - 20 * DAY, TODAY - DAY))
+    assert (gap.missing, gap.detail, gap.calls) == (28, "28 days of 2 coins", 2)
     assert gaps(desk, "DOGE") == []  # nobody has begun that
 
 

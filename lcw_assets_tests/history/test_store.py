@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lcw_assets.history.covered import read_covered, read_top
 from lcw_assets.history.plan import Span
 from lcw_assets.history.series import DAY, FIRST, SERIES
-from lcw_assets.history.store import read_covered
 from lcw_assets.warehouse.errors import LockedError
 from lcw_assets_tests.history.harness import NOW, TODAY, Desk
 from lcw_assets_tests.warehouse.test_connection import held_open
@@ -138,9 +138,9 @@ def test_what_cannot_be_stored_waits(desk: Desk) -> None:
     assert desk.store().points == 2
 
 
-def covered(desk: Desk, series: str = "coin_daily", code: str = "BTC") -> list[Span]:
+def covered(desk: Desk, series: str = "coin_daily", code: str = "BTC", now: datetime = NOW) -> list[Span]:
     with desk.open() as db:
-        return list(read_covered(db, SERIES[series], "USD", [code], NOW)[0][code])
+        return list(read_covered(db, SERIES[series], "USD", [code], now)[0][code])
 
 
 def test_windows_that_touch_are_one_stretch(desk: Desk) -> None:
@@ -156,11 +156,75 @@ def test_of_a_day_that_is_not_over_only_what_was_is_covered(desk: Desk) -> None:
 
 
 def test_a_coin_that_did_not_exist_is_not_asked_for_before(desk: Desk) -> None:
-    """A hundred days without a point, and points after them: no call is spent on the years before, in any series."""
+    """Twice a hundred days without a point, and points in all that is later: no call is spent on the years before."""
     desk.answer("coin_daily", "BTC", YEAR, daily(50, [1.0] * 50))
     desk.answer("coin_daily", "BTC", Span(TODAY - 200 * DAY, TODAY - 100 * DAY), [])
+    assert covered(desk) == [Span(TODAY - 200 * DAY, TODAY)]  # that may be a slip
+    desk.answer("coin_daily", "BTC", Span(TODAY - 300 * DAY, TODAY - 200 * DAY), [])
     assert covered(desk) == [Span(FIRST, TODAY)]
     assert covered(desk, "coin_5min") == [Span(FIRST, TODAY - 100 * DAY)]
+    older = Span(TODAY - 500 * DAY, TODAY - 400 * DAY)
+    desk.answer("coin_daily", "BTC", older, daily(450, [1.0] * 9))  # and a point before them says that it was
+    assert covered(desk) == [older, Span(TODAY - 300 * DAY, TODAY)]
+
+
+def test_points_that_were_all_refused_are_no_answer(desk: Desk) -> None:
+    desk.answer("coin_daily", "BTC", YEAR, daily(3, [-1.0, -2.0, -3.0]))
+    assert desk.query("SELECT outcome, points FROM history.asked") == [("refused", 0)]
+    assert covered(desk) == []
+
+
+def test_a_coarse_answer_is_the_finest_there_is_and_says_so(desk: Desk) -> None:
+    window = Span(TODAY - 4 * DAY, TODAY)
+    desk.answer("coin_hourly", "BTC", window, daily(4, [1.0] * 4))
+    assert desk.query("SELECT outcome, points FROM history.asked") == [("coarse", 4)]
+    assert covered(desk, "coin_hourly") == [window]
+
+
+def test_a_date_that_stands_twice_does_not_make_its_answer_a_fine_one(desk: Desk) -> None:
+    desk.answer("coin_daily", "BTC", YEAR, [*daily(3, [1.0, 2.0, 3.0]), *daily(3, [1.0])])
+    assert desk.query("SELECT DISTINCT step_s FROM history.coin_daily") == [(86400,)]
+    assert desk.answer("coin_daily", "BTC", YEAR, daily(3, [1.0, 2.0, 4.0]), NOW + DAY).revised == 1
+
+
+def test_a_point_that_stands_alone_replaces_none(desk: Desk) -> None:
+    """Of what step it is, nobody knows."""
+    desk.answer("coin_daily", "BTC", YEAR, daily(3, [1.0, 2.0, 3.0]))
+    assert desk.answer("coin_daily", "BTC", YEAR, daily(1, [99.0]), NOW + DAY).revised == 0
+    assert desk.answer("coin_daily", "ETH", YEAR, daily(1, [99.0]), NOW).new == 1
+    assert desk.answer("coin_daily", "ETH", YEAR, daily(3, [1.0, 2.0, 3.0]), NOW + DAY).revised == 1
+
+
+def test_what_was_asked_for_too_soon_is_asked_for_once_more(desk: Desk) -> None:
+    """Live Coin Watch restates points for a day: yesterday is final at 01:00 tomorrow, and asked again from then on."""
+    soon = TODAY + timedelta(minutes=5)
+    desk.answer("coin_daily", "BTC", YEAR, daily(3, [1.0, 2.0, 3.0]), soon)
+    assert covered(desk, now=soon) == [YEAR]  # not twice in a day
+    assert covered(desk, now=TODAY + timedelta(minutes=55)) == [YEAR]
+    assert covered(desk, now=TODAY + timedelta(hours=25)) == [Span(YEAR.start, TODAY - 2 * DAY)]
+    desk.answer("coin_daily", "BTC", YEAR, daily(3, [1.0, 2.0, 3.5]), TODAY + timedelta(hours=26))
+    assert covered(desk, now=TODAY + 30 * DAY) == [YEAR]
+
+
+def test_a_coin_is_unknown_in_the_currency_that_was_asked_for(desk: Desk) -> None:
+    with desk.open() as db:
+        db.execute(
+            "INSERT INTO history.asked VALUES ('coin_daily', 'BTC', 'XYZ', ?, ?, ?, 0, 'unknown_code', true, 'b')",
+            [YEAR.start, YEAR.end, NOW],
+        )
+        assert read_covered(db, SERIES["coin_daily"], "USD", ["BTC"], NOW)[1] == set()
+        assert read_covered(db, SERIES["coin_daily"], "XYZ", ["BTC"], NOW)[1] == {"BTC"}
+
+
+def test_on_top_are_coins_that_are_still_there(desk: Desk) -> None:
+    with desk.open() as db:
+        for code, rank, at in (("OLD", 1, NOW - DAY), ("BTC", 1, NOW), ("ETH", 2, NOW), ("XRP", 3, NOW)):
+            db.execute(
+                "INSERT INTO market.coins (code, currency, rank, observed_at, changed_at, cycle_id) "
+                "VALUES (?, 'USD', ?, ?, ?, 'c')",
+                [code, rank, at, at],
+            )
+        assert read_top(db, "USD", 2) == ["BTC", "ETH"]
 
 
 def test_a_coin_that_has_stopped_is_asked_for_before(desk: Desk) -> None:

@@ -11,7 +11,7 @@ from pydantic import Field
 from lcw_assets.defs.history.checks import history_check, history_result, named
 from lcw_assets.defs.history.planning import StopError, complete_days, make_plan, say_plan, say_progress
 from lcw_assets.defs.history.specs import DAYS, history_spec
-from lcw_assets.history.series import SERIES, Series
+from lcw_assets.history.series import DAY, SERIES, Series
 from lcw_assets.resources.live_coin_watch import LiveCoinWatchResource
 from lcw_assets.settings import Settings, SettingsError, load_settings
 
@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from lcw_assets.history.backfill import Progress, Result
     from lcw_assets.history.plan import Plan
     from lcw_assets.resources.warehouse import WarehouseResource
-
-STOPPED_TAG = "lcw/stopped"
+    from lcw_assets.warehouse.spool import Spool
 
 # A backfill can wait for whoever has the database open, but what it fetched must not pile up behind that.
 _LOCK_WAIT_S = 30.0
 _BETWEEN_S = 2.0
+
+
+def stopped_tag(series: str) -> str:
+    """On a run that stopped for credits. A run may be of several series."""
+    return f"lcw/stopped-{series}"
 
 
 class HistoryConfig(dg.Config):
@@ -32,6 +36,8 @@ class HistoryConfig(dg.Config):
 
     dry_run: bool = Field(False, description="Say what would be asked for and what it would cost, and ask for nothing.")
     refresh: bool = Field(False, description="Ask again for what was asked for before, to see what was restated.")
+    refreshed_since: str | None = Field(None, description="What was asked since this moment is not asked again.")
+    begins: bool = Field(True, description="From here on, keep the series up to date.")
     coins: str | None = Field(None, description="Other coins than LCW_TRACKED_COINS, in the same form.")
 
 
@@ -61,14 +67,19 @@ histories = [_history(name) for name in SERIES]
 def _materialize(
     context: dg.AssetExecutionContext, series: Series, config: HistoryConfig
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-    from lcw_assets.history.backfill import only_one
+    from lcw_assets.history.lock import only_one
     from lcw_assets.history.store import store_batches
     from lcw_assets.history.tracked import TrackedError
     from lcw_assets.warehouse.errors import WarehouseError
     from lcw_assets.warehouse.spool import Spool, SpoolError
 
     warehouse: WarehouseResource = context.resources.warehouse
+    if not context.has_partition_key and not context.has_partition_key_range:
+        raise dg.Failure(f"history/{series.name} is filled by days: name a partition or a range", allow_retries=False)
+    asked_since = datetime.now(timezone.utc) if config.refresh else None
     try:
+        if config.refresh and config.refreshed_since:
+            asked_since = _moment(config.refreshed_since)
         settings = load_settings()
         spool = Spool(settings.history_spool_dir)
         with only_one(settings.history_lock_file, context.log.info):
@@ -79,22 +90,35 @@ def _materialize(
             window, now = context.partition_time_window, datetime.now(timezone.utc)
             with connect() as db:
                 plan = make_plan(
-                    db, series, settings, window.start, window.end, now, coins=config.coins, refresh=config.refresh
+                    db, series, settings, window.start, window.end, now, coins=config.coins, asked_since=asked_since
                 )
             context.log.info(say_plan(plan, settings))
             if config.dry_run:
                 return
-            result = _run(context, plan, settings, spool)
+            result = _run(context, plan, settings, spool, begins=config.begins)
+            # Patiently: what somebody's open database has kept out so far.
+            result.progress.stored += store_batches(connect, spool, context.log.warning)
             with connect() as db:
-                days = complete_days(db, plan, result.unknown, settings.currency, datetime.now(timezone.utc))
+                days = complete_days(db, plan, result.unknown, settings, asked_since)
     except (SettingsError, TrackedError, StopError, SpoolError, WarehouseError) as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     yield from _results(context, plan, result, days)
 
 
-def _run(context: dg.AssetExecutionContext, plan: "Plan", settings: Settings, spool: Any) -> "Result":
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise StopError(f"refreshed_since={text}: it must be a moment such as 2026-11-20T12:00:00+00:00") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _run(
+    context: dg.AssetExecutionContext, plan: "Plan", settings: Settings, spool: "Spool", *, begins: bool
+) -> "Result":
     from lcw_assets.history.backfill import backfill
     from lcw_assets.history.batches import Batches
+    from lcw_assets.history.purse import Purse
     from lcw_assets.history.store import store_batches
     from lcw_assets.transport.deadline import Deadline
     from lcw_assets.transport.tuning import Tuning
@@ -107,7 +131,7 @@ def _run(context: dg.AssetExecutionContext, plan: "Plan", settings: Settings, sp
     first = Cycle(
         batch_id, context.run.run_id, None, now, now, 0.0, 0.0, False, settings.history_source, settings.currency
     )
-    batches = Batches(spool, plan.series, first)
+    batches = Batches(spool, plan.series, first, begins=begins)
     connect = partial(warehouse.get_connection, lock_wait_s=_BETWEEN_S)
     observed_at = now
 
@@ -130,9 +154,9 @@ def _run(context: dg.AssetExecutionContext, plan: "Plan", settings: Settings, sp
             plan,
             api,
             batches,
+            Purse(settings.credits_file, settings.credit_reserve, now),
             store=partial(store_batches, connect, spool, context.log.warning),
             in_flight=settings.max_in_flight,
-            reserve=settings.credit_reserve,
             log=context.log.info,
             report=report,
         )
@@ -162,15 +186,19 @@ def _results(
     if unknown:
         context.log.warning(f"Live Coin Watch knows no coin {named(sorted(unknown))}: the rest is done")
     check = history_result(name, unknown, result.why)
-    if result.status == "done":
+    if result.status == "done" and len(days) == plan.wanted.length // DAY == len(context.partition_keys):
         yield dg.MaterializeResult(asset_key=["history", name], metadata=metadata, check_results=[check])
         return
     for day in days:
         partition = day.strftime("%Y-%m-%d")
         context.log_event(dg.AssetMaterialization(["history", name], partition=partition, metadata=metadata))
     rest = f"{len(days)} days are complete; the same range again asks only for the rest"
+    if result.status == "done":
+        context.log.warning(f"not all days are marked: {rest}")
+        yield check
+        return
     if result.status != "credits":
-        raise dg.Failure(f"{result.why}. What was answered is stored: {rest}", metadata=metadata, allow_retries=False)
-    context.instance.add_run_tags(context.run.run_id, {STOPPED_TAG: "credits"})
+        raise dg.Failure(f"{result.why}. What was answered is kept: {rest}", metadata=metadata, allow_retries=False)
+    context.instance.add_run_tags(context.run.run_id, {stopped_tag(name): "credits"})
     context.log.warning(f"stopped: {result.why}. {rest}, and the sensor resume_backfills does that after 00:00 UTC")
     yield check

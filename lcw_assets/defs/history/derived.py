@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 def coin_bars(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     from lcw_assets.history.bars import build
 
-    with _database(context) as db:
-        built = build(db)
+    built = build(partial(_database, context))
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": built.bars,
@@ -62,20 +61,21 @@ def coin_bars(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     required_resource_keys={"warehouse"},
 )
 def gaps(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+    from lcw_assets.history.covered import read_top
     from lcw_assets.history.gaps import find_gaps, store_gaps
-    from lcw_assets.history.store import read_top
     from lcw_assets.history.tracked import TrackedError, read_tracked
 
     now = datetime.now(timezone.utc)
     try:
         settings = load_settings()
-        with _database(context) as db:
+        with _database(context, read_only=True) as db:
             try:
                 codes = read_tracked(settings.tracked_coins, partial(read_top, db, settings.currency))
             except TrackedError as error:
                 context.log.warning(f"gaps of coins are not looked for: {error}")
                 codes = []
             found = find_gaps(db, codes, settings.currency, now)
+        with _database(context) as db:
             store_gaps(db, found, now)
     except SettingsError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
@@ -95,13 +95,13 @@ def gaps(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any
 
 
 @contextmanager
-def _database(context: dg.AssetExecutionContext) -> "Iterator[DuckDBPyConnection]":
+def _database(context: dg.AssetExecutionContext, *, read_only: bool = False) -> "Iterator[DuckDBPyConnection]":
     """Read once and soon closed: a cycle that wants to store waits meanwhile."""
     from lcw_assets.warehouse.errors import WarehouseError
 
     warehouse: WarehouseResource = context.resources.warehouse
     try:
-        with warehouse.get_connection(lock_wait_s=10.0) as db:
+        with warehouse.get_connection(lock_wait_s=10.0, read_only=read_only) as db:
             yield db
     except WarehouseError as error:
         raise dg.Failure(f"{error}. It is tried again with the next tick", allow_retries=False) from None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lcw_assets.history.series import DAY, FIRST
+from lcw_assets.history.series import DAY, FIRST, midnight_of
 from lcw_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,15 +31,20 @@ def make_plan(
     now: datetime,
     *,
     coins: str | None = None,
-    refresh: bool = False,
+    asked_since: datetime | None = None,
 ) -> Plan:
-    """For the days from `start` to before `end`. Raises `TrackedError` and `StopError`."""
+    """For the days from `start` to before `end`; what was asked before `asked_since` is asked again.
+
+    Raises `TrackedError` and `StopError`.
+    """
+    from lcw_assets.history.covered import read_covered, read_top
     from lcw_assets.history.plan import Plan, Span
-    from lcw_assets.history.store import read_covered, read_top
     from lcw_assets.history.tracked import read_tracked
 
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = midnight_of(now)
     wanted = Span(max(start, FIRST), min(end, today))
+    if start >= end:
+        raise StopError(f"the range ends before it begins: from {start:%Y-%m-%d} to {end - DAY:%Y-%m-%d}")
     if wanted.start >= wanted.end:
         raise StopError(
             f"{start:%Y-%m-%d} to {end - DAY:%Y-%m-%d} has no day that is over: history is from "
@@ -47,9 +53,7 @@ def make_plan(
     codes = [""]
     if series.per_coin:
         codes = read_tracked(coins or settings.tracked_coins, partial(read_top, db, settings.currency))
-    covered, unknown = read_covered(db, series, settings.currency, codes, now)
-    if refresh:
-        covered = dict.fromkeys(codes, ())
+    covered, unknown = read_covered(db, series, settings.currency, codes, now, asked_since)
     return Plan(series, wanted, today, covered, dict.fromkeys(unknown, "unknown to Live Coin Watch within a day"))
 
 
@@ -87,18 +91,26 @@ def say_progress(progress: Progress) -> dict[str, Any]:
 
 
 def complete_days(
-    db: DuckDBPyConnection, plan: Plan, unknown: set[str], currency: str, now: datetime
+    db: DuckDBPyConnection, plan: Plan, unknown: set[str], settings: Settings, asked_since: datetime | None
 ) -> list[datetime]:
-    """The days of a plan for which every coin was asked, in order."""
+    """The days of a plan for which every coin was asked, in order: each tracked one, also where others were meant."""
+    from lcw_assets.history.covered import read_covered, read_top
     from lcw_assets.history.plan import uncovered
-    from lcw_assets.history.store import read_covered
+    from lcw_assets.history.tracked import TrackedError, read_tracked
 
-    codes = [code for code in plan.codes if code not in unknown]
-    covered, _ = read_covered(db, plan.series, currency, codes, now)
+    codes = set(plan.codes)
+    if plan.series.per_coin:
+        with suppress(TrackedError):  # none is known to be tracked
+            codes |= set(read_tracked(settings.tracked_coins, partial(read_top, db, settings.currency)))
+    now = datetime.now(timezone.utc)
+    covered, unknown_now = read_covered(db, plan.series, settings.currency, sorted(codes), now, asked_since)
+    covered = {code: spans for code, spans in covered.items() if code not in unknown | unknown_now}
+    if not covered:
+        return []
     missing: set[datetime] = set()
     for spans in set(covered.values()):
         for span in uncovered(plan.wanted, spans):
-            day = span.start.replace(hour=0, minute=0)
+            day = midnight_of(span.start)
             while day < span.end:
                 missing.add(day)
                 day += DAY

@@ -1,20 +1,27 @@
 """Two sensors that start backfills: where credits ended one, on the next day; and for gaps, a little every day."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from lcw_assets.defs.guard import UNFINISHED
-from lcw_assets.defs.history.assets import STOPPED_TAG
+from lcw_assets.defs.history.assets import stopped_tag
 from lcw_assets.defs.history.jobs import HISTORY_TAG, backfills, job_name
-from lcw_assets.history.series import DAY, SERIES
+from lcw_assets.defs.history.planning import make_plan
+from lcw_assets.history.series import DAY, FINAL_AFTER, SERIES, midnight_of
 from lcw_assets.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from lcw_assets.history.plan import Plan
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 PARTITION_TAG = "dagster/partition"
 _FOR_TAG, _CREDITS_TAG, _GAP_TAG = "lcw/for", "lcw/credits", "lcw/gap"
+_KEPT_TAGS = (RANGE_START_TAG, RANGE_END_TAG, PARTITION_TAG, _FOR_TAG, _CREDITS_TAG, _GAP_TAG)
 
 # What was stopped longer ago than this, nobody waits for.
 _RESUME_WITHIN = timedelta(days=14)
@@ -36,21 +43,26 @@ def resume_backfills(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequ
 
 
 def resumed(instance: dg.DagsterInstance, now: datetime) -> Iterator[dg.RunRequest]:
-    """A run key a stopped run: each is gone on with once, and what stops again is another run."""
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    stopped = instance.get_run_records(
-        dg.RunsFilter(tags={STOPPED_TAG: "credits"}, updated_after=now - _RESUME_WITHIN, updated_before=midnight)
-    )
-    for record in stopped:
-        run = record.dagster_run
-        days = {tag: run.tags[tag] for tag in (RANGE_START_TAG, RANGE_END_TAG, PARTITION_TAG) if tag in run.tags}
-        series = next(iter(run.asset_selection or [dg.AssetKey(run.tags[HISTORY_TAG])])).path[-1]
-        yield dg.RunRequest(
-            run_key=f"resume-{run.run_id}",
-            job_name=job_name(series),
-            run_config={**run.run_config, "loggers": {"console": {}}},
-            tags={**days, HISTORY_TAG: series},
+    """A run key a stopped run and series: each is gone on with once, and what stops again is another run."""
+    midnight = midnight_of(now)
+    for series in SERIES:
+        stopped = dg.RunsFilter(
+            tags={stopped_tag(series): "credits"}, updated_after=now - _RESUME_WITHIN, updated_before=midnight
         )
+        for record in instance.get_run_records(stopped):
+            run = record.dagster_run
+            kept = {tag: run.tags[tag] for tag in _KEPT_TAGS if tag in run.tags}
+            ops: Any = run.run_config.get("ops", {})
+            config = dict(ops.get(series, {}).get("config", {}))
+            if config.get("refresh"):
+                # Otherwise it would ask for the same newest windows again, day after day.
+                config.setdefault("refreshed_since", record.create_timestamp.isoformat())
+            yield dg.RunRequest(
+                run_key=f"resume-{series}-{run.run_id}",
+                job_name=job_name(series),
+                run_config={"ops": {series: {"config": config}}, "loggers": {"console": {}}},
+                tags={**kept, HISTORY_TAG: series},
+            )
 
 
 @dg.sensor(
@@ -68,54 +80,91 @@ def fill_gaps(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipRea
 
 def filled(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> dg.RunRequest | dg.SkipReason:
     """One backfill at a time. What is spent is added up from today's runs of its own, by what they were to cost."""
+    import duckdb
+
+    from lcw_assets.history.tracked import TrackedError
     from lcw_assets.warehouse.errors import WarehouseError
 
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = midnight_of(now)
     for series in SERIES:
         if instance.get_run_records(dg.RunsFilter(job_name=job_name(series), statuses=UNFINISHED), limit=1):
             return dg.SkipReason(f"{job_name(series)} is running")
     today = instance.get_runs(dg.RunsFilter(tags={_FOR_TAG: "gaps"}, created_after=midnight))
     left = settings.gap_credits - sum(int(run.tags[_CREDITS_TAG]) for run in today)
     keys = {run.tags[_GAP_TAG] for run in today}
-    try:
-        for series, first, last, calls in _fillable(settings, midnight, left):
-            key = f"{series} {first:%Y-%m-%d} {last:%Y-%m-%d}"
-            if key not in keys:  # what could not be filled today is tried again tomorrow
-                return _request(series, first, last, calls, key, midnight)
-    except WarehouseError as error:
-        return dg.SkipReason(str(error))
+    if left > 0:
+        try:
+            for fill in _fills(settings, now, left):
+                key = f"{fill.series} {fill.first:%Y-%m-%d} {fill.last:%Y-%m-%d}"
+                if key not in keys:  # what could not be filled today is tried again tomorrow
+                    return _request(fill, key, midnight)
+        except (WarehouseError, TrackedError, duckdb.Error) as error:
+            return dg.SkipReason(str(error))
     return dg.SkipReason(f"no gap that {left:,} credits of LCW_GAP_CREDITS={settings.gap_credits} can fill")
 
 
-def _fillable(settings: Settings, midnight: datetime, left: int) -> Iterator[tuple[str, datetime, datetime, int]]:
-    """Series, first and last day, and calls: of each gap as many of its newest days as what is left pays for."""
+@dataclass(frozen=True)
+class _Fill:
+    """Days to fill, what that costs, and the coins that the credits are enough for (null: all)."""
+
+    series: str
+    first: datetime
+    last: datetime
+    calls: int
+    coins: str | None
+    begins: bool
+
+
+def _fills(settings: Settings, now: datetime, left: int) -> Iterator[_Fill]:
+    """Of each gap as many of its newest days as `left` credits buy; if they buy no day, as many coins of the newest."""
     from lcw_assets.warehouse.connection import open_database
 
+    horizon = midnight_of(now - FINAL_AFTER)
     with open_database(settings.database, read_only=True, lock_wait_s=0.5) as db:
         rows = db.execute(
-            "SELECT CASE kind WHEN 'minutes' THEN 'coin_5min' ELSE subject[9:] END, gap_start, gap_end, calls "
-            "FROM ops.gaps WHERE calls > 0 ORDER BY gap_end DESC, subject"
+            "SELECT CASE kind WHEN 'minutes' THEN 'coin_5min' ELSE subject[9:] END, gap_start, gap_end, "
+            "kind = 'history' FROM ops.gaps WHERE calls > 0 ORDER BY gap_end DESC, subject"
         ).fetchall()
-    for series, start, end, calls in rows:
-        first = start.replace(hour=0, minute=0, second=0, microsecond=0)
-        last = min(end - timedelta(microseconds=1), midnight - DAY).replace(hour=0, minute=0, second=0, microsecond=0)
-        days = (last - first) // DAY + 1
-        affordable = min(days, days * left // calls)
-        if affordable > 0:
-            yield series, last - (affordable - 1) * DAY, last, -(-calls * affordable // days)
+        for name, start, end, begins in rows:
+            after = min(midnight_of(end + DAY - timedelta(microseconds=1)), horizon)
+
+            def plan(days: int, name: str = name, after: datetime = after) -> "Plan":
+                return make_plan(db, SERIES[name], settings, after - days * DAY, after, now)
+
+            days = (after - midnight_of(start)) // DAY
+            while days > 1 and plan(days).calls > left:
+                days = days // 2
+            if days < 1:
+                continue
+            made = plan(days)
+            coins, calls = (None, made.calls) if made.calls <= left else _affordable(made, left)
+            if calls:
+                yield _Fill(name, after - days * DAY, after - DAY, calls, coins, begins)
 
 
-def _request(series: str, first: datetime, last: datetime, calls: int, key: str, midnight: datetime) -> dg.RunRequest:
+def _affordable(plan: "Plan", left: int) -> tuple[str, int]:
+    """As many of the coins as `left` credits are enough for, and what they cost."""
+    coins, spent = [], 0
+    for code in plan.codes:
+        calls = plan.calls_for(code)
+        if calls and spent + calls <= left:
+            coins.append(code)
+            spent += calls
+    return " ".join(coins), spent
+
+
+def _request(fill: _Fill, key: str, midnight: datetime) -> dg.RunRequest:
+    config = {"begins": fill.begins, **({"coins": fill.coins} if fill.coins else {})}
     return dg.RunRequest(
         run_key=f"{key}, on {midnight:%Y-%m-%d}",
-        job_name=job_name(series),
-        run_config={"loggers": {"console": {}}},
+        job_name=job_name(fill.series),
+        run_config={"ops": {fill.series: {"config": config}}, "loggers": {"console": {}}},
         tags={
-            RANGE_START_TAG: f"{first:%Y-%m-%d}",
-            RANGE_END_TAG: f"{last:%Y-%m-%d}",
-            HISTORY_TAG: series,
+            RANGE_START_TAG: f"{fill.first:%Y-%m-%d}",
+            RANGE_END_TAG: f"{fill.last:%Y-%m-%d}",
+            HISTORY_TAG: fill.series,
             _FOR_TAG: "gaps",
-            _CREDITS_TAG: str(calls),
+            _CREDITS_TAG: str(fill.calls),
             _GAP_TAG: key,
         },
     )

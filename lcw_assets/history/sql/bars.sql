@@ -14,11 +14,11 @@ path AS (
 )
 SELECT
     code, currency, 1 AS minutes, time_bucket(INTERVAL 1 minute, observed_at) AS bucket,
-    coalesce(first(before ORDER BY observed_at), first(rate ORDER BY observed_at)) AS open,
+    coalesce(arg_min_null(before, observed_at), arg_min_null(rate, observed_at)) AS open,
     greatest(open, max(rate)) AS high,
     least(open, min(rate)) AS low,
-    last(rate ORDER BY observed_at) AS close,
-    last(volume ORDER BY observed_at) AS volume,
+    arg_max_null(rate, observed_at) AS close,
+    arg_max_null(volume, observed_at) AS volume,
     count(*) AS ticks
 FROM path
 WHERE observed_at >= $since

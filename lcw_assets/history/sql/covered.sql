@@ -1,26 +1,42 @@
--- What was asked of a series, as stretches that touch nothing else. What is unknown today may be listed tomorrow. Before
--- 100 days without a point, later than which there are some, a coin did not exist: that counts as asked, back to $first.
-WITH edges AS (
-    SELECT code, max(window_end) FILTER (outcome = 'points') AS newest
+-- What was asked of a series since $since, as stretches that touch nothing else.
+--
+-- Live Coin Watch restates its points for about a day. So what was asked sooner than that after its moment is asked once
+-- more as soon as it can be final, and not before. And before two empty answers of 100 days, with points in all that is
+-- later, a coin did not exist: that counts as asked, back to $first, in every series. (One empty answer may be a slip.)
+WITH daily AS (
+    SELECT *, min(window_start) FILTER (outcome = 'points') OVER (PARTITION BY code) AS oldest
     FROM history.asked
     WHERE series = 'coin_daily' AND currency = $currency
+),
+births AS (
+    SELECT code, max(window_end) AS unborn_to
+    FROM daily
+    WHERE outcome = 'empty' AND window_end <= oldest AND window_end - window_start >= INTERVAL 90 DAY
     GROUP BY code
+    HAVING count(*) >= 2
+),
+own AS (
+    SELECT
+        code, window_start, window_end,
+        date_trunc('day', asked_at - INTERVAL 25 HOUR) AS final_to,
+        date_trunc('day', $now::TIMESTAMPTZ - INTERVAL 25 HOUR) AS may_be_final_to
+    FROM history.asked
+    WHERE series = $series AND currency = $currency AND asked_at >= $since
+        AND outcome IN ('points', 'empty', 'coarse')
 ),
 asked AS (
-    SELECT code, window_start, window_end
-    FROM history.asked
-    WHERE series = $series AND currency = $currency AND outcome <> 'unknown_code'
+    SELECT code, window_start, least(window_end, final_to) AS window_end FROM own
     UNION ALL
-    SELECT code, $first AS window_start, window_end
-    FROM history.asked JOIN edges USING (code)
-    WHERE series = 'coin_daily' AND currency = $currency AND outcome = 'empty' AND starts_with($series, 'coin_')
-        AND window_end - window_start >= INTERVAL 90 DAY AND window_end < newest
+    SELECT code, greatest(window_start, may_be_final_to), window_end FROM own
+    UNION ALL
+    SELECT code, $first, unborn_to FROM births WHERE starts_with($series, 'coin_')
 ),
 grown AS (
     SELECT *, max(window_end) OVER (
         PARTITION BY code ORDER BY window_start, window_end ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     ) AS covered_to
     FROM asked
+    WHERE window_start < window_end
 ),
 stretches AS (
     SELECT *, count(*) FILTER (covered_to IS NULL OR covered_to < window_start) OVER (

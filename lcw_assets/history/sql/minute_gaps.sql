@@ -1,8 +1,14 @@
--- Minutes from $since on in which no cycle began, as stretches; the last one up to $now.
-WITH minutes AS (
-    SELECT DISTINCT date_trunc('minute', coalesce(scheduled_at, started_at)) AS minute
+-- Minutes from $since on in which no cycle began, as stretches; the last one up to $now. A stretch that began before $since
+-- is told whole.
+WITH begun AS (
+    SELECT date_trunc('minute', coalesce(scheduled_at, started_at)) AS minute
     FROM ops.cycles
-    WHERE started_at >= $since AND status <> 'failed'
+    WHERE status <> 'failed'
+),
+minutes AS (
+    SELECT DISTINCT minute FROM begun WHERE minute >= $since
+    UNION ALL
+    SELECT max(minute) FROM begun WHERE minute < $since HAVING max(minute) IS NOT NULL
 ),
 stretches AS (
     SELECT

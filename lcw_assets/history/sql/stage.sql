@@ -18,18 +18,20 @@ WITH timed AS (
     WHERE ${good}
 ),
 stepped AS (
-    SELECT *, coalesce(min(apart_ms) OVER (PARTITION BY number) // 1000, $step_s) AS answer_step_s
+    -- The usual distance. Of a single point nobody knows; it must not pass for a fine one.
+    SELECT *, greatest(coalesce(median(apart_ms) OVER (PARTITION BY number) // 1000, $window_s), $step_s)::BIGINT
+        AS answer_step_s
     FROM timed
 )
 SELECT
     ${code} $currency AS currency,
     make_timestamptz(1000 * (date - date % (1000 * $step_s))) AS bucket,
     make_timestamptz(1000 * date) AS date,
-    ${values}, answer_step_s::BIGINT AS step_s, observed_at, $batch_id AS batch_id
+    ${values}, answer_step_s AS step_s, observed_at, $batch_id AS batch_id
 FROM stepped
 QUALIFY row_number() OVER (PARTITION BY code, bucket ORDER BY answer_step_s, observed_at DESC, stepped.date) = 1
 ORDER BY bucket, code;
 
-SELECT number, count(*) AS points, count(*) FILTER (NOT (${good})) AS refused
-FROM points
+SELECT number, count(*) AS points, count(*) FILTER (NOT (${good})) AS refused, median(apart_ms) // 1000 AS step_s
+FROM (SELECT *, date - lag(date) OVER (PARTITION BY number ORDER BY date) AS apart_ms FROM points)
 GROUP BY number;

@@ -107,7 +107,8 @@ CREATE TABLE history.asked (
     window_end   TIMESTAMPTZ NOT NULL,  -- to before here
     asked_at     TIMESTAMPTZ NOT NULL,  -- when the answer came
     points       BIGINT NOT NULL,       -- points in it
-    outcome      VARCHAR NOT NULL,      -- points, empty, or unknown_code
+    outcome      VARCHAR NOT NULL,      -- points, coarse (fewer than the series has), empty, refused, unknown_code
+    begins       BOOLEAN NOT NULL,      -- whether the series is kept up to date from here on; not where a gap was filled
     batch_id     VARCHAR NOT NULL,      -- the calls that it came with
 );
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 
 from lcw_assets.defs.history.sensors import RANGE_END_TAG, RANGE_START_TAG, filled, resumed
 from lcw_assets.settings import DataSettings, load_settings
+from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.market.test_fetch_cycle import failure
+from lcw_assets_tests.warehouse.test_connection import held_open
 
 Backfill = Callable[..., dg.ExecuteInProcessResult]
 NOW = datetime.now(timezone.utc)
@@ -105,7 +108,8 @@ def test_an_unknown_coin_is_named_and_the_rest_is_done(
     backfill: Backfill, instance: dg.DagsterInstance, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
-    result = backfill("coin_hourly", "2025-12-30", "2025-12-31", coins="BTC NOSUCH")
+    monkeypatch.setenv("LCW_TRACKED_COINS", "BTC NOSUCH")
+    result = backfill("coin_hourly", "2025-12-30", "2025-12-31")
     assert result.success
     [check] = result.get_asset_check_evaluations()
     assert not check.passed
@@ -121,7 +125,7 @@ def test_an_unknown_coin_is_named_and_the_rest_is_done(
         ({"LCW_TRACKED_COINS": "top:100"}, "no coin is known yet, so none is on top: run a cycle first"),
         ({"LCW_TRACKED_COINS": "file:/none"}, "LCW_TRACKED_COINS=file:/none: that file cannot be read"),
         ({"LCW_CREDIT_RESERVE": "-1"}, "LCW_CREDIT_RESERVE=-1 is out of range"),
-        ({"LCW_BASE_URL": "http://127.0.0.1:9"}, "calls in a row brought nothing"),
+        ({"LCW_BASE_URL": "http://127.0.0.1:9"}, "how many credits are left is not known, so none are spent: "),
     ],
 )
 def test_what_cannot_be_says_why_and_what_to_do(
@@ -139,6 +143,83 @@ def test_what_cannot_be_says_why_and_what_to_do(
 def test_a_day_that_is_not_over_is_refused(backfill: Backfill) -> None:
     result = backfill("coin_daily", f"{NOW:%Y-%m-%d}")
     assert not result.success
+
+
+def test_a_run_without_days_says_that_it_needs_some(definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
+    job = definitions.resolve_job_def("backfill_coin_daily")
+    result = job.execute_in_process(instance=instance, raise_on_error=False)
+    assert failure(result) == "history/coin_daily is filled by days: name a partition or a range"
+
+
+def test_other_coins_than_the_tracked_ones_mark_no_day_as_done(
+    backfill: Backfill, instance: dg.DagsterInstance, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
+    result = backfill("coin_daily", "2025-12-01", "2025-12-31", coins="DOGE")
+    assert result.success
+    assert query("SELECT DISTINCT code FROM history.coin_daily") == [("DOGE",)]
+    assert days(instance, "coin_daily") == set()
+    assert "not all days are marked: 0 days are complete" in said(instance, result)
+
+
+@pytest.mark.parametrize("variables", [{"LCW_TRACKED_COINS": "btc,eth"}, {"LCW_CURRENCY": "XYZ"}])
+def test_a_wrong_name_for_all_of_them_fails_and_marks_nothing(
+    backfill: Backfill,
+    instance: dg.DagsterInstance,
+    start_simulator: StartSimulator,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+) -> None:
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    for series in ("coin_daily", "overview_daily") if "LCW_CURRENCY" in variables else ("coin_daily",):
+        result = backfill(series, "2025-12-01", "2025-12-31")
+        assert not result.success
+        assert days(instance, series) == set()
+
+
+def test_a_database_that_stays_locked_marks_nothing_and_loses_nothing(
+    backfill: Backfill, instance: dg.DagsterInstance, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody opens it while the calls are made, and keeps it open."""
+    import lcw_assets.defs.history.assets as module
+
+    holding = ExitStack()
+
+    def takes_the_database(draw: Draw) -> Fault:
+        if draw.endpoint != "credits" and not holding.__dict__.get("held"):
+            holding.__dict__["held"] = True
+            holding.enter_context(held_open(DataSettings().database))
+        return Fault()
+
+    monkeypatch.setattr(module, "_LOCK_WAIT_S", 0.2)
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator(profile=takes_the_database)[1])
+    with holding:
+        result = backfill("coin_daily", "2025-12-01", "2025-12-31")
+    assert not result.success
+    assert "is held open by" in failure(result)
+    assert days(instance, "coin_daily") == set()
+    again = backfill("coin_daily", "2025-12-01", "2025-12-31")
+    assert again.success
+    assert metadata(again)["calls"] == 0
+    assert len(days(instance, "coin_daily")) == 31
+
+
+def test_a_refresh_that_is_gone_on_with_does_not_begin_again(
+    backfill: Backfill, instance: dg.DagsterInstance, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
+    backfill("coin_daily", "2025-01-01", "2025-12-31")
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator(credits_per_day=25)[1])
+    monkeypatch.setenv("LCW_CREDIT_RESERVE", "20")
+    backfill("coin_daily", "2025-01-01", "2025-12-31", refresh=True)
+    [request] = resumed(instance, datetime.now(timezone.utc) + timedelta(days=1))
+    config = request.run_config["ops"]["coin_daily"]["config"]
+    (DataSettings().data_dir / "limits" / "simulator-credits").unlink()  # the next day
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
+    on = backfill("coin_daily", "2025-01-01", "2025-12-31", **config)
+    assert metadata(on)["calls"] == 8 - 4
 
 
 def test_when_credits_are_low_it_stops_and_goes_on_after_midnight(
@@ -159,11 +240,12 @@ def test_when_credits_are_low_it_stops_and_goes_on_after_midnight(
     tomorrow = datetime.now(timezone.utc) + timedelta(days=1)
     [request] = resumed(instance, tomorrow)
     assert request.job_name == "backfill_coin_daily"
-    assert request.run_key == f"resume-{result.run_id}"
+    assert request.run_key == f"resume-coin_daily-{result.run_id}"
     assert (request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]) == ("2025-01-01", "2025-12-31")
     assert list(resumed(instance, tomorrow + timedelta(days=30))) == []
 
     monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
+    (DataSettings().data_dir / "limits" / "simulator-credits").unlink()  # as the next day does
     resumed_run = backfill("coin_daily", request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG])
     assert metadata(resumed_run)["calls"] == 8 - 4
     assert len(days(instance, "coin_daily")) == 365
@@ -177,7 +259,7 @@ def test_gaps_are_filled_within_the_credits_of_a_day(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LCW_BASE_URL", start_simulator(clock=lambda: datetime.now(timezone.utc))[1])
-    yesterday = (NOW - timedelta(days=1)).strftime("%Y-%m-%d")
+    final = (NOW - timedelta(hours=25, days=1)).strftime("%Y-%m-%d")
     begun = NOW - timedelta(days=30)
     backfill("coin_hourly", f"{begun:%Y-%m-%d}")
     derive = definitions.resolve_job_def("derive").execute_in_process(instance=instance)
@@ -190,13 +272,16 @@ def test_gaps_are_filled_within_the_credits_of_a_day(
     request = filled(instance, load_settings(), now)
     assert isinstance(request, dg.RunRequest)
     assert request.job_name == "backfill_coin_hourly"
-    assert request.tags[RANGE_END_TAG] == yesterday
+    assert request.tags[RANGE_END_TAG] == final
     assert int(request.tags["lcw/credits"]) == calls
 
     short = filled(instance, load_settings(LCW_GAP_CREDITS=calls // 2), now)
     assert isinstance(short, dg.RunRequest)
-    assert short.tags[RANGE_END_TAG] == yesterday  # the newest days
-    assert int(short.tags["lcw/credits"]) <= calls // 2
+    assert short.tags[RANGE_END_TAG] == final  # the newest days
+    assert 0 < int(short.tags["lcw/credits"]) <= calls // 2
+    one = filled(instance, load_settings(LCW_GAP_CREDITS=1), now)  # not enough for a day of both coins
+    assert isinstance(one, dg.RunRequest)
+    assert one.run_config["ops"]["coin_hourly"]["config"] == {"begins": True, "coins": "BTC"}
     none = filled(instance, load_settings(LCW_GAP_CREDITS=0), now)
     assert isinstance(none, dg.SkipReason)
     assert "no gap that 0 credits of LCW_GAP_CREDITS=0 can fill" in (none.skip_message or "")

@@ -1,0 +1,60 @@
+"""The day's credits, as far as they are known: what a backfill may spend of them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import datetime
+from pathlib import Path
+
+
+class Purse:
+    """Credits above `reserve` may be spent. Safe to use from several threads.
+
+    `file` remembers how many there were last, so that a run that may not ask needs no credit to learn it. A file that
+    is missing, old or odd knows nothing.
+    """
+
+    def __init__(self, file: Path, reserve: int, now: datetime) -> None:
+        self.reserve = reserve
+        self._file = file
+        self._day = now.strftime("%Y-%m-%d")
+        self._left: int | None = self._remembered()
+        self._lock = threading.Lock()
+
+    @property
+    def left(self) -> int | None:
+        return self._left
+
+    @property
+    def empty(self) -> bool:
+        return self._left is not None and self._left <= self.reserve
+
+    def told(self, left: int) -> None:
+        """What the API says; less what is on its way."""
+        with self._lock:
+            self._left = left
+
+    def spend(self, credits_: int = 1) -> bool:
+        """Take credits for calls, if so many may be spent. Those that are not known are there."""
+        with self._lock:
+            if self.empty:
+                return False
+            if self._left is not None:
+                self._left -= credits_
+            return True
+
+    def remember(self) -> None:
+        if self._left is not None:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._file.write_text(json.dumps({"day": self._day, "left": self._left}))
+
+    def why(self) -> str:
+        return f"{self._left or 0:,} credits are left today, and {self.reserve:,} are kept (LCW_CREDIT_RESERVE)"
+
+    def _remembered(self) -> int | None:
+        try:
+            known = json.loads(self._file.read_text())
+            return int(known["left"]) if known["day"] == self._day else None
+        except (OSError, ValueError, TypeError, LookupError):
+            return None
