@@ -27,7 +27,6 @@ class DataSettings(BaseSettings):
     data_dir: Path = Field(
         Path("data"), alias="LCW_DATA_DIR", description="folder for the database, the spool and backups"
     )
-
     sla_file: Path | None = Field(
         None,
         alias="LCW_SLA_FILE",
@@ -132,7 +131,6 @@ class Settings(DataSettings):
     cycle_deadline_s: float = Field(
         45.0, alias="LCW_CYCLE_DEADLINE_S", ge=5, le=55, description="seconds from the tick until a cycle stops asking"
     )
-
     tracked_coins: str = Field(
         "top:100",
         alias="LCW_TRACKED_COINS",
@@ -152,7 +150,6 @@ class Settings(DataSettings):
         le=10_000_000,
         description="credits a day for filling gaps in history without being asked; 0 fills none",
     )
-
     kucoin_base_url: str | None = Field(
         None,
         alias="KUCOIN_FUTURES_BASE_URL",

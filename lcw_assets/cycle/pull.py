@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
@@ -56,6 +56,10 @@ class Pulled:
         )
 
     @property
+    def answered(self) -> int:
+        return sum(part.answered for part in self.parts.values())
+
+    @property
     def failed(self) -> bool:
         """Did nothing come for a market table, or, where none was to be served, nothing at all?"""
         market = [part for name, part in self.parts.items() if name in _MARKET_PARTS]
@@ -87,35 +91,41 @@ def pull(
 
     With `probe`, the first one is made alone, and if it fails it was the only one.
 
-    An error that every call would meet (`RefusedError`: a wrong key, no credits) ends the pull at once. The answers
-    themselves are with the client's sink by then.
+    An error that every call would meet (`RefusedError`: a wrong key, no credits) ends the pull: nothing more is asked,
+    and what is on its way is let come in, because it is paid for. The answers themselves are with the client's sink.
     """
     started = time.perf_counter()
     pulled = Pulled({call.part: Part(call.endpoint) for call in calls})
     for call in calls:
         pulled.parts[call.part].planned += 1
     waiting = dict(enumerate(calls))
-    tasks = [partial(_fetch, api, call) for call in calls]
+    over: str | None = None
+
+    def tasks(some: Sequence[PlannedCall]) -> Iterator[Callable[[], tuple[float, Any]]]:
+        for call in some:
+            if over is not None:
+                return
+            yield partial(_fetch, api, call)
+
     first = 1 if probe else 0
     try:
         for index, result in chain(
-            fan_out(tasks[:first], 1), ((first + index, result) for index, result in fan_out(tasks[first:], in_flight))
+            fan_out(tasks(calls[:first]), 1),
+            ((first + index, result) for index, result in fan_out(tasks(calls[first:]), in_flight)),
         ):
             call = waiting.pop(index)
             try:
                 seconds, document = result()
             except RefusedError as error:
-                pulled.refused = error
-                pulled.missing += [f"{other.label}: {error.reason}" for other in (call, *waiting.values())]
-                break
-            except CallError as error:
+                pulled.refused = pulled.refused or error
                 pulled.missing.append(f"{call.label}: {error.reason}")
-                log(f"{call.label} is missing: {error.reason}")
-                if len(pulled.missing) >= (1 if probe else _GIVE_UP_AFTER) and not any(
-                    part.answered for part in pulled.parts.values()
-                ):
-                    pulled.missing += [f"{other.label}: {error.reason}" for other in waiting.values()]
-                    break
+                over = over or error.reason
+            except CallError as error:
+                reason = over if over and error.outcome == "deadline" else error.reason
+                pulled.missing.append(f"{call.label}: {reason}")
+                log(f"{call.label} is missing: {reason}")
+                if len(pulled.missing) >= (1 if probe else _GIVE_UP_AFTER) and not pulled.answered:
+                    over = over or error.reason
             else:
                 part = pulled.parts[call.part]
                 part.answered += 1
@@ -124,8 +134,11 @@ def pull(
                 log(f"{call.label} in {seconds:.2f} s")
                 if call.part == "credits":
                     pulled.credits = next(iter(read_records(Credits, json.dumps(document))[0]), None)
+            if over is not None:
+                deadline.cancel()  # no repeats of what is on its way
     finally:
         deadline.cancel()  # whatever still runs has nobody left to tell
+    pulled.missing += [f"{call.label}: {over}" for call in waiting.values()]
     pulled.seconds = time.perf_counter() - started
     return pulled
 

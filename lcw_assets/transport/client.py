@@ -164,7 +164,10 @@ class Client:
             request=call.request,
             secret=self._secret,
             timeouts=self._timeouts,
-            limit_s=min(self._timeouts.attempt_s, self._tuning.of(call.endpoint).attempt_s, call.deadline.left()),
+            # Never zero, which is no time-out at all: it may be called off in this very moment.
+            limit_s=max(
+                0.01, min(self._timeouts.attempt_s, self._tuning.of(call.endpoint).attempt_s, call.deadline.left())
+            ),
             hedge=hedge,
         )
         exchange.start(ended)
@@ -177,7 +180,7 @@ class Client:
         ended: queue.SimpleQueue[tuple[Exchange, Callable[[], Answer]]],
     ) -> float | None:
         """Send a second request if there is a budget and a place for it. Gives when to think of it again, if ever."""
-        if not self._hedges.take():
+        if not call.deadline.left() or not self._hedges.take():
             return None
         if not self._slots.acquire(blocking=False):
             self._hedges.give_back()
@@ -227,6 +230,9 @@ class Client:
                 reason = f"{_NO_TIME}: the rate limit lets nobody ask for another {wait_s:.1f} s"
                 raise PassingError(call.endpoint, reason, outcome="deadline", retry_after_s=wait_s)
             call.deadline.sleep(wait_s)
+        if not call.deadline.left():  # it was called off meanwhile
+            self._slots.release()
+            raise PassingError(call.endpoint, _NO_TIME, outcome="deadline")
 
     def _keep(self, answer: Answer, call: Call[T]) -> T:
         """Read a whole answer. Whatever comes of that, what the server sent is handed to the sink."""

@@ -344,3 +344,20 @@ def test_without_ranks_a_coin_that_stands_twice_tells_of_one_that_fell_out(
     bench.pull(address, meta=False)
     [cycle] = bench.store().cycles
     assert (len(cycle.pages.repeated), cycle.pages.absent, cycle.pages.absent_ranks) == (5, 5, ())
+
+
+def test_a_pull_that_gives_up_lets_in_what_is_on_its_way(bench: Bench, start_simulator: StartSimulator) -> None:
+    """Found by the soak: four calls had failed, and the answer to a fifth, sent by then, was thrown away."""
+
+    def one_is_slow(draw: Draw) -> Fault:
+        return Fault(delay_s=1.0) if draw.endpoint == "overview" else Fault("error", status=402)
+
+    simulator, address = start_simulator(profile=one_is_slow)
+    pulled = bench.pull(address)
+    assert pulled.refused
+    assert pulled.parts["overview"].answered == 1
+    bench.store()
+    assert bench.query("SELECT endpoint FROM raw.pulls") == [("overview",)]
+    assert [entry.endpoint for entry in simulator.ledger.entries if entry.good] == ["overview"]
+    assert len(pulled.missing) == 6  # each of the others, asked for or not
+    assert len(simulator.ledger.entries) < 7
