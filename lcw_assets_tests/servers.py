@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 import time
@@ -37,11 +38,25 @@ def _talk(talk: Callable[[socket.socket], None], connection: socket.socket) -> N
             talk(connection)
 
 
+def read_request(connection: socket.socket) -> None:
+    """All of it: closing a connection with something unread resets it, and what was sent may be lost on the way."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        chunk = connection.recv(65536)
+        if not chunk:
+            return
+        received += chunk
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)content-length: (\d+)", head)
+    while length and len(body) < int(length[1]) and (chunk := connection.recv(65536)):
+        body += chunk
+
+
 def drip(text: bytes, after: bytes = b"") -> Callable[[socket.socket], None]:
     """Send `after` at once and then `text`, a byte each tenth of a second, for as long as anybody listens."""
 
     def talk(connection: socket.socket) -> None:
-        connection.recv(65536)
+        read_request(connection)
         connection.sendall(after)
         for place in range(len(text)):
             connection.sendall(text[place : place + 1])
@@ -52,7 +67,7 @@ def drip(text: bytes, after: bytes = b"") -> Callable[[socket.socket], None]:
 
 def silence(connection: socket.socket) -> None:
     """Accept, read, never answer."""
-    connection.recv(65536)
+    read_request(connection)
     time.sleep(60)
 
 
@@ -62,7 +77,7 @@ def answer(status: str, body: bytes, *headers: str, announced: int | None = None
     head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {length}", "Connection: close", *headers])
 
     def talk(connection: socket.socket) -> None:
-        connection.recv(65536)
+        read_request(connection)
         connection.sendall(head.encode() + b"\r\n\r\n" + body)
 
     return talk
