@@ -155,7 +155,7 @@ def _asked_row(
         "asked_at": asked_at.isoformat(),
         "points": points,
         "outcome": outcome,
-        "begins": spooled.planned[0]["request"]["begins"],
+        "begins": spooled.planned[0]["request"].get("begins", True),
         "batch_id": spooled.cycle.cycle_id,
     }
 

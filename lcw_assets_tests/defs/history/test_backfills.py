@@ -185,11 +185,11 @@ def test_a_database_that_stays_locked_marks_nothing_and_loses_nothing(
     """Somebody opens it while the calls are made, and keeps it open."""
     import lcw_assets.defs.history.assets as module
 
-    holding = ExitStack()
+    holding, held = ExitStack(), list[bool]()
 
     def takes_the_database(draw: Draw) -> Fault:
-        if draw.endpoint != "credits" and not holding.__dict__.get("held"):
-            holding.__dict__["held"] = True
+        if draw.endpoint != "credits" and not held:
+            held.append(True)
             holding.enter_context(held_open(DataSettings().database))
         return Fault()
 
