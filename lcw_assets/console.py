@@ -1,6 +1,8 @@
 """What a run says on a terminal: the time, the step, and one line. Dagster's own logger says 58 lines for two steps."""
 
 import logging
+import os
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -16,7 +18,11 @@ _SAID_IN_WORDS = {"Failure", "SettingsError"}
 @dg.logger({}, description="One line a message, from INFO up; no traceback for a mistake in the settings.")
 def console_logger(_context: dg.InitLoggerContext) -> logging.Logger:
     logger = logging.Logger("lcw_assets", logging.INFO)
-    handler = logging.StreamHandler()
+    # Straight to the terminal. While a step runs, Dagster has its stderr in a file that a `tail` mirrors and that ends
+    # with the step: on a busy machine before the last line, which says why the step failed.
+    terminal = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace")
+    handler = logging.StreamHandler(terminal)
+    weakref.finalize(handler, terminal.close)
     handler.setFormatter(_Formatter(datefmt="%H:%M:%S"))
     logger.addHandler(handler)
     return logger
@@ -33,27 +39,17 @@ def _text(record: logging.LogRecord, meta: dict[str, Any], event: "dg.DagsterEve
     if event is None:
         said = str(meta.get("orig_message") or record.getMessage())
         return "not run" if said.startswith("Dependencies for step") else said
-    if event.event_type == dg.DagsterEventType.RUN_FAILURE:
-        # Said again, because the terminal may have missed it: Dagster mirrors what a step prints through a `tail` that
-        # it ends with the step, and on a busy machine that comes before the last line.
-        step = getattr(event.event_specific_data, "first_step_failure_event", None)
-        root = _root(step or event)
-        return f"failed{f' in {step.step_key}' if step else ''}: {_reason(root) if root else event.message}"
-    root = _root(event)
+    if event.event_type == dg.DagsterEventType.RUN_FAILURE and _said_by_a_step(event):
+        return "failed"
+    error: SerializableErrorInfo | None = getattr(event.event_specific_data, "error", None)
+    root = error
+    while root is not None and root.cause is not None:
+        root = root.cause
     if root is not None and root.cls_name in _SAID_IN_WORDS:
-        return f"failed: {_reason(root)}"
-    error = getattr(event.event_specific_data, "error", None)
+        return f"failed: {root.message.partition(': ')[2].strip()}"
     return f"{event.message}\n{error}" if error else str(event.message)
 
 
-def _root(event: dg.DagsterEvent) -> "SerializableErrorInfo | None":
-    """The innermost error of an event."""
-    error: SerializableErrorInfo | None = getattr(event.event_specific_data, "error", None)
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return error
-
-
-def _reason(error: "SerializableErrorInfo") -> str:
-    """What it says, without the name of its class."""
-    return error.message.partition(": ")[2].strip() or error.message.strip()
+def _said_by_a_step(event: dg.DagsterEvent) -> bool:
+    """A run fails without a failed step as well: where its own storage breaks, say."""
+    return getattr(event.event_specific_data, "first_step_failure_event", None) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,16 @@ def test_settings_from_a_dotenv_file_count(project: Project) -> None:
     assert done.returncode == 1
     assert "pull: failed: LCW_COINS=0 is out of range: it must be a number from 1 to 50000" in done.stdout
     assert "Stack Trace" not in done.stdout
+
+
+def test_the_terminal_misses_nothing_where_the_mirror_is_late(project: Project, tmp_path: Path) -> None:
+    """Dagster mirrors what a step prints through `tail`, and ends it with the step: here it never gets to its work."""
+    late = tmp_path / "tail"
+    late.write_text("#!/bin/sh\nexec sleep 600\n")
+    late.chmod(0o755)
+    done = project.cycle(LCW_COINS="0", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert "pull: failed: LCW_COINS=0 is out of range" in done.stdout
+    assert "run: failed\n" in done.stdout
 
 
 def test_two_cycles_at_once_are_both_stored(project: Project, start_simulator: StartSimulator) -> None:
