@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from hashlib import md5
 from typing import TYPE_CHECKING, Any
 
 from lcw_assets.registry import staging
+from lcw_assets.registry.compare import KNOWN, compare, delisted
 from lcw_assets.registry.facts import Changes, Found, Phases
 from lcw_assets.registry.plausible import Limits, Missing, doubt
 from lcw_assets.registry.statements import run, text
 from lcw_assets.sources.kucoin_futures_records import Contract
-from lcw_assets.warehouse.tables import one_row
+from lcw_assets.warehouse.tables import append, one_row, update
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 # Between two answers of which the second confirms the first.
 _CONFIRMED_WITHIN = timedelta(hours=1)
+
+# Columns of a known contract that are written whenever it is not as it was. Of the terms only those that changed are:
+# DuckDB takes as long to plan an assignment as to carry it out.
+_ALWAYS_SET = {
+    "symbol", "status", "listed_at", "delisted_at", "changed_at", "exchange_status", "unknown_fields", "fingerprint",
+}  # fmt: skip
 
 
 def apply(
@@ -32,78 +40,84 @@ def apply(
 ) -> Found:
     """Bring the registry up to this answer, unless it is older than what is known, or not plausible.
 
-    Of most contracts only the market has moved; the fingerprint of all the rest says so. The others are `described`.
+    Of most contracts only the market has moved; the fingerprint of all the rest says so. The others are `compared`.
     """
     with phases.of("load"):
         _set(db, observed_at=observed_at, sync_id=sync_id, new_for=new_for)
         run(db, "load", [staging.moves_json(records)])
         symbols = {symbol for (symbol,) in db.execute(text("changed")).fetchall()}
-        changed = [record for record in records if record.symbol in symbols]
-        if changed:
-            run(db, "describe", [staging.rows_json(changed)])
     with phases.of("process"):
+        told = staging.told(records)
         found = Found("applied", observed_at=observed_at, contracts=len(records), unknown=staging.unknown(records))
-        [known_until] = one_row(db, "SELECT greatest(max(last_seen), max(delisted_at)) FROM registry.tokens")
+        known_until, listed, found.untold = _state(db, told)
         if known_until and observed_at <= known_until:
             found.status = "older"
             found.reason = f"it came at {observed_at:%H:%M:%S}, and {known_until:%H:%M:%S} is known already"
             return found
-        told = staging.told(records)
-        found.untold = _untold(db, told)
-        if changed:
-            run(db, "compare", told=told)
-        found.missing = run(db, "missing")
-        if found.missing:
-            [listed] = one_row(db, "SELECT count(*) FROM registry.tokens WHERE status <> 'delisted'")
-            [found.missing_digest] = one_row(db, "SELECT md5(string_agg(symbol, ' ' ORDER BY symbol)) FROM missing")
+        known = _known(db, symbols)
+        compared = [
+            compare(record, known.get(record.symbol), told=told, observed_at=observed_at)
+            for record in records
+            if record.symbol in symbols
+        ]
+        missing = dict(db.execute(text("missing")).fetchall())
+        if missing:
+            found.missing = len(missing)
+            found.missing_digest = md5(" ".join(sorted(missing)).encode(), usedforsecurity=False).hexdigest()
             gap = Missing(found.contracts, listed, found.missing, found.missing_digest)
-            found.reason = doubt(gap, limits, _held_before(db, observed_at))
+            found.reason = doubt(gap, limits, None) and doubt(gap, limits, _held_before(db, observed_at))
         if found.reason:
             found.status = "held"
             return found
     with phases.of("write"):
-        found.changes = _write(db, told, described=bool(changed), missing=found.missing)
+        gone = [delisted(symbol, was, observed_at) for symbol, was in missing.items()]
+        changes = [change for one in (*compared, *gone) for change in one.changes]
+        snapshots = run(db, "snapshot")
+        stamps = {"observed_at": observed_at, "sync_id": sync_id}
+        append(db, "registry.token_events", [{**vars(change), **stamps} for change in changes])
+        first = {"is_new": False, "first_seen": observed_at, "last_seen": observed_at}
+        append(db, "registry.tokens", [{**one.row, **first} for one in compared if one.row["symbol"] not in known])
+        old = [one.row for one in compared if one.row["symbol"] in known]
+        _update(db, old, {change.field for change in changes} | _ALWAYS_SET)
+        run(db, "move")
+        _update(db, [one.row for one in gone], ("symbol", "status", "delisted_at", "changed_at"))
+        run(db, "newness")
+        found.changes = Changes.count((change.event for change in changes), snapshots)
     return found
 
 
-def _write(db: DuckDBPyConnection, told: Sequence[str], *, described: bool, missing: int) -> Changes:
-    """Each statement that has something to do: those of many columns take milliseconds to plan alone."""
-    listed = relisted = statuses = terms = 0
-    snapshots = run(db, "snapshot")
-    run(db, "move")
-    if described:
-        listed, relisted, statuses, terms, known = one_row(
-            db,
-            "SELECT count(*) FILTER (was IS NULL), count(*) FILTER (was = 'delisted'), "
-            "count(*) FILTER (was <> status AND was <> 'delisted'), count(*) FILTER (terms_changed), "
-            "count(was) FROM compared",
-        )
-        if listed or relisted or statuses:
-            run(db, "statuses")
-        if terms:
-            terms = run(db, "terms", told=told)
-        if known:
-            run(db, "change", told=told)
-        if listed:
-            run(db, "list")
-    if missing:
-        run(db, "delist")
-    run(db, "newness")
-    return Changes(listed, relisted, missing, statuses, terms, snapshots)
-
-
-def _untold(db: DuckDBPyConnection, told: Sequence[str]) -> list[str]:
-    """The terms that contracts had, and that none of the answer has.
+def _state(db: DuckDBPyConnection, told: Collection[str]) -> tuple[datetime | None, int, list[str]]:
+    """The moment up to which the registry is known, how many contracts are listed, and of the terms that these have
+    those that none of the answer has.
 
     A field that is gone from every contract was renamed or dropped by KuCoin. That says nothing of any contract, so
     what is known of it is kept, and no event is made.
     """
     names = [name for name in staging.TERMS if name not in told]
-    if not names:
-        return []
-    counts = ", ".join(f"count({name})" for name in names)
-    before = one_row(db, f"SELECT {counts} FROM registry.tokens WHERE status <> 'delisted'")  # noqa: S608 - own names
-    return [name for name, count in zip(names, before, strict=True) if count]
+    counts = "".join(f", count({name}) FILTER (status <> 'delisted')" for name in names)
+    known_until, listed, *before = one_row(
+        db,
+        "SELECT greatest(max(last_seen), max(delisted_at)), "  # noqa: S608 - own names
+        f"count(*) FILTER (status <> 'delisted'){counts} FROM registry.tokens",
+    )
+    return known_until, listed, [name for name, count in zip(names, before, strict=True) if count]
+
+
+def _known(db: DuckDBPyConnection, symbols: Collection[str]) -> dict[str, dict[str, Any]]:
+    """What is known of these contracts, by symbol; nothing of those that are new."""
+    if not symbols:
+        return {}
+    rows = db.execute(
+        f"SELECT {', '.join(KNOWN)} FROM registry.tokens "  # noqa: S608 - own names
+        "WHERE symbol IN (SELECT unnest(?::VARCHAR[]))",
+        [list(symbols)],
+    ).fetchall()
+    return {row[0]: dict(zip(KNOWN, row, strict=True)) for row in rows}
+
+
+def _update(db: DuckDBPyConnection, rows: Sequence[Mapping[str, Any]], names: Collection[str]) -> None:
+    narrow = [{name: value for name, value in row.items() if name in names} for row in rows]
+    update(db, "registry.tokens", narrow, key="symbol")
 
 
 def _held_before(db: DuckDBPyConnection, observed_at: datetime) -> str | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -52,6 +53,14 @@ class Changes:
     status_changes: int = 0
     parameter_changes: int = 0
     snapshots: int = 0
+
+    @classmethod
+    def count(cls, events: Iterable[str], snapshots: int) -> Changes:
+        """By the names in `registry.token_events`."""
+        of = Counter(events)
+        return cls(
+            of["listed"], of["relisted"], of["delisted"], of["status_changed"], of["parameter_changed"], snapshots
+        )
 
 
 @dataclass

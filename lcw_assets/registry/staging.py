@@ -1,4 +1,4 @@
-"""From contracts to the texts that DuckDB unpacks: of all of them what moves, of those that changed the rest."""
+"""From contracts to the texts that DuckDB unpacks: what moves of each, and the fingerprint of all the rest."""
 
 from __future__ import annotations
 
@@ -49,20 +49,6 @@ def moves_json(records: Sequence[Contract]) -> list[str]:
             )
         ).decode()
         for chunk in _chunks([vars(record) for record in records])
-    ]
-
-
-def rows_json(records: Sequence[Contract]) -> list[str]:
-    """All but what moves, a row after the other, each contract with its fingerprint."""
-    names = ("symbol", *TERMS, *NOTES)
-    return [
-        to_json(
-            [
-                {name: getattr(record, name) for name in names} | {"fingerprint": fingerprint(vars(record))}
-                for record in chunk
-            ]
-        ).decode()
-        for chunk in _chunks(records)
     ]
 
 

@@ -14,6 +14,8 @@ from functools import cache
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import to_json
+
 from lcw_assets.warehouse.schema import SQL, tables
 
 if TYPE_CHECKING:
@@ -61,13 +63,27 @@ def append(db: DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, Any]]
     if not rows:
         return
     short = [column.name for column in tables()[table] if column.name != long]
-    text = json.dumps([{name: row.get(name) for name in short} for row in rows])
+    text = to_json([{name: row.get(name) for name in short} for row in rows]).decode()
     parameters: list[Any] = [text] if long is None else [text, [row[long] for row in rows]]
     texts = "" if long is None else f", unnest(?::VARCHAR[]) AS {long}"
     db.execute(
         f"INSERT INTO {table} BY NAME SELECT unnest(row), * EXCLUDE (row) "  # noqa: S608 - names of our own
         f"FROM (SELECT unnest(from_json(?, '{_structure(table, short)}')) AS row{texts})",
         parameters,
+    )
+
+
+def update(db: DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, Any]], *, key: str) -> None:
+    """Set what the rows have, which is the same columns in each, where `table` has the same `key`."""
+    if not rows:
+        return
+    names = [column.name for column in tables()[table] if column.name in rows[0]]
+    assignments = ", ".join(f"{name} = new.{name}" for name in names if name != key)
+    db.execute(
+        f"UPDATE {table} AS old SET {assignments} "  # noqa: S608 - names of our own
+        f"FROM (SELECT unnest(from_json(?, '{_structure(table, names)}'), recursive := true)) AS new "
+        f"WHERE old.{key} = new.{key}",
+        [to_json(rows).decode()],
     )
 
 

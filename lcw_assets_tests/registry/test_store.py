@@ -172,8 +172,11 @@ def test_an_answer_is_kept_to_the_letter_where_the_tables_do_not_say_all_of_it(r
     registry.minute(*two[:1], contract("BUSDTM", maxLeverage=5))  # the event has both values
     assert kept() == 1
     registry.minute(*two[:1])  # one goes
+    registry.minute(*two[:1], contract("CUSDTM"))  # and another comes, of which the tables have all
+    assert kept() == 1
+    registry.minute(*two[:1], contract("BUSDTM", maxLeverage="many"))  # a value is refused
     assert kept() == 2
-    registry.minute(*two[:1], contract("BUSDTM", maxLeverage="many"))  # it comes back, and a value is refused
+    registry.minute()  # held
     assert kept() == 3
     registry.now += timedelta(hours=1)
     registry.minute(*two)

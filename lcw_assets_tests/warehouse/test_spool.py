@@ -107,6 +107,29 @@ def test_a_killed_cycle_waits_with_what_it_has(tmp_path: Path) -> None:
     assert read.damaged == ['{"kind":"answer","endpoint":"over']
 
 
+def test_answers_that_an_older_version_spooled_are_read(tmp_path: Path) -> None:
+    with Spool(tmp_path).open(cycle()) as writer:
+        writer.end(END)
+    [path] = Spool(tmp_path).pending()
+    path.write_bytes(path.read_bytes() + b'{"kind":"answer","endpoint":"status","payload":"{\\"a\\": 1}"}\n')
+    read = Spool(tmp_path).read(path)
+    assert read is not None
+    assert read.answers == [{"endpoint": "status", "payload": '{"a": 1}'}]
+
+
+@pytest.mark.parametrize("length", ["-1", "1e3", "99999999999999999999", '"5"', "true"])
+def test_a_length_that_is_none_costs_its_line(tmp_path: Path, length: str) -> None:
+    with Spool(tmp_path).open(cycle()) as writer:
+        writer.end(END)
+    [path] = Spool(tmp_path).pending()
+    line = f'{{"kind":"answer","endpoint":"status","payload_bytes":{length}}}\n{{}}\n'
+    path.write_bytes(path.read_bytes() + line.encode())
+    read = Spool(tmp_path).read(path)
+    assert read is not None
+    assert (read.answers, read.end) == ([], END)
+    assert "payload_bytes" in "".join(read.damaged)
+
+
 def test_a_file_that_is_no_cycle_is_set_aside(tmp_path: Path) -> None:
     (tmp_path / "junk.jsonl").write_text("what is this\n")
     spool = Spool(tmp_path)
@@ -189,18 +212,20 @@ texts = st.text(max_size=20)
 @given(st.lists(st.dictionaries(texts.filter(lambda name: name != "kind"), texts, max_size=3), max_size=5), st.data())
 def test_cut_off_anywhere_it_reads_what_is_whole(tmp_path: Path, rows: list[dict[str, str]], data: Any) -> None:
     spool = Spool(tmp_path)
+    ends = []
     with spool.open(cycle()) as writer:
+        [path] = spool.files()
         for row in rows:
             writer.answer(Thing(**{"payload": "", **row}))
+            ends.append(path.stat().st_size - 1)  # less the end of the line, which need not be there
         writer.end(END)
-    [path] = spool.pending()
     whole = path.read_bytes()
-    header = whole.index(b"\n") + 1
-    cut = data.draw(st.integers(header, len(whole)))
+    cut = data.draw(st.integers(whole.index(b"\n") + 1, len(whole)))
     path.write_bytes(whole[:cut])
     read = spool.read(path)
     assert read is not None
-    complete = whole[header:cut].count(b"\n")
-    assert len(read.answers) == min(complete, len(rows)) or whole[cut : cut + 1] == b"\n"
-    assert [{"payload": "", **row} for row in rows[: len(read.answers)]] == read.answers
+    complete = sum(end <= cut for end in ends)
+    assert read.answers == [{"payload": "", **row} for row in rows[:complete]]
+    assert (read.end is None) == (cut < len(whole) - 1)
+    assert "".join(read.damaged) in whole[:cut].decode(errors="replace")
     spool.remove(path)

@@ -6,6 +6,6 @@ SELECT
     date_trunc('second', observed_at + to_microseconds((1000 * next_funding_rate_time + 500000)::BIGINT))
         AS next_funding_at
 FROM (
-    SELECT getvariable('observed_at') AS observed_at, ${move_lists}
-    FROM (SELECT from_json(chunk, '${move_structure}') AS lists FROM (SELECT unnest(?::VARCHAR[]) AS chunk))
+    SELECT getvariable('observed_at') AS observed_at, ${lists}
+    FROM (SELECT from_json(chunk, '${structure}') AS lists FROM (SELECT unnest(?::VARCHAR[]) AS chunk))
 );
