@@ -31,7 +31,7 @@ from lcw_assets.warehouse.cycle import Cycle, PullEnd
 
 _KINDS = ("cycle", "machine", "planned", "attempt", "answer", "refused", "end")
 
-# A cycle spools up to 2 MB and DuckDB wants room to write as much again. Below this, no credits are spent at all.
+# A cycle spools 2 MB, and DuckDB writes as much again. With less room than this, no credits are spent at all.
 _ROOM_NEEDED = 50 * 1024 * 1024
 
 
@@ -68,8 +68,7 @@ class SpoolWriter:
         self.attempts: list[dict[str, Any]] = []
         self._answers: list[dict[str, Any]] = []
         self._refused: list[dict[str, Any]] = []
-        self._fd = fd
-        self._path = path
+        self._fd, self._path = fd, path
         self._lock = threading.Lock()
         self._size = 0
         self._closed = False
@@ -116,12 +115,11 @@ class SpoolWriter:
             os.close(self._fd)
 
     def _write(self, line: dict[str, Any]) -> None:
-        payload = line.pop("payload", None)
-        if payload is None:
-            data = to_json(line) + b"\n"
-        else:
-            sent = payload.encode()
+        if "payload" in line:
+            sent = line.pop("payload").encode()
             data = b"\n".join((to_json({**line, "payload_bytes": len(sent)}), sent, b""))
+        else:
+            data = to_json(line) + b"\n"
         with self._lock:
             if self._closed:
                 return  # a call that outlived its cycle's deadline
@@ -225,9 +223,9 @@ def _payload(file: BinaryIO, length: Any) -> str:
     left = os.fstat(file.fileno()).st_size - file.tell()
     if type(length) is not int or not 0 <= length <= left:
         raise ValueError(f"{length} bytes of {left}")
-    sent = file.read(length)
+    text = file.read(length).decode()
     file.readline()
-    return sent.decode()
+    return text
 
 
 def _is_being_written(path: Path) -> bool:
