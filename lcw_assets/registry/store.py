@@ -152,8 +152,7 @@ def _store_sync(db: DuckDBPyConnection, spooled: Spooled, rules: Rules, phases: 
         if refused or _is_kept(db, found, sync.source):
             append(db, "raw.pulls", [key | row for row in spooled.answers], long="payload")
         append(db, "ops.quarantine", [key | row for row in refused])
-        for attempt in spooled.attempts:  # hardly ever more than one
-            append_row(db, "ops.calls", key | attempt)
+        append(db, "ops.calls", [key | row for row in spooled.attempts])
     with phases.of("checks"):
         told = found.changes.listed or found.changes.relisted or found.changes.delisted
         news = read_news(db, sync.cycle_id, found.observed_at) if told and found.observed_at else {}

@@ -23,7 +23,7 @@ class KuCoinApi:
     market: Futures
     limit: int = 2000
     _window: tuple[float, int] = (0.0, 0)
-    _answers: dict[int, str] = field(default_factory=dict)
+    _answers: dict[int, bytes] = field(default_factory=dict)
 
     def answer(self, method: str, now: datetime, fault: Fault) -> tuple[int, bytes, dict[str, str]]:
         """Status, body and headers. The headers tell the rate limit; an overloaded server's 429 has none."""
@@ -35,7 +35,7 @@ class KuCoinApi:
         spent, headers = self._spend(now)
         if spent > self.limit:
             return 429, _error("429000", "Too many requests in a short period of time, please retry later"), headers
-        body = self._body(int(now.timestamp()) // 60, fault).encode()
+        body = self._body(int(now.timestamp()) // 60, fault)
         return 200, body[: len(body) // 2] if fault.kind == "truncated" else body, headers
 
     def _spend(self, now: datetime) -> tuple[int, dict[str, str]]:
@@ -50,7 +50,7 @@ class KuCoinApi:
             "gw-ratelimit-reset": str(int(1000 * (since + _WINDOW_S - now.timestamp()))),
         }
 
-    def _body(self, minute: int, fault: Fault) -> str:
+    def _body(self, minute: int, fault: Fault) -> bytes:
         if fault.kind == "none":
             if minute not in self._answers:
                 self._answers = {old: kept for old, kept in self._answers.items() if abs(old - minute) < 30}
@@ -71,15 +71,15 @@ class KuCoinApi:
                 for place, document in enumerate(documents)
             ]
         elif fault.kind == "wrong_shape":
-            return json.dumps({"code": "200000", "data": {"contracts": len(documents)}})
+            return json.dumps({"code": "200000", "data": {"contracts": len(documents)}}).encode()
         return _envelope(documents)
 
     def _documents(self, minute: int) -> list[str]:
         return [self.market.document(contract, minute) for contract in self.market.listed(minute)]
 
 
-def _envelope(documents: list[str]) -> str:
-    return f'{{"code":"200000","data":[{",".join(documents)}]}}'
+def _envelope(documents: list[str]) -> bytes:
+    return f'{{"code":"200000","data":[{",".join(documents)}]}}'.encode()
 
 
 def _error(code: str, message: str) -> bytes:

@@ -110,7 +110,7 @@ class Simulator:
             await asyncio.sleep(fault.delay_s * self._time_scale)
         now = self.clock()
         status, content, headers = self._content(request, endpoint, body, now, fault)
-        digest = hashlib.sha256(content).hexdigest()
+        digest = _digest(content)
         finished = False
         try:
             if fault.kind == "reset":
@@ -182,6 +182,11 @@ class Simulator:
             headers["content-encoding"] = "gzip"
             content = _compressed(content)
         return Response(content, status, headers)
+
+
+@lru_cache(maxsize=64)
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 @lru_cache(maxsize=64)

@@ -350,7 +350,8 @@ def test_a_pull_that_gives_up_lets_in_what_is_on_its_way(bench: Bench, start_sim
     """Found by the soak: four calls had failed, and the answer to a fifth, sent by then, was thrown away."""
 
     def one_is_slow(draw: Draw) -> Fault:
-        return Fault(delay_s=1.0) if draw.endpoint == "overview" else Fault("error", status=402)
+        # All of the first four are on their way before any is answered.
+        return Fault(delay_s=1.5) if draw.endpoint == "overview" else Fault("error", status=402, delay_s=0.5)
 
     simulator, address = start_simulator(profile=one_is_slow)
     pulled = bench.pull(address)
