@@ -1,6 +1,7 @@
 """What the sensors look at besides running cycles, and what they call wrong."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
 import dagster as dg
@@ -11,22 +12,25 @@ from dagster._core.storage.tags import WILL_RETRY_TAG
 from lcw_assets.alerts.incidents import Incidents, Observation
 from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
 from lcw_assets.defs.performance.running import was_ended, was_told
+from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 from lcw_assets.performance.sla import Sla
 from lcw_assets.warehouse.spool import Spool
 
+_EVERY_MINUTE = {fetch_cycle_every_minute.name, token_registry_sync_every_minute.name}
 # A run that somebody cancelled says nothing of whether the job works.
 _CONCLUSIVE = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 
 
-def silent_schedule(
+def silent_schedules(
     instance: dg.DagsterInstance, watching_since: datetime, sla: Sla, now: datetime, location: str | None = None
 ) -> Iterator[Observation]:
-    """The schedule is on, and nothing of it has been heard for too long, though somebody was there to listen.
+    """A minute's schedule is on, and nothing of it has been heard for too long, though somebody was there to listen.
 
     `location` is the code location to look at: a schedule of the same name may once have been on in another.
     """
+    silent: dict[str, datetime] = {}
     for state in instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE):
-        if state.instigator_name != fetch_cycle_every_minute.name or not state.is_running:
+        if state.instigator_name not in _EVERY_MINUTE or not state.is_running:
             continue
         if location and state.origin.repository_origin.code_location_origin.location_name != location:
             continue
@@ -35,30 +39,32 @@ def silent_schedule(
         switched_on = getattr(state.instigator_data, "start_timestamp", None) or 0.0
         heard_at = max(last, watching_since, datetime.fromtimestamp(switched_on, timezone.utc))
         if (now - heard_at).total_seconds() > sla.watch.silent_after_s:
-            yield Observation(
-                incident="schedule",
-                severity="critical",
-                what=f"the schedule {state.instigator_name} has not ticked since {heard_at:%H:%M:%S} UTC",
-                since=heard_at,
-                cause="the scheduler in dagster-daemon has stopped, or cannot load the code: see the daemon's log",
-            )
+            silent[state.instigator_name] = heard_at
+    if silent:
+        since = min(silent.values())
+        yield Observation(
+            incident="schedule",
+            severity="critical",
+            what=f"not ticked since {since:%H:%M:%S} UTC: {', '.join(sorted(silent))}",
+            since=since,
+            cause="the scheduler in dagster-daemon has stopped, or cannot load the code: see the daemon's log",
+        )
 
 
-def growing_spool(spool: Spool, before: int, sla: Sla, now: datetime) -> tuple[int, list[Observation]]:
-    """How many cycles wait to be stored, and whether that is too many and no fewer than `before`."""
-    waiting = spool.pending()
-    depth = len(waiting)
+def growing_spool(spools: Sequence[Spool], before: int, sla: Sla, now: datetime) -> tuple[int, list[Observation]]:
+    """How many cycles and syncs wait to be stored, and whether that is too many and no fewer than `before`."""
+    waiting = {spool.folder: spool.pending() for spool in spools}
+    depth = sum(map(len, waiting.values()))
     if depth < sla.watch.spooled_cycles or depth < before:
         return depth, []
-    try:
-        oldest = datetime.fromtimestamp(waiting[0].stat().st_mtime, timezone.utc)
-    except FileNotFoundError:
-        oldest = now  # stored since it was listed
-    what = (
-        f"{depth} cycles wait in {spool.folder} and are not stored: nothing is lost, and the tables are not up to date"
-    )
+    since = now
+    for path in (path for paths in waiting.values() for path in paths):
+        with suppress(FileNotFoundError):  # stored since it was listed
+            since = min(since, datetime.fromtimestamp(path.stat().st_mtime, timezone.utc))
+    where = " and ".join(f"{len(paths)} in {folder}" for folder, paths in waiting.items() if paths)
+    what = f"answers wait, {where}, and are not stored: nothing is lost, and the tables are not up to date"
     cause = "the database is open elsewhere or cannot be written: the latest cycle's log says which"
-    return depth, [Observation(incident="spool", severity="warning", what=what, since=min(oldest, now), cause=cause)]
+    return depth, [Observation(incident="spool", severity="warning", what=what, since=since, cause=cause)]
 
 
 def failed_checks(instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey], now: datetime) -> Iterator[Observation]:

@@ -37,7 +37,7 @@ class _State(BaseModel):
     minimum_interval_seconds=10,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Cycles that still run after 30 s (warning) or 60 s (critical), and those that must be ended; a worker "
-    "that died, a schedule that has stopped ticking, spooled work that grows, a channel that takes no alerts.",
+    "that died, a minute's schedule that has stopped ticking, spooled work that grows, a channel that takes no alerts.",
 )
 def watch_cycles(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Looks while a cycle runs: what it waits for is in its spool."""
@@ -46,12 +46,13 @@ def watch_cycles(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     spool = Spool(settings.spool_dir)
     channels, wrong = _channels(settings)
     since = looks.watching_since(state.looked_at, state.watching_since, now)
-    depth, spooled = looks.growing_spool(spool, state.spooled, sla, now)
+    spools = [spool, Spool(settings.registry_spool_dir)]
+    depth, spooled = looks.growing_spool(spools, state.spooled, sla, now)
     running = list(running_cycles(context.instance, spool, sla, now))
     origin = context.code_location_origin
     seen = [
         *(one.observation for one in running),
-        *looks.silent_schedule(context.instance, since, sla, now, origin.location_name if origin else None),
+        *looks.silent_schedules(context.instance, since, sla, now, origin.location_name if origin else None),
         *spooled,
         *looks.troubled_channels(_outbox(settings).troubles(context.log.warning), wrong, now),
     ]

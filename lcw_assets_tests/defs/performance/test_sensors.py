@@ -28,6 +28,7 @@ from lcw_assets.defs.guard import SCHEDULED_AT_TAG
 from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
 from lcw_assets.defs.performance import looks, running
 from lcw_assets.defs.performance.sensors import watch_checks, watch_cycles, watch_runs
+from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 from lcw_assets.performance.sla import load_sla
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.connection import open_database
@@ -267,12 +268,9 @@ def add_tick(
     at: datetime,
     status: InstigatorStatus,
     on_since: datetime | None = None,
+    name: str = fetch_cycle_every_minute.name,
 ) -> None:
-    [schedule] = [
-        schedule
-        for schedule in definitions.get_repository_def().schedule_defs
-        if schedule.name == fetch_cycle_every_minute.name
-    ]
+    [schedule] = [schedule for schedule in definitions.get_repository_def().schedule_defs if schedule.name == name]
     from dagster._core.remote_origin import (
         RegisteredCodeLocationOrigin,
         RemoteInstigatorOrigin,
@@ -295,7 +293,7 @@ def add_tick(
 
 
 def silent(instance: dg.DagsterInstance, watching_since: datetime, now: datetime) -> list[Observation]:
-    return list(looks.silent_schedule(instance, watching_since, SLA, now))
+    return list(looks.silent_schedules(instance, watching_since, SLA, now))
 
 
 @pytest.mark.parametrize("status", [InstigatorStatus.RUNNING, InstigatorStatus.DECLARED_IN_CODE])
@@ -306,8 +304,19 @@ def test_a_schedule_that_has_stopped_ticking_is_critical(
     add_tick(instance, definitions, now - timedelta(seconds=200), status)
     [seen] = silent(instance, now - timedelta(hours=1), now)
     assert (seen.incident, seen.severity) == ("schedule", "critical")
-    assert seen.what.startswith("the schedule fetch_cycle_every_minute has not ticked since ")
+    assert seen.what.startswith("not ticked since ")
+    assert seen.what.endswith(" UTC: fetch_cycle_every_minute")
     assert silent(instance, now - timedelta(hours=1), now - timedelta(seconds=30)) == []
+
+
+def test_schedules_that_are_silent_together_are_one_incident(
+    instance: dg.DagsterInstance, definitions: dg.Definitions
+) -> None:
+    now = datetime.now(timezone.utc)
+    for name in (fetch_cycle_every_minute.name, token_registry_sync_every_minute.name):
+        add_tick(instance, definitions, now - timedelta(seconds=200), InstigatorStatus.RUNNING, name=name)
+    [seen] = silent(instance, now - timedelta(hours=1), now)
+    assert seen.what.endswith(" UTC: fetch_cycle_every_minute, token_registry_sync")
 
 
 def test_a_schedule_that_somebody_stopped_may_be_silent(
@@ -332,8 +341,8 @@ def test_a_schedule_of_another_code_location_does_not_matter(
     now = datetime.now(timezone.utc)
     add_tick(instance, definitions, now - timedelta(hours=1), InstigatorStatus.RUNNING)
     ever = now - timedelta(days=1)
-    assert len(list(looks.silent_schedule(instance, ever, SLA, now, "lcw_assets"))) == 1
-    assert list(looks.silent_schedule(instance, ever, SLA, now, "another")) == []
+    assert len(list(looks.silent_schedules(instance, ever, SLA, now, "lcw_assets"))) == 1
+    assert list(looks.silent_schedules(instance, ever, SLA, now, "another")) == []
 
 
 @pytest.mark.parametrize(
@@ -360,19 +369,21 @@ def test_a_night_in_which_nothing_ran_is_no_silence(instance: dg.DagsterInstance
 
 
 def test_spooled_work_that_grows_is_told_and_what_shrinks_is_not(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool")
+    spool, syncs = Spool(tmp_path / "spool"), Spool(tmp_path / "syncs")
     spool.folder.mkdir()
+    syncs.folder.mkdir()
     now = datetime.now(timezone.utc)
     depths = []
     for number in range(4):
         (spool.folder / f"{number}.jsonl").write_text("")
-        depth, seen = looks.growing_spool(spool, number, SLA, now)
+        depth, seen = looks.growing_spool([spool, syncs], number, SLA, now)
         depths.append((depth, len(seen)))
     assert depths == [(1, 0), (2, 0), (3, 1), (4, 1)]
     (spool.folder / "0.jsonl").unlink()
-    assert looks.growing_spool(spool, 4, SLA, now) == (3, [])
-    _, [growing] = looks.growing_spool(spool, 3, SLA, now)
-    assert growing.what.startswith(f"3 cycles wait in {spool.folder} and are not stored: nothing is lost")
+    assert looks.growing_spool([spool, syncs], 4, SLA, now) == (3, [])
+    (syncs.folder / "0.jsonl").write_text("")
+    _, [growing] = looks.growing_spool([spool, syncs], 4, SLA, now)
+    assert growing.what.startswith(f"answers wait, 3 in {spool.folder} and 1 in {syncs.folder}, and are not stored: ")
 
 
 def test_an_address_that_is_none_is_told_to_the_others_once(
