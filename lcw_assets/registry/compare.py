@@ -81,7 +81,7 @@ def compare(
         "changed_at": observed_at if changes or not known else known["changed_at"],
         "exchange_status": record.exchange_status or (known["exchange_status"] if known else None),
         "unknown_fields": record.model_extra or None,
-        "fingerprint": fingerprint(vars(record)),
+        "fingerprint": fingerprint(record),
     }
     return Compared(row, changes)
 

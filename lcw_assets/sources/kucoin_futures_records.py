@@ -30,8 +30,7 @@ class Contract(BaseModel):
     """A contract. Dates are UNIX milliseconds; rates, margins and `price_chg_pct` are fractions.
 
     `next_funding_rate_time` is how many milliseconds are left, not a moment. `multiplier` is -1 for inverse contracts.
-    `exchange_status` is KuCoin's `status`. What the model does not know is in `model_extra`, and as JSON text in
-    `unknown_fields`.
+    `exchange_status` is KuCoin's `status`. What the model does not know is in `model_extra`.
     """
 
     model_config = ConfigDict(extra="allow", alias_generator=to_camel, defer_build=True)
@@ -100,7 +99,6 @@ class Contract(BaseModel):
     price_chg: Number | None = None
     buy_limit: Number | None = None
     sell_limit: Number | None = None
-    unknown_fields: str | None = Field(None, alias="__unknown_fields__")
 
 
 class _Envelope(BaseModel):
@@ -201,9 +199,6 @@ def _unique(records: Sequence[Contract], refused: dict[str, list[str]]) -> Contr
         for record in records:
             if latest[record.symbol] is not record:
                 refused.setdefault("symbol: stands in the answer again", []).append(record.model_dump_json())
-    for record in latest.values():
-        if record.model_extra:
-            record.unknown_fields = to_json(record.model_extra).decode()
     refusals = [Refusal(reason, len(texts), texts[0]) for reason, texts in refused.items()]
     return Contracts(list(latest.values()), refusals)
 

@@ -13,7 +13,7 @@ from lcw_assets.alerts.outbox import Outbox
 from lcw_assets.registry import store as store_module
 from lcw_assets.registry.layout import cluster, unordered
 from lcw_assets.registry.news import name_some
-from lcw_assets.registry.staging import MOVES, NOTES, TERMS, fingerprint
+from lcw_assets.registry.staging import MOVES, TERMS, fingerprint
 from lcw_assets.simulator.faults import Fault
 from lcw_assets.sources.kucoin_futures_records import Contract, read_contracts
 from lcw_assets.warehouse.connection import open_database
@@ -131,12 +131,12 @@ def test_a_broken_body_is_kept_for_a_look(registry: Registry, start_simulator: S
 
 
 def test_every_field_is_of_one_kind() -> None:
-    assert sorted(("symbol", *MOVES, *NOTES, *TERMS)) == sorted(Contract.model_fields)
+    assert sorted(("symbol", "exchange_status", *MOVES, *TERMS)) == sorted(Contract.model_fields)
 
 
 def test_a_fingerprint_minds_all_that_lasts_and_nothing_that_moves() -> None:
     def mark(**fields: Any) -> str:
-        return fingerprint(vars(read_contracts(body(contract("AUSDTM", **fields))).records[0]))
+        return fingerprint(read_contracts(body(contract("AUSDTM", **fields))).records[0])
 
     usual = mark()
     assert usual == mark() == mark(markPrice=77, openInterest="5", nextFundingRateTime=1)
