@@ -59,6 +59,7 @@ def compare(
     changes = []
     if known is None:
         listed_at = opened or observed_at
+        row |= {"is_new": False, "first_seen": observed_at, "last_seen": observed_at}
         changes.append(Change(record.symbol, "listed", "status", None, status, listed_at))
     elif was == "delisted":
         listed_at = opened if opened and opened > known["delisted_at"] else observed_at
