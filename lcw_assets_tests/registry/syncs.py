@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lcw_assets.alerts.incidents import Alert
+from lcw_assets.alerts.outbox import Outbox
 from lcw_assets.registry.ask import Asked, ask
 from lcw_assets.registry.store import Rules, Stored, StoredSync, store_pending
 from lcw_assets.sources.kucoin_futures import ENDPOINT, TIMEOUTS, KuCoinFutures
@@ -90,6 +91,15 @@ class Registry:
     def store(self) -> Stored:
         connect = partial(open_database, self.database, lock_wait_s=0.2)
         return store_pending(connect, self.spool, self.said.append, rules=self.rules, tell=self.alerts.extend)
+
+    def store_and_tell(self) -> Stored:
+        """As a run does, and the sensors after it: through the outbox, which has no channel, into `ops.alerts`."""
+        outbox = Outbox(self.folder / "alerts", str)
+        connect = partial(open_database, self.database, lock_wait_s=0.2)
+        tell = partial(outbox.put, log=self.said.append)
+        stored = store_pending(connect, self.spool, self.said.append, rules=self.rules, tell=tell)
+        outbox.flush([], connect, NOON, self.said.append)
+        return stored
 
     def take(self, text: str, *, at: datetime | None = None) -> StoredSync:
         """One answer, into the tables."""

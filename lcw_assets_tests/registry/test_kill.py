@@ -1,0 +1,67 @@
+"""`kill -9` at any moment of the storing: each event, snapshot and alert is there once, as if nothing had happened."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from lcw_assets_tests.registry.syncs import Registry, body, contract
+
+MINUTES = 40
+
+
+def spool_a_story(registry: Registry) -> None:
+    """Each minute a contract comes, another goes or comes back, a third changes, and one answer in ten is empty."""
+    for minute in range(MINUTES):
+        there = [place for place in range(20 + minute) if (place + minute) % 9]
+        answers = [contract(f"C{place}USDTM", maxLeverage=minute // 3, markPrice=minute + place) for place in there]
+        registry.answer(body(*(answers if minute % 10 else [])))
+
+
+def everything(registry: Registry) -> dict[str, list[tuple[Any, ...]]]:
+    tables = {
+        "tokens": "registry.tokens",
+        "events": "(FROM registry.token_events SELECT * EXCLUDE (sync_id))",
+        "snapshots": "(FROM registry.token_snapshots SELECT * EXCLUDE (sync_id))",
+        "syncs": "(FROM ops.syncs SELECT observed_at, status, contracts, listed, relisted, delisted, snapshots)",
+        "alerts": "(FROM ops.alerts SELECT kind, what)",
+    }
+    return {name: registry.query(f"FROM {table} ORDER BY ALL") for name, table in tables.items()}
+
+
+def test_killed_at_any_moment_each_answer_is_stored_and_told_once(tmp_path: Path) -> None:
+    whole, killed = Registry(tmp_path / "whole"), Registry(tmp_path / "killed")
+    for registry in (whole, killed):
+        spool_a_story(registry)
+    started = time.monotonic()
+    whole.store_and_tell()
+    usual_s = time.monotonic() - started
+    moments = random.Random(20261120)  # noqa: S311
+    deaths, left = 0, [MINUTES]
+    with subprocess.Popen(
+        [sys.executable, "-m", "lcw_assets_tests.registry.nursery", str(killed.folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as nursery:
+        assert nursery.stdin and nursery.stdout
+        while left[-1]:
+            nursery.stdin.write(f"{moments.uniform(0, usual_s / 6)}\n")
+            nursery.stdin.flush()
+            assert nursery.stdout.readline() == "ended\n"
+            deaths += 1
+            left.append(len(killed.spool.files()))
+            assert deaths < 1000
+        nursery.stdin.close()
+    assert deaths > 5
+    assert any(0 < before - after < MINUTES for before, after in pairwise(left)), "none in between"
+    killed.store_and_tell()
+    expected = everything(whole)
+    assert all(expected.values())
+    assert everything(killed) == expected
+    assert list((killed.folder / "alerts").iterdir()) == []
