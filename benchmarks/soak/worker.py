@@ -30,7 +30,8 @@ from lcw_assets.transport.facts import Answer, Attempt
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.cycle import Cycle, PullEnd
-from lcw_assets.warehouse.spool import Spool, SpoolWriter
+from lcw_assets.warehouse.spool import Spool
+from lcw_assets.warehouse.spool_file import SpoolWriter
 
 
 @dataclass

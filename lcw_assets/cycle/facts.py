@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from lcw_assets.warehouse.spool import Spooled
+from lcw_assets.warehouse.spool_file import Spooled
 from lcw_assets.warehouse.tables import Merged
 
 

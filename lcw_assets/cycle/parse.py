@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from lcw_assets.sources.lcw_records import Coin, Exchange, Overview, Quote, Record, read_records, rows_json
-from lcw_assets.warehouse.spool import Spooled
+from lcw_assets.warehouse.spool_file import Spooled, quarantined
 from lcw_assets.warehouse.tables import Page
 
 R = TypeVar("R", bound=Record)
@@ -51,17 +51,8 @@ def parse(spooled: Spooled) -> Parsed:
             _rank_by_place(records, row["request"]["offset"], {reject.place for reject in rejects})
         received_at = datetime.fromisoformat(row["received_at"])
         pages.append(AnsweredPage(row["request"], received_at, described, records))
-        parsed.quarantine.extend(_quarantined(row, reject.reason, reject.text) for reject in rejects)
-    parsed.quarantine.extend(_quarantined(row, row["reason"], row["payload"]) for row in spooled.refused)
-    torn = {
-        "source": spooled.cycle.source,
-        "endpoint": "spool",
-        "received_at": spooled.cycle.started_at.isoformat(),
-    }
-    parsed.quarantine.extend(
-        _quarantined(torn, "a line that is not whole: the process died while it wrote it", line)
-        for line in spooled.damaged
-    )
+        parsed.quarantine.extend(quarantined(row, reject.reason, reject.text) for reject in rejects)
+    parsed.quarantine.extend(spooled.quarantine())
     return parsed
 
 
@@ -82,7 +73,3 @@ def _rank_by_place(quotes: Sequence[Any], offset: int, refused: set[int]) -> Non
     places = (place for place in range(len(quotes) + len(refused)) if place not in refused)
     for quote, place in zip(quotes, places, strict=True):
         quote.rank = offset + place + 1
-
-
-def _quarantined(row: dict[str, Any], reason: str, text: str) -> dict[str, Any]:
-    return {name: row[name] for name in ("source", "endpoint", "received_at")} | {"reason": reason, "payload": text}

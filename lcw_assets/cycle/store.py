@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ from lcw_assets.cycle.parse import AnsweredPage, parse, table_pages
 from lcw_assets.warehouse.connection import OpenDatabase, compact
 from lcw_assets.warehouse.cycle import Cycle
 from lcw_assets.warehouse.errors import WarehouseError
-from lcw_assets.warehouse.spool import Spool, Spooled
+from lcw_assets.warehouse.spool import Spool
+from lcw_assets.warehouse.spool_file import Spooled
 from lcw_assets.warehouse.tables import Merged, append, append_changed, append_row, merge, one_row, transaction
 
 if TYPE_CHECKING:
@@ -93,10 +95,8 @@ def store_pending(
     try:
         # One thread: there are a thousand rows to move.
         with open_database(on_wait=clock.waited, config={"threads": 1}) as db:
-            for path in spool.pending():
-                done = _store_file(db, spool, path, database, clock, log)
-                if done:
-                    stored.cycles.append(done)
+            store = partial(_store_once, db, spool, database, clock)
+            stored.cycles += [done for done in spool.drain(store, log) if done]
             stored.tables = _look_at_tables(db)
             if sla and stored.cycles:
                 from lcw_assets.performance.standing import read_standing  # 6 ms, after the commit
@@ -109,30 +109,15 @@ def store_pending(
     return stored
 
 
-def _store_file(
-    db: DuckDBPyConnection,
-    spool: Spool,
-    path: Path,
-    database: Path,
-    clock: StoreClock,
-    log: Callable[[str], None],
+def _store_once(
+    db: DuckDBPyConnection, spool: Spool, database: Path, clock: StoreClock, spooled: Spooled
 ) -> StoredCycle | None:
-    try:
-        spooled = spool.read(path)
-    except ValueError as error:
-        log(f"{error}; it is set aside as {spool.set_aside(path)}")
-        return None
-    if spooled is None:
-        return None
     with transaction(db):
         # A process may have died between its commit and the removal of the file.
-        known = db.execute("SELECT 1 FROM ops.cycles WHERE cycle_id = ?", [spooled.cycle.cycle_id]).fetchone()
-        done = None
-        if not known:
-            machine = measure_machine("end", spooled=len(spool.files()), database=database)
-            done = _store_cycle(db, spooled, machine, clock)
-    spool.remove(path)
-    return done
+        if db.execute("SELECT 1 FROM ops.cycles WHERE cycle_id = ?", [spooled.cycle.cycle_id]).fetchone():
+            return None
+        machine = measure_machine("end", spooled=len(spool.files()), database=database)
+        return _store_cycle(db, spooled, machine, clock)
 
 
 def _store_cycle(

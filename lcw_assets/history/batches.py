@@ -11,7 +11,8 @@ from datetime import datetime, timezone
 from lcw_assets.history.series import Series
 from lcw_assets.transport.facts import Answer, Attempt
 from lcw_assets.warehouse.cycle import Cycle, PullEnd
-from lcw_assets.warehouse.spool import Spool, SpoolWriter
+from lcw_assets.warehouse.spool import Spool
+from lcw_assets.warehouse.spool_file import SpoolWriter
 
 
 def _now() -> datetime:

@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
 from lcw_assets.history.series import SERIES, Series
 from lcw_assets.warehouse.errors import WarehouseError
-from lcw_assets.warehouse.spool import Spool, Spooled
+from lcw_assets.warehouse.spool import Spool
+from lcw_assets.warehouse.spool_file import Spooled
 from lcw_assets.warehouse.tables import append, one_row, transaction
 
 if TYPE_CHECKING:
@@ -51,25 +52,22 @@ def store_batches(connect: Connect, spool: Spool, log: Callable[[str], None]) ->
     import duckdb
 
     stored = StoredPoints()
-    paths = spool.pending()
-    if not paths:
+    if not spool.pending():
         return stored
     try:
         with connect() as db:
-            for path in paths:
-                try:
-                    spooled = spool.read(path)
-                    series = SERIES[spooled.planned[0]["request"]["series"]] if spooled else None
-                except (ValueError, LookupError) as error:
-                    log(f"{path} is no batch of history ({error}); it is set aside as {spool.set_aside(path)}")
-                    continue
-                if spooled and series:
-                    with transaction(db):
-                        stored += _store(db, series, spooled)
-                    spool.remove(path)
+            for points in spool.drain(partial(_store_batch, db), log):
+                stored += points
     except duckdb.IOException as error:
         raise WarehouseError(f"the database could not be written: {str(error).splitlines()[0]}") from None
     return stored
+
+
+def _store_batch(db: DuckDBPyConnection, spooled: Spooled) -> StoredPoints:
+    if not spooled.planned:
+        raise ValueError("it does not say of which series it is")
+    with transaction(db):
+        return _store(db, SERIES[spooled.planned[0]["request"]["series"]], spooled)
 
 
 def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled) -> StoredPoints:

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lcw_assets.performance.causes import CallFact, call_label
-from lcw_assets.warehouse.spool import Spool, Spooled
+from lcw_assets.warehouse.spool import Spool
+from lcw_assets.warehouse.spool_file import Spooled
 
 
 def explain_running(spool: Spool, run_id: str, now: datetime) -> str:

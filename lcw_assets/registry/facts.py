@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Literal
 
-from lcw_assets.warehouse.spool import Spooled
+from lcw_assets.warehouse.spool_file import Spooled
 
 Status = Literal["applied", "held", "older", "failed"]
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lcw_assets.alerts.incidents import Alert
@@ -20,7 +20,8 @@ from lcw_assets.sources.kucoin_futures_records import Contracts, NoContractsErro
 from lcw_assets.warehouse.connection import OpenDatabase, compact
 from lcw_assets.warehouse.cycle import Cycle
 from lcw_assets.warehouse.errors import WarehouseError
-from lcw_assets.warehouse.spool import Spool, Spooled
+from lcw_assets.warehouse.spool import Spool
+from lcw_assets.warehouse.spool_file import Spooled, quarantined
 from lcw_assets.warehouse.tables import append, append_row, transaction
 
 if TYPE_CHECKING:
@@ -51,9 +52,10 @@ class StoredSync:
 
 @dataclass
 class Stored:
-    """The syncs that were stored, oldest first, and how the tables are now."""
+    """The syncs that were stored, oldest first, and how the tables are now. `opening_s` counts for the first."""
 
     lock_wait_s: float = 0.0
+    opening_s: float = 0.0
     syncs: list[StoredSync] = field(default_factory=list)
     look: Look | None = None
 
@@ -86,18 +88,9 @@ def store_pending(
             # So a commit writes the file at once, and not all of the answer into a log first that closing would empty
             # a moment later: a seventh of the time at 5,000 contracts.
             db.execute("SET checkpoint_threshold = '1KB'")
-            opening_s = time.perf_counter() - opened - stored.lock_wait_s
-            for path in spool.pending():
-                phases = Phases(load=opening_s)
-                with phases.of("load"):
-                    known = own and own.cycle.cycle_id == path.stem and path.exists()
-                    spooled = own if known else _read(spool, path, log)
-                done = _store_one(db, spooled, rules, phases, stored, tell) if spooled else None
-                if spooled:
-                    spool.remove(path)
-                if done:
-                    stored.syncs.append(done)
-                    opening_s = 0.0
+            stored.opening_s = time.perf_counter() - opened - stored.lock_wait_s
+            store = partial(_store_one, db, rules, stored, tell)
+            stored.syncs += [done for done in spool.drain(store, log, own=own) if done]
             seen = stored.look
             if seen and seen.syncs % _COMPACT_EVERY == 0 and unordered(db, seen.events) >= MOST_UNORDERED:
                 cluster(db)
@@ -109,23 +102,14 @@ def store_pending(
     return stored
 
 
-def _read(spool: Spool, path: Path, log: Callable[[str], None]) -> Spooled | None:
-    try:
-        return spool.read(path)
-    except ValueError as error:
-        log(f"{error}; it is set aside as {spool.set_aside(path)}")
-        return None
-
-
 def _store_one(
     db: DuckDBPyConnection,
-    spooled: Spooled,
     rules: Rules,
-    phases: Phases,
     stored: Stored,
     tell: Callable[[Sequence[Alert]], None],
+    spooled: Spooled,
 ) -> StoredSync | None:
-    sync = spooled.cycle
+    sync, phases = spooled.cycle, Phases(load=stored.opening_s)
     with phases.of("load"):
         # A process may have died between its commit and the removal of the file.
         known = db.execute("SELECT observed_at FROM ops.syncs WHERE sync_id = ?", [sync.cycle_id]).fetchone()
@@ -137,6 +121,7 @@ def _store_one(
             done = _store_sync(db, spooled, rules, phases, stored)
         # What is in no other phase: the commit.
         phases.write += max(0.0, time.perf_counter() - started - (phases.total - before))
+        stored.opening_s = 0.0
     observed_at = done.found.observed_at if done else known[0] if known else None
     if observed_at:
         news = alerts(done.news if done else read_news(db, sync.cycle_id, observed_at), observed_at, sync.run_id)
@@ -183,7 +168,7 @@ def _apply_answer(
     db: DuckDBPyConnection, spooled: Spooled, rules: Rules, phases: Phases
 ) -> tuple[Found, list[dict[str, Any]]]:
     """What came of the answer, and the rows of `ops.quarantine`."""
-    refused = [_quarantined(row, row["reason"], row["payload"]) for row in spooled.refused]
+    refused = spooled.quarantine()
     why = spooled.end.missing if spooled.end else ["the process died while it asked"]
     found = Found("failed", reason="; ".join(why) or "nothing was answered")
     for row in spooled.answers:
@@ -193,7 +178,7 @@ def _apply_answer(
             except NoContractsError as error:  # an answer that an older version took
                 contracts = Contracts((), [Refusal(str(error), 1, row["payload"])])
             read_contracts.cache_clear()  # nobody reads it a third time, and 5,000 contracts are 40 MB
-        refused += [_quarantined(row, _say(refusal), refusal.text) for refusal in contracts.refusals]
+        refused += [quarantined(row, _say(refusal), refusal.text) for refusal in contracts.refusals]
         if contracts.records or not contracts.refusals:
             found = apply(
                 db,
@@ -209,7 +194,3 @@ def _apply_answer(
 
 def _say(refusal: Refusal) -> str:
     return refusal.reason if refusal.records == 1 else f"{refusal.reason} ({refusal.records} records; this is one)"
-
-
-def _quarantined(row: Mapping[str, Any], reason: str, text: str) -> dict[str, Any]:
-    return {name: row[name] for name in ("source", "endpoint", "received_at")} | {"reason": reason, "payload": text}

@@ -11,12 +11,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lcw_assets.warehouse.cycle import Cycle, PullEnd
-from lcw_assets.warehouse.spool import Spool, SpoolError
+from lcw_assets.warehouse.errors import UnstorableError
+from lcw_assets.warehouse.spool import Spool
+from lcw_assets.warehouse.spool_file import Spooled, SpoolError
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 
@@ -130,6 +133,78 @@ def test_a_length_that_is_none_costs_its_line(tmp_path: Path, length: str) -> No
     assert "payload_bytes" in "".join(read.damaged)
 
 
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        (b'"cycle_id":', b'"cycle":'),  # of another version: a field is missing and one is new
+        (b'"started_at":"', b'"started_at":"about '),
+        (b'"pull_s":', b'"pulled_s":'),
+        (b'"missing":', b'"lost":'),
+    ],
+)
+def test_a_file_of_another_version_is_set_aside_and_blocks_nothing(tmp_path: Path, line: bytes, instead: bytes) -> None:
+    spool, said = Spool(tmp_path), list[str]()
+    for minute in ("1201", "1202"):
+        with spool.open(cycle(f"20261120T{minute}00.000Z-aaaaaaaa")) as writer:
+            writer.end(END)
+    other, _ = spool.pending()
+    assert line in other.read_bytes()
+    other.write_bytes(other.read_bytes().replace(line, instead))
+    stored = list(spool.drain(lambda spooled: spooled.cycle.cycle_id, said.append))
+    assert stored == ["20261120T120200.000Z-aaaaaaaa"]
+    assert "is of another version, or damaged" in said[0]
+    assert [path.suffix for path in tmp_path.iterdir()] == [".unreadable"]
+
+
+@pytest.mark.parametrize("lost", [b'"payload_bytes"', b'"endpoint"', b'"reason"'])
+def test_an_answer_without_what_makes_it_one_is_a_damaged_line(tmp_path: Path, lost: bytes) -> None:
+    with Spool(tmp_path).open(cycle()) as writer:
+        writer.refused(Thing(endpoint="status", payload="{}"), "no status")
+        writer.end(END)
+    [path] = Spool(tmp_path).pending()
+    path.write_bytes(path.read_bytes().replace(lost, b'"other"'))
+    read = Spool(tmp_path).read(path)
+    assert read is not None
+    assert (read.refused, read.end) == ([], END)
+    assert {row["endpoint"] for row in read.quarantine()} == {"spool"}
+    assert b"no status" in "".join(row["payload"] for row in read.quarantine()).encode()
+
+
+def test_what_cannot_be_stored_is_set_aside_and_told_when_the_others_are(tmp_path: Path) -> None:
+    spool, said, stored = Spool(tmp_path), list[str](), list[str]()
+    for minute in ("1201", "1202", "1203"):
+        with spool.open(cycle(f"20261120T{minute}00.000Z-aaaaaaaa")) as writer:
+            writer.end(END)
+
+    def store(spooled: Spooled) -> str:
+        if "T1202" in spooled.cycle.cycle_id:
+            raise TypeError("no such thing")
+        return spooled.cycle.cycle_id[9:13]
+
+    with pytest.raises(UnstorableError, match=r"T120200.000Z-aaaaaaaa cannot be stored \(TypeError: no such thing\)"):
+        stored.extend(spool.drain(store, said.append))
+    aside = tmp_path / "20261120T120200.000Z-aaaaaaaa.unreadable"
+    assert list(tmp_path.iterdir()) == [aside]
+    aside.rename(aside.with_suffix(".jsonl"))
+    assert list(spool.drain(lambda spooled: spooled.cycle.cycle_id, said.append)) == ["20261120T120200.000Z-aaaaaaaa"]
+
+
+@pytest.mark.parametrize(
+    "error", [duckdb.IOException("disk full"), RuntimeError("what?"), duckdb.CatalogException("x")]
+)
+def test_what_is_not_the_files_fault_leaves_it_waiting(tmp_path: Path, error: Exception) -> None:
+    spool = Spool(tmp_path)
+    with spool.open(cycle()) as writer:
+        writer.end(END)
+
+    def store(_: Spooled) -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        list(spool.drain(store, print))
+    assert len(spool.pending()) == 1
+
+
 def test_a_file_that_is_no_cycle_is_set_aside(tmp_path: Path) -> None:
     (tmp_path / "junk.jsonl").write_text("what is this\n")
     spool = Spool(tmp_path)
@@ -216,7 +291,7 @@ def test_cut_off_anywhere_it_reads_what_is_whole(tmp_path: Path, rows: list[dict
     with spool.open(cycle()) as writer:
         [path] = spool.files()
         for row in rows:
-            writer.answer(Thing(**{"payload": "", **row}))
+            writer.answer(Thing(**{"endpoint": "status", "payload": "", **row}))
             ends.append(path.stat().st_size - 1)  # less the end of the line, which need not be there
         writer.end(END)
     whole = path.read_bytes()
@@ -225,7 +300,7 @@ def test_cut_off_anywhere_it_reads_what_is_whole(tmp_path: Path, rows: list[dict
     read = spool.read(path)
     assert read is not None
     complete = sum(end <= cut for end in ends)
-    assert read.answers == [{"payload": "", **row} for row in rows[:complete]]
+    assert read.answers == [{"endpoint": "status", "payload": "", **row} for row in rows[:complete]]
     assert (read.end is None) == (cut < len(whole) - 1)
     assert "".join(read.damaged) in whole[:cut].decode(errors="replace")
     spool.remove(path)

@@ -71,7 +71,8 @@ def _materialize(
     from lcw_assets.history.store import store_batches
     from lcw_assets.history.tracked import TrackedError
     from lcw_assets.warehouse.errors import WarehouseError
-    from lcw_assets.warehouse.spool import Spool, SpoolError
+    from lcw_assets.warehouse.spool import Spool
+    from lcw_assets.warehouse.spool_file import SpoolError
 
     warehouse: WarehouseResource = context.resources.warehouse
     if not context.has_partition_key and not context.has_partition_key_range:

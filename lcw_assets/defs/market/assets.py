@@ -42,7 +42,8 @@ def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
     from lcw_assets.cycle.tuning import Switches, look_at_breaker, tune
     from lcw_assets.transport.deadline import Deadline
     from lcw_assets.warehouse.cycle import Cycle
-    from lcw_assets.warehouse.spool import Spool, SpoolError
+    from lcw_assets.warehouse.spool import Spool
+    from lcw_assets.warehouse.spool_file import SpoolError
 
     lcw: LiveCoinWatchResource = context.resources.lcw
     settings = run_settings()
@@ -183,7 +184,7 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, sla: Sla | Non
     from lcw_assets.cycle.facts import StoreClock
     from lcw_assets.cycle.store import Stored, store_pending
     from lcw_assets.warehouse.connection import LOCK_WAIT_S
-    from lcw_assets.warehouse.errors import LockedError, WarehouseError
+    from lcw_assets.warehouse.errors import LockedError, UnstorableError, WarehouseError
     from lcw_assets.warehouse.spool import Spool
 
     warehouse: WarehouseResource = context.resources.warehouse
@@ -199,6 +200,8 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, sla: Sla | Non
             f"spooled: {error}. Waiting in {spool.folder}: {waiting}; the next cycle that gets in stores them all"
         )
         return Stored(StoreClock())
+    except UnstorableError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
     except WarehouseError as error:
         message = f"{error}. Nothing is lost: it waits in {spool.folder}, with {len(spool.pending())} cycles in all"
         raise dg.Failure(message, allow_retries=False) from None

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from lcw_assets.registry.ask import Asked
     from lcw_assets.registry.store import Stored, StoredSync
     from lcw_assets.resources.warehouse import WarehouseResource
-    from lcw_assets.warehouse.spool import Spool, Spooled
+    from lcw_assets.warehouse.spool import Spool
+    from lcw_assets.warehouse.spool_file import Spooled
 
 # From the tick until a sync stops asking: what was listed is to be known within the minute.
 _ASK_S = 30.0
@@ -33,7 +34,8 @@ _ASK_S = 30.0
 )
 def sync_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
     """Ask KuCoin for every contract, leave the answer in the spool, and put what waits there into the tables."""
-    from lcw_assets.warehouse.spool import Spool, SpoolError
+    from lcw_assets.warehouse.spool import Spool
+    from lcw_assets.warehouse.spool_file import SpoolError
 
     settings = run_settings()
     spool = Spool(settings.registry_spool_dir)
@@ -96,7 +98,7 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool"
     from lcw_assets.alerts.outbox import Outbox
     from lcw_assets.registry.plausible import Limits
     from lcw_assets.registry.store import Rules, Stored, store_pending
-    from lcw_assets.warehouse.errors import LockedError, WarehouseError
+    from lcw_assets.warehouse.errors import LockedError, UnstorableError, WarehouseError
 
     warehouse: WarehouseResource = context.resources.warehouse
     rules = Rules(
@@ -114,6 +116,8 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool"
             f"spooled: {error}. Waiting in {spool.folder}: {waiting}; the next sync that gets in stores them all"
         )
         return Stored()
+    except UnstorableError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
     except WarehouseError as error:
         message = f"{error}. Nothing is lost: it waits in {spool.folder}, with {len(spool.pending())} syncs in all"
         raise dg.Failure(message, allow_retries=False) from None
