@@ -53,9 +53,14 @@ class Outbox:
         self._unsaved: dict[Path, _Letter] = {}
 
     def put(self, alerts: Sequence[Alert], log: Callable[[str], None]) -> None:
-        """Make them safe. Where the disk takes nothing, they are sent all the same, by the next `flush`, once."""
+        """Make them safe. Where the disk takes nothing, they are sent all the same, by the next `flush`, once.
+
+        One that is there already stays as it is: it may have been sent by now.
+        """
         for alert in alerts:
             path, letter = self._folder / f"{alert.alert_id}.json", _Letter(alert=alert)
+            if path.exists():
+                continue
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 self._write(path, letter)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -72,18 +71,16 @@ class Report:
             "computed_at": self.computed_at,
             **{name: getattr(measures, name) for name in (*same, "p95_s", "p99_s", "calls", "error_rate")},
             **measures.shares(self.sla),
-            "targets": json.dumps(
-                [
-                    {
-                        "set": name,
-                        "target": f"{verdict.target.name} {verdict.target.limit}",
-                        "value": verdict.value,
-                        "passed": verdict.passed,
-                    }
-                    for name, verdicts in self.verdicts.items()
-                    for verdict in verdicts
-                ]
-            ),
+            "targets": [
+                {
+                    "set": name,
+                    "target": f"{verdict.target.name} {verdict.target.limit}",
+                    "value": verdict.value,
+                    "passed": verdict.passed,
+                }
+                for name, verdicts in self.verdicts.items()
+                for verdict in verdicts
+            ],
         }
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import md5
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from lcw_assets.registry import staging
-from lcw_assets.registry.compare import KNOWN, Change, Compared, compare, delisted
+from lcw_assets.registry.compare import KNOWN, Compared, compare, delisted
 from lcw_assets.registry.facts import Changes, Found, Phases
-from lcw_assets.registry.plausible import Limits, Missing, doubt
+from lcw_assets.registry.plausible import Limits, doubt
+from lcw_assets.registry.staging import Told, moves_json, unknown
 from lcw_assets.registry.statements import run, text
 from lcw_assets.sources.kucoin_futures_records import Contract
 from lcw_assets.warehouse.tables import append, one_row, update
@@ -18,8 +20,11 @@ from lcw_assets.warehouse.tables import append, one_row, update
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# Between two answers of which the second confirms the first.
-_CONFIRMED_WITHIN = timedelta(hours=1)
+# Between two answers of which the second confirms the first. A server may give the same wrong one for some seconds.
+_CONFIRMED_AFTER, _CONFIRMED_WITHIN = timedelta(seconds=30), timedelta(hours=1)
+
+# By how much a moment may be ahead of the clock, and still be believed.
+_CLOCKS_DIFFER = timedelta(minutes=1)
 
 # Contracts that are compared and written together: 5,000 at once take 50 MB more, and no less time.
 _AT_ONCE = 500
@@ -36,6 +41,7 @@ def apply(
     records: Sequence[Contract],
     *,
     observed_at: datetime,
+    now: datetime,
     sync_id: str,
     limits: Limits,
     new_for: timedelta,
@@ -46,30 +52,31 @@ def apply(
     Of most contracts only the market has moved; the fingerprint of all the rest says so. The others are `compared`.
     """
     with phases.of("load"):
-        _set(db, observed_at=observed_at, sync_id=sync_id, new_for=new_for)
-        run(db, "load", [staging.moves_json(records)])
+        told = Told.by(records)
+        _set(db, observed_at=observed_at, sync_id=sync_id, new_for=new_for, not_after=now + _CLOCKS_DIFFER)
+        run(db, "load", [moves_json(records, told)])
         symbols = {symbol for (symbol,) in db.execute(text("changed")).fetchall()}
     with phases.of("process"):
-        told = staging.told(records)
-        found = Found("applied", observed_at=observed_at, contracts=len(records), unknown=staging.unknown(records))
-        known_until, listed, found.untold = _state(db, told)
+        found = Found("applied", observed_at=observed_at, contracts=len(records), unknown=unknown(records))
+        known_until, listed, lost = _state(db, told)
+        found.untold = lost if records else []
         if known_until and observed_at <= known_until:
             found.status = "older"
-            found.reason = f"it came at {observed_at:%H:%M:%S}, and {known_until:%H:%M:%S} is known already"
+            found.reason = f"it came at {observed_at:%Y-%m-%d %H:%M:%S}, and {known_until:%H:%M:%S} is known already"
             return found
         known = _known(db, symbols)
         missing = dict(db.execute(text("missing")).fetchall())
         if missing:
             found.missing = len(missing)
             found.missing_digest = md5(" ".join(sorted(missing)).encode(), usedforsecurity=False).hexdigest()
-            gap = Missing(found.contracts, listed, found.missing, found.missing_digest)
-            found.reason = doubt(gap, limits, None) and doubt(gap, limits, _held_before(db, observed_at))
-        if found.reason:
-            found.status = "held"
+        doubts = doubt(found.contracts, listed, found.missing, limits)
+        if doubts and not _confirmed(db, observed_at, found.missing_digest):
+            found.status, found.reason = "held", doubts
             return found
-    changes = []
     with phases.of("write"):
-        snapshots = run(db, "snapshot")
+        stamps = {"observed_at": observed_at, "sync_id": sync_id}
+        snapshots = run(db, "snapshot", moves=told.moves)
+    events = Counter[str]()
     odd = [record for record in records if record.symbol in symbols]
     for first in range(0, len(odd), _AT_ONCE):
         with phases.of("process"):
@@ -78,49 +85,47 @@ def apply(
                 for record in odd[first : first + _AT_ONCE]
             ]
         with phases.of("write"):
-            changes += _write(db, compared, known)
+            append(db, "registry.tokens", [one.row for one in compared if one.row["symbol"] not in known])
+            old = [one.row for one in compared if one.row["symbol"] in known]
+            events += _write(db, old, compared, _ALWAYS_SET, stamps)
     with phases.of("write"):
-        run(db, "move")
+        run(db, "move", moves=told.moves)
         gone = [delisted(symbol, was, observed_at) for symbol, was in missing.items()]
-        update(
-            db,
-            "registry.tokens",
-            [one.row for one in gone],
-            key="symbol",
-            columns=("status", "delisted_at", "changed_at"),
-        )
-        changes += [change for one in gone for change in one.changes]
-        stamps = {"observed_at": observed_at, "sync_id": sync_id}
-        append(db, "registry.token_events", [{**vars(change), **stamps} for change in changes])
+        events += _write(db, [one.row for one in gone], gone, {"delisted_at", "changed_at"}, stamps)
         run(db, "newness")
-        found.changes = Changes.count((change.event for change in changes), snapshots)
+        found.changes = Changes.count(events, snapshots)
     return found
 
 
-def _write(db: DuckDBPyConnection, compared: Sequence[Compared], known: Collection[str]) -> list[Change]:
-    """The contracts themselves. What happened to them is for the caller to write."""
+def _write(
+    db: DuckDBPyConnection,
+    rows: Sequence[Mapping[str, Any]],
+    compared: Sequence[Compared],
+    columns: Collection[str],
+    stamps: Mapping[str, Any],
+) -> Counter[str]:
+    """What happened to contracts, and the rows of those that were known: these columns, and those that changed."""
     changes = [change for one in compared for change in one.changes]
-    append(db, "registry.tokens", [one.row for one in compared if one.row["symbol"] not in known])
-    old = [one.row for one in compared if one.row["symbol"] in known]
-    update(db, "registry.tokens", old, key="symbol", columns=_ALWAYS_SET | {change.field for change in changes})
-    return changes
+    update(db, "registry.tokens", rows, key="symbol", columns={*columns, *(change.field for change in changes)})
+    append(db, "registry.token_events", [{**vars(change), **stamps} for change in changes])
+    return Counter(change.event for change in changes)
 
 
-def _state(db: DuckDBPyConnection, told: Collection[str]) -> tuple[datetime | None, int, list[str]]:
-    """The moment up to which the registry is known, how many contracts are listed, and of the terms that these have
-    those that none of the answer has.
+def _state(db: DuckDBPyConnection, told: Told) -> tuple[datetime | None, int, list[str]]:
+    """The moment up to which the registry is known, how many contracts are listed, and the fields that these have and
+    none of the answer.
 
-    A field that is gone from every contract was renamed or dropped by KuCoin. That says nothing of any contract, so
-    what is known of it is kept, and no event is made.
+    A moment in the future is none: the clock was wrong when it was written, and would make every answer an old one
+    until then.
     """
-    names = [name for name in staging.TERMS if name not in told]
-    counts = "".join(f", count({name}) FILTER (status <> 'delisted')" for name in names)
+    counts = "".join(f", count({name}) FILTER (status <> 'delisted')" for name in told.untold)
     known_until, listed, *before = one_row(
         db,
-        "SELECT greatest(max(last_seen), max(delisted_at)), "  # noqa: S608 - own names
+        "SELECT greatest(max(last_seen) FILTER (last_seen <= getvariable('not_after')), "  # noqa: S608 - own names
+        "max(delisted_at) FILTER (delisted_at <= getvariable('not_after'))), "
         f"count(*) FILTER (status <> 'delisted'){counts} FROM registry.tokens",
     )
-    return known_until, listed, [name for name, count in zip(names, before, strict=True) if count]
+    return known_until, listed, [name for name, count in zip(told.untold, before, strict=True) if count]
 
 
 def _known(db: DuckDBPyConnection, symbols: Collection[str]) -> dict[str, dict[str, Any]]:
@@ -135,14 +140,18 @@ def _known(db: DuckDBPyConnection, symbols: Collection[str]) -> dict[str, dict[s
     return {row[0]: dict(zip(KNOWN, row, strict=True)) for row in rows}
 
 
-def _held_before(db: DuckDBPyConnection, observed_at: datetime) -> str | None:
-    """What the answer before this one lacked, if it was held for that."""
-    last = db.execute(
-        "SELECT status, missing_digest FROM ops.syncs WHERE observed_at BETWEEN ? AND ? "
-        "AND status IN ('applied', 'held') ORDER BY observed_at DESC LIMIT 1",
+def _confirmed(db: DuckDBPyConnection, observed_at: datetime, digest: str | None) -> bool:
+    """Did an answer some time before lack the very same contracts, and none since then others?
+
+    Two halves that were cut in different places say nothing together, nor does the same one twice within a moment.
+    """
+    rows = db.execute(
+        "SELECT status, missing_digest, observed_at FROM ops.syncs WHERE observed_at BETWEEN ? AND ? "
+        "AND status IN ('applied', 'held') ORDER BY observed_at DESC",
         [observed_at - _CONFIRMED_WITHIN, observed_at],
-    ).fetchone()
-    return str(last[1]) if last and last[0] == "held" else None
+    ).fetchall()
+    same = takewhile(lambda row: row[:2] == ("held", digest), rows)
+    return any(observed_at - held_at >= _CONFIRMED_AFTER for _, _, held_at in same)
 
 
 def _set(db: DuckDBPyConnection, **variables: Any) -> None:

@@ -6,24 +6,25 @@ columns took DuckDB 34 ms to plan.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from typing import Any
 
-from lcw_assets.registry.staging import TERMS, fingerprint
+from lcw_assets.registry.staging import TERMS, Told, fingerprint
 from lcw_assets.sources.kucoin_futures_records import Contract
 from lcw_assets.warehouse.schema import tables
 
 # What of a known contract `compare` wants to know.
 KNOWN = ("symbol", "status", "listed_at", "delisted_at", "changed_at", "exchange_status", *TERMS)
 
+# KuCoin's words, in lower case, where ours are others. `delisted` is one of ours: gone from the answers.
 _STATUSES = {
-    "Open": "active",
-    "CancelOnly": "cancel_only",
-    "BeingSettled": "being_settled",
-    "Delisted": "closed",  # that word is ours: gone from the answers
+    "open": "active",
+    "cancelonly": "cancel_only",
+    "beingsettled": "being_settled",
+    "delisted": "closed",
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -48,30 +49,30 @@ class Compared:
     changes: Sequence[Change]
 
 
-def compare(
-    record: Contract, known: Mapping[str, Any] | None, *, told: Collection[str], observed_at: datetime
-) -> Compared:
+def compare(record: Contract, known: Mapping[str, Any] | None, *, told: Told, observed_at: datetime) -> Compared:
     """`known` has the columns `KNOWN`, or is null of a contract that is new. Only the terms that are `told` count."""
-    row = {name: stored(name, getattr(record, name)) for name in told}
+    row = {name: stored(name, getattr(record, name)) for name in told.terms}
     was = known["status"] if known else None
     status = _status(record) or ("active" if was in (None, "delisted") else was)
     opened = row.get("first_open_date")
+    back = was == "delisted"
     changes = []
     if known is None:
         listed_at = opened or observed_at
         row |= {"is_new": False, "first_seen": observed_at, "last_seen": observed_at}
         changes.append(Change(record.symbol, "listed", "status", None, status, listed_at))
-    elif was == "delisted":
-        listed_at = opened if opened and opened > known["delisted_at"] else observed_at
+    elif back:
+        gone_at = known["delisted_at"]
+        listed_at = opened if opened and gone_at and opened > gone_at else observed_at
         changes.append(Change(record.symbol, "relisted", "status", was, status, listed_at))
     else:
-        listed_at = known["listed_at"]
+        listed_at = _listed_at(known, opened)
         if was != status:
             changes.append(Change(record.symbol, "status_changed", "status", was, status, observed_at))
     if known:
         changes += [
             Change(record.symbol, "parameter_changed", name, shown(known[name]), shown(row[name]), observed_at)
-            for name in told
+            for name in told.terms
             if row[name] != known[name]
         ]
     row |= {
@@ -80,11 +81,19 @@ def compare(
         "listed_at": listed_at,
         "delisted_at": None,
         "changed_at": observed_at if changes or not known else known["changed_at"],
-        "exchange_status": record.exchange_status or (known["exchange_status"] if known else None),
+        "exchange_status": record.exchange_status
+        or (known["exchange_status"] if known and was != "delisted" else None),
         "unknown_fields": record.model_extra or None,
-        "fingerprint": fingerprint(record),
+        "fingerprint": fingerprint(record, told),
     }
     return Compared(row, changes)
+
+
+def _listed_at(known: Mapping[str, Any], opened: datetime | None) -> datetime:
+    """Follows the opening date of a contract that is listed: KuCoin announces some, and then puts them off."""
+    listed_at: datetime = known["listed_at"]
+    follows = known["first_open_date"] in (None, listed_at) or (opened and opened > listed_at)
+    return opened if opened and follows else listed_at
 
 
 def delisted(symbol: str, was: str, observed_at: datetime) -> Compared:
@@ -100,7 +109,7 @@ def stored(name: str, value: Any) -> Any:
     if value is None or value == "":
         return None
     if name in _dates():
-        return _EPOCH + timedelta(milliseconds=value)
+        return _EPOCH + timedelta(milliseconds=int(value))
     if isinstance(value, list):
         return sorted(value)
     return value + 0 if isinstance(value, float) else value
@@ -119,8 +128,8 @@ def shown(value: Any) -> str | None:
 
 
 def _status(record: Contract) -> str | None:
-    said = record.exchange_status
-    return _STATUSES.get(said, said.lower()) if said else None
+    said = (record.exchange_status or "").lower()
+    return _STATUSES.get(said, said) or None
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -55,9 +55,8 @@ class Changes:
     snapshots: int = 0
 
     @classmethod
-    def count(cls, events: Iterable[str], snapshots: int) -> Changes:
-        """By the names in `registry.token_events`."""
-        of = Counter(events)
+    def count(cls, of: Counter[str], snapshots: int) -> Changes:
+        """`of` counts by the names in `registry.token_events`."""
         return cls(
             of["listed"], of["relisted"], of["delisted"], of["status_changed"], of["parameter_changed"], snapshots
         )

@@ -23,7 +23,7 @@ def name_some(names: Collection[str]) -> str:
 def read_news(db: DuckDBPyConnection, sync_id: str, observed_at: datetime) -> dict[str, list[str]]:
     """The names that a sync listed, relisted and delisted. Of the very first one none: everything was new to it."""
     first = db.execute(
-        "SELECT 1 FROM ops.syncs WHERE status = 'applied' AND observed_at < ? LIMIT 1", [observed_at]
+        "SELECT 1 FROM ops.syncs WHERE status = 'applied' AND contracts > 0 AND observed_at < ? LIMIT 1", [observed_at]
     ).fetchone()
     if first is None:
         return {}

@@ -16,35 +16,22 @@ class Limits:
     count: int = 3
 
 
-@dataclass(frozen=True)
-class Missing:
-    """What an answer lacks. `digest` stands for the names."""
-
-    contracts: int
-    listed: int
-    missing: int
-    digest: str | None
-
-
-def doubt(answer: Missing, limits: Limits, held_digest: str | None) -> str | None:
-    """Why the answer is not to be applied, in words; null if it is.
-
-    `held_digest` is that of the answer before, if that one was held. A second answer counts as a confirmation only if
-    it lacks the very same contracts: two halves that were cut in different places say nothing together. An answer
-    without any contract is doubted whatever the limits.
+def doubt(contracts: int, listed: int, missing: int, limits: Limits) -> str | None:
+    """Why an answer of so many `contracts`, which lacks `missing` of those that are `listed`, is not to be applied
+    before another one says the same; null if it is. One without any contract is doubted whatever the limits.
     """
-    if not answer.missing or answer.digest == held_digest:
+    if not missing:
         return None
-    share = answer.missing / answer.listed
-    if not answer.contracts:
+    share = missing / listed
+    if not contracts:
         why = "the answer has no contract at all"
-    elif answer.missing > limits.count and share > limits.share:
+    elif missing > limits.count and share > limits.share:
         why = (
             f"over LCW_REGISTRY_MAX_DELISTED_COUNT={limits.count} and LCW_REGISTRY_MAX_DELISTED_SHARE={limits.share:g}"
         )
     else:
         return None
     return (
-        f"{answer.missing} of {answer.listed} listed contracts ({100 * share:.0f} %) are missing: {why}. "
+        f"{missing} of {listed} listed contracts ({100 * share:.0f} %) are missing: {why}. "
         "The last good state is kept, until a second answer lacks the same"
     )

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 _SQL = Path(__file__).parent / "sql"
 
 
-def run(db: DuckDBPyConnection, file: str, parameters: object = None) -> int:
-    """Run a file of `sql/`, and give how many rows its first statement wrote."""
-    first, *rest = _statements(file)
-    written = db.execute(first, parameters).fetchone()
-    for statement in rest:
-        db.execute(statement)
+_ALL = frozenset(MOVES)
+
+
+def run(db: DuckDBPyConnection, file: str, parameters: object = None, *, moves: frozenset[str] = _ALL) -> int:
+    """Run a file of `sql/`, and give how many rows it wrote. Of what moves, only these columns are compared and set."""
+    written = db.execute(_statement(file, moves), parameters).fetchone()
     return int(written[0]) if written else 0
 
 
@@ -33,20 +33,18 @@ def text(file: str) -> str:
 
 
 @cache
-def _statements(file: str) -> list[str]:
-    filled = Template(text(file)).substitute(_names())
-    return [statement for statement in filled.split(";\n") if statement.strip()]
-
-
-@cache
-def _names() -> dict[str, str]:
+def _statement(file: str, moves: frozenset[str]) -> str:
     columns = {column.name: column for column in tables()["registry.tokens"]}
     values = [column.name for column in tables()["registry.token_snapshots"] if column.name in MOVES]
     loaded = ("symbol", *MOVES, "fingerprint")
-    return {
+    set_ = [name for name in MOVES if name in moves]
+    if "next_funding_rate_time" in moves:
+        set_.append("next_funding_at")
+    names = {
         "structure": json.dumps({name: [columns[name].type] for name in loaded}),
         "lists": ", ".join(f"unnest(lists.{name}) AS {name}" for name in loaded),
-        "assignments": ", ".join(f"{name} = new.{name}" for name in (*MOVES, "next_funding_at")),
-        "values": ", ".join(f"new.{name}" for name in values),
-        "values_differ": " OR ".join(f"new.{name} IS DISTINCT FROM old.{name}" for name in values),
+        "assignments": "".join(f", {name} = new.{name}" for name in set_),
+        "values": ", ".join(f"{'new' if name in moves else 'old'}.{name}" for name in values),
+        "values_differ": "".join(f" OR new.{name} IS DISTINCT FROM old.{name}" for name in values if name in moves),
     }
+    return Template(text(file)).substitute(names)

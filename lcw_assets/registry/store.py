@@ -54,6 +54,7 @@ class StoredSync:
 class Stored:
     """The syncs that were stored, oldest first, and how the tables are now. `opening_s` counts for the first."""
 
+    now: datetime
     lock_wait_s: float = 0.0
     opening_s: float = 0.0
     syncs: list[StoredSync] = field(default_factory=list)
@@ -68,6 +69,7 @@ def store_pending(
     rules: Rules,
     tell: Callable[[Sequence[Alert]], None],
     own: Spooled | None = None,
+    now: datetime | None = None,
 ) -> Stored:
     """Store all that waits, in order, each sync once. Raises `WarehouseError`; the spool then keeps what it has.
 
@@ -77,7 +79,7 @@ def store_pending(
     """
     import duckdb
 
-    stored = Stored()
+    stored = Stored(now or datetime.now(timezone.utc))
     opened = time.perf_counter()
 
     def waited(seconds: float) -> None:
@@ -132,16 +134,16 @@ def _store_one(
 def _store_sync(db: DuckDBPyConnection, spooled: Spooled, rules: Rules, phases: Phases, stored: Stored) -> StoredSync:
     sync = spooled.cycle
     key = {"cycle_id": sync.cycle_id}
-    found, refused = _apply_answer(db, spooled, rules, phases)
+    found, refused = _apply_answer(db, spooled, rules, phases, stored.now)
     with phases.of("write"):
-        if refused or _is_kept(db, found, sync.source):
+        if _is_kept(db, found, refused, sync.source, stored.now):
             append(db, "raw.pulls", [key | row for row in spooled.answers], long="payload")
         append(db, "ops.quarantine", [key | row for row in refused])
         append(db, "ops.calls", [key | row for row in spooled.attempts])
     with phases.of("checks"):
         told = found.changes.listed or found.changes.relisted or found.changes.delisted
         news = read_news(db, sync.cycle_id, found.observed_at) if told and found.observed_at else {}
-        stored.look = look(db, datetime.now(timezone.utc), failed=found.status == "failed")
+        stored.look = look(db, stored.now, failed=found.status == "failed")
     row = sync_row(spooled, found, len(refused), phases, stored.lock_wait_s)
     append_row(db, "ops.syncs", row)
     if stored.look.syncs % _COMPACT_EVERY == 0:
@@ -149,23 +151,27 @@ def _store_sync(db: DuckDBPyConnection, spooled: Spooled, rules: Rules, phases: 
     return StoredSync(sync, row, found, phases, news)
 
 
-def _is_kept(db: DuckDBPyConnection, found: Found, source: str) -> bool:
-    """Is the answer to be kept to the letter? Once an hour, and whenever it was not applied.
+def _is_kept(
+    db: DuckDBPyConnection, found: Found, refused: Sequence[Mapping[str, Any]], source: str, now: datetime
+) -> bool:
+    """Is the answer to be kept to the letter? Once an hour, whenever it was not applied, and for a new refusal.
 
     All of what it says is in the tables, with what was there before. Every answer would be 1 GB a day, and a tenth of a
     sync's time at 5,000 contracts.
     """
     if found.status != "applied":
         return True
-    since = (found.observed_at or datetime.now(timezone.utc)) - timedelta(hours=1)
-    kept = db.execute(
-        "SELECT 1 FROM raw.pulls WHERE source = ? AND received_at > ? LIMIT 1", [source, since]
-    ).fetchone()
-    return kept is None
+    since = [source, (found.observed_at or now) - timedelta(hours=1)]
+    if db.execute("SELECT 1 FROM raw.pulls WHERE source = ? AND received_at > ? LIMIT 1", since).fetchone() is None:
+        return True
+    if not refused:
+        return False
+    told = db.execute("SELECT DISTINCT reason FROM ops.quarantine WHERE source = ? AND received_at > ?", since)
+    return not {row["reason"] for row in refused}.issubset(reason for (reason,) in told.fetchall())
 
 
 def _apply_answer(
-    db: DuckDBPyConnection, spooled: Spooled, rules: Rules, phases: Phases
+    db: DuckDBPyConnection, spooled: Spooled, rules: Rules, phases: Phases, now: datetime
 ) -> tuple[Found, list[dict[str, Any]]]:
     """What came of the answer, and the rows of `ops.quarantine`."""
     refused = spooled.quarantine()
@@ -184,6 +190,7 @@ def _apply_answer(
                 db,
                 contracts.records,
                 observed_at=datetime.fromisoformat(row["received_at"]),
+                now=now,
                 sync_id=spooled.cycle.cycle_id,
                 limits=rules.limits,
                 new_for=rules.new_for,

@@ -21,7 +21,7 @@ from pydantic_core import from_json, to_json
 # Lax, other than Live Coin Watch's: KuCoin sends numbers as text on purpose.
 Number = Annotated[float, Field(allow_inf_nan=False)]
 # Milliseconds, of a moment up to the year 9999, and of a span of time.
-Millis = Annotated[int, Field(ge=0, le=253_402_300_799_000)]
+Millis = Annotated[float, Field(ge=0, le=253_402_300_799_000)]
 Span = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
 Symbol = Annotated[str, Field(min_length=1, max_length=64)]
 

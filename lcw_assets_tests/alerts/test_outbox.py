@@ -212,3 +212,14 @@ def test_no_secret_is_in_any_file_row_or_line(desk: Desk) -> None:
 def test_nothing_to_send_opens_no_database(desk: Desk) -> None:
     desk.outbox.flush([], partial(pytest.fail, "opened"), NOON, desk.said.append)
     assert not desk.folder.exists()
+
+
+def test_what_is_put_in_again_is_not_sent_again(desk: Desk) -> None:
+    """Who told of it died before it could remember that, and the database was locked when it was sent."""
+    with webhook() as hook, held_open(desk.database):
+        for _ in range(2):
+            desk.outbox.put([alert()], desk.said.append)
+            desk.flush(channels(hook.port))
+    assert len(hook.received) == 1
+    desk.flush(channels(hook.port))
+    assert (len(desk.rows()), desk.waiting()) == (1, [])

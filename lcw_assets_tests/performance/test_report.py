@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -100,7 +99,7 @@ def test_the_cycles(report: Report) -> None:
 
 
 def test_the_targets(report: Report) -> None:
-    targets = json.loads(report.row()["targets"])
+    targets = report.row()["targets"]
     assert [(target["set"], target["target"], target["value"], target["passed"]) for target in targets] == [
         ("short_term", "p99 under 45 s", pytest.approx(99.01), False),
         ("short_term", "share over 60 s under 0.5 %", 0.4, False),

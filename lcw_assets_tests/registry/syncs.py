@@ -90,14 +90,15 @@ class Registry:
 
     def store(self) -> Stored:
         connect = partial(open_database, self.database, lock_wait_s=0.2)
-        return store_pending(connect, self.spool, self.said.append, rules=self.rules, tell=self.alerts.extend)
+        tell = self.alerts.extend
+        return store_pending(connect, self.spool, self.said.append, rules=self.rules, tell=tell, now=self.now)
 
     def store_and_tell(self) -> Stored:
         """As a run does, and the sensors after it: through the outbox, which has no channel, into `ops.alerts`."""
         outbox = Outbox(self.folder / "alerts", str)
         connect = partial(open_database, self.database, lock_wait_s=0.2)
         tell = partial(outbox.put, log=self.said.append)
-        stored = store_pending(connect, self.spool, self.said.append, rules=self.rules, tell=tell)
+        stored = store_pending(connect, self.spool, self.said.append, rules=self.rules, tell=tell, now=self.now)
         outbox.flush([], connect, NOON, self.said.append)
         return stored
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lcw_assets.registry.compare import compare, delisted, shown, stored
-from lcw_assets.registry.staging import TERMS
+from lcw_assets.registry.staging import TERMS, Told
 from lcw_assets.sources.kucoin_futures_records import Contract
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 OPENED = NOON - timedelta(days=30)
-TOLD = ["first_open_date", "max_leverage", "source_exchanges", "is_inverse"]
+TOLD = Told(frozenset({"first_open_date", "max_leverage", "source_exchanges", "is_inverse"}))
 
 
 def record(**fields: Any) -> Contract:
@@ -67,9 +67,9 @@ def test_a_status_that_is_not_told_is_the_one_before() -> None:
 def test_each_field_that_changed_is_an_event_with_both_values() -> None:
     changed = record(maxLeverage=1e-7, sourceExchanges=["b", "a"], isInverse=False)
     assert events(changed, known(max_leverage=-0.0)) == [
-        ("parameter_changed", "max_leverage", "-0.0", "1e-07", NOON),
-        ("parameter_changed", "source_exchanges", None, "[a, b]", NOON),
         ("parameter_changed", "is_inverse", None, "false", NOON),
+        ("parameter_changed", "source_exchanges", None, "[a, b]", NOON),
+        ("parameter_changed", "max_leverage", "-0.0", "1e-07", NOON),
     ]
 
 

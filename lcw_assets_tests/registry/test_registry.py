@@ -10,6 +10,7 @@ import pytest
 
 from lcw_assets.registry.plausible import Limits
 from lcw_assets.registry.store import Rules
+from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.schema import tables
 from lcw_assets_tests.registry.syncs import NOON, Registry, body, contract
 
@@ -76,7 +77,7 @@ def test_only_what_moved_gets_a_snapshot(registry: Registry) -> None:
         ("AUSDTM", minute(1), 10.5, 1000), ("AUSDTM", minute(2), 11, 1000),
         ("BUSDTM", minute(1), 10.5, 1000), ("BUSDTM", minute(3), 10.5, 1001),
     ]  # fmt: skip
-    assert registry.tokens("symbol, mark_price, volume_of_24h") == [("AUSDTM", 11, None), ("BUSDTM", 10.5, None)]
+    assert registry.tokens("symbol, mark_price, volume_of_24h") == [("AUSDTM", 11, None), ("BUSDTM", 10.5, 5)]
 
 
 def test_new_for_so_many_hours(tmp_path: Path) -> None:
@@ -143,6 +144,37 @@ def test_a_field_that_every_contract_loses_was_renamed_and_what_was_known_is_kep
     assert registry.tokens("taker_fee_rate, unknown_fields") == [(0.0008, None)] * 9
 
 
+def test_a_field_that_comes_back_is_compared_where_it_did_not(registry: Registry) -> None:
+    """The contract without it is as it was the minute before, when nobody had it."""
+    registry.minute(contract("AUSDTM"), contract("BUSDTM"))
+    registry.minute(contract("AUSDTM", takerFeeRate=...), contract("BUSDTM", takerFeeRate=...))
+    back = registry.minute(contract("AUSDTM", takerFeeRate=...), contract("BUSDTM"))
+    assert (back.found.untold, back.found.changes.parameter_changes) == ([], 1)
+    assert registry.events()[2:] == [(3, "AUSDTM", "parameter_changed", "taker_fee_rate", "0.0006", None)]
+    assert registry.tokens("symbol, taker_fee_rate") == [("AUSDTM", None), ("BUSDTM", 0.0006)]
+
+
+def test_prices_and_the_status_that_no_contract_tells_any_more_are_kept_and_named(registry: Registry) -> None:
+    registry.minute(contract("AUSDTM", status="Paused"), contract("BUSDTM"))
+    lost = {"status": ..., "markPrice": ..., "nextFundingRateTime": ...}
+    renamed = registry.minute(*(contract(name, **lost, markPx=7, indexPrice=9) for name in ("AUSDTM", "BUSDTM")))
+    assert renamed.found.untold == ["exchange_status", "next_funding_rate_time", "mark_price"]
+    assert registry.tokens("symbol, status, exchange_status, mark_price, index_price") == [
+        ("AUSDTM", "paused", "Paused", 10.5, 9),
+        ("BUSDTM", "active", "Open", 10.5, 9),
+    ]
+    prices = "SELECT mark_price, index_price FROM registry.token_snapshots WHERE observed_at = getvariable('x')"
+    assert registry.query(prices.replace("getvariable('x')", f"'{minute(2)}'")) == [(10.5, 9), (10.5, 9)]
+
+
+@pytest.mark.parametrize("field", ["indexSymbol", "maxLeverage"])
+def test_an_empty_text_everywhere_is_a_field_that_nobody_tells(registry: Registry, field: str) -> None:
+    registry.minute(contract("AUSDTM", indexSymbol=".K"), contract("BUSDTM", indexSymbol=".K"))
+    registry.minute(*(contract(name, **{"indexSymbol": ".K", field: ""}) for name in ("AUSDTM", "BUSDTM")))
+    assert len(registry.events()) == 2
+    assert registry.tokens("index_symbol, max_leverage") == [(".K", 100)] * 2
+
+
 def test_the_same_symbol_twice_counts_once_and_the_later_one_wins(registry: Registry) -> None:
     done = registry.minute(contract("AUSDTM", markPrice=1), contract("BUSDTM"), contract("AUSDTM", markPrice=2))
     assert done.found.contracts == 2
@@ -157,7 +189,7 @@ def test_the_same_symbol_twice_counts_once_and_the_later_one_wins(registry: Regi
     ("given", "stored"),
     [
         ("1.4354731E7", 14354731.0), ('"1.4354731E7"', 14354731.0), ("1000000.0000000000", 1e6), ('"12.50"', 12.5),
-        ('""', None), ("null", None), ("2.0E-4", 0.0002), ("-0.0", 0.0),
+        ('""', None), ("null", None), ("2.0E-4", 0.0002),
     ],
 )  # fmt: skip
 def test_numbers_in_every_form_that_kucoin_has(registry: Registry, given: str, stored: float | None) -> None:
@@ -206,6 +238,84 @@ def test_an_unknown_status_is_told_in_small_letters(registry: Registry) -> None:
     assert registry.tokens() == [("AUSDTM", "cancel_only"), ("BUSDTM", "closed")]
 
 
+@pytest.mark.parametrize("word", ["delisted", "DELISTED", "Delisted"])
+def test_the_word_delisted_is_a_status_like_others(registry: Registry, word: str) -> None:
+    """Ours means gone from the answers: taken for that, it stopped every sync after it."""
+    other = contract("BUSDTM")
+    registry.minute(contract("AUSDTM"), other)
+    registry.minute(contract("AUSDTM", status=word), other)
+    registry.minute(contract("AUSDTM"), other)
+    registry.minute(other)
+    assert [event[2:] for event in registry.events() if event[1] == "AUSDTM"][1:] == [
+        ("status_changed", "status", "active", "closed"),
+        ("status_changed", "status", "closed", "active"),
+        ("delisted", "status", "active", "delisted"),
+    ]
+
+
+def test_a_row_that_says_delisted_and_not_since_when_is_mended_by_the_next_answer(registry: Registry) -> None:
+    registry.minute(contract("AUSDTM"))
+    with open_database(registry.database) as db:
+        db.execute("UPDATE registry.tokens SET status = 'delisted'")
+    assert registry.minute(contract("AUSDTM")).found.changes.relisted == 1
+    assert registry.tokens("status, listed_at") == [("active", minute(2))]
+
+
+def test_a_contract_that_comes_back_without_a_status_is_active_and_not_what_it_was(registry: Registry) -> None:
+    other = contract("BUSDTM")
+    registry.minute(contract("AUSDTM", status="Paused"), other)
+    registry.minute(other)
+    registry.minute(contract("AUSDTM", status=...), other)
+    assert registry.tokens("symbol, status, exchange_status")[0] == ("AUSDTM", "active", None)
+
+
+def test_an_opening_that_is_put_off_puts_off_the_listing(registry: Registry) -> None:
+    def opens(hours: float) -> int:
+        return int((NOON + timedelta(hours=hours)).timestamp() * 1000)
+
+    for hours in (1, 120, 96):
+        registry.minute(contract("NEWUSDTM", status="Init", firstOpenDate=opens(hours)))
+        assert registry.tokens("listed_at") == [(NOON + timedelta(hours=hours),)]
+    assert registry.tokens("is_new") == [(True,)]
+
+
+def test_an_answer_from_the_future_makes_no_other_one_old(registry: Registry) -> None:
+    """The clock was a year ahead for a minute. What came after was taken for older, until then."""
+    registry.minute(contract("AUSDTM"), contract("BUSDTM"), contract("CUSDTM"))
+    registry.answer(body(contract("AUSDTM", maxLeverage=5), contract("BUSDTM")), at=NOON + timedelta(days=365))
+    registry.store()
+    after = registry.minute(contract("AUSDTM", maxLeverage=7), contract("BUSDTM"))
+    assert after.found.status == "applied"
+    assert registry.tokens("symbol, status, max_leverage, last_seen")[:2] == [
+        ("AUSDTM", "active", 7, minute(3)),
+        ("BUSDTM", "active", 100, minute(3)),
+    ]
+    assert registry.store().syncs == []
+    late = registry.take(body(contract("AUSDTM", maxLeverage=9)), at=registry.now - timedelta(seconds=30))
+    assert late.found.status == "older"
+
+
+def test_a_delisting_alone_is_known_until_then(registry: Registry) -> None:
+    """Nothing is seen any more, and an answer from before must not bring it back."""
+    registry.minute(contract("AUSDTM"))
+    registry.minute()
+    registry.minute()
+    assert registry.tokens() == [("AUSDTM", "delisted")]
+    late = registry.take(body(contract("AUSDTM")), at=registry.now - timedelta(seconds=90))
+    assert late.found.status == "older"
+
+
+def test_more_than_a_thousand_contracts_are_all_there_and_all_compared(registry: Registry) -> None:
+    registry.minute(*many(1001))
+    done = registry.minute(*many(1001, maxLeverage=7))
+    assert (done.found.changes.parameter_changes, len(registry.events())) == (1001, 2002)
+    registry.minute()
+    assert registry.minute().found.changes.delisted == 1001
+    assert registry.query("SELECT count(*), count(DISTINCT symbol), min(max_leverage) FROM registry.tokens") == [
+        (1001, 1001, 7)
+    ]
+
+
 @pytest.mark.parametrize("earlier", [timedelta(0), timedelta(seconds=1), timedelta(days=3)])
 def test_an_older_answer_changes_nothing(registry: Registry, earlier: timedelta) -> None:
     registry.minute(contract("AUSDTM"), contract("BUSDTM"))
@@ -243,6 +353,25 @@ def test_two_halves_that_are_cut_in_different_places_say_nothing_together(regist
     assert registry.minute(*many(50)).found.status == "held"
     assert registry.minute(*many(100)[40:80]).found.status == "held"
     assert registry.query("SELECT DISTINCT status FROM registry.tokens") == [("active",)]
+
+
+@pytest.mark.parametrize(
+    ("after", "status"),
+    [(timedelta(seconds=1), "held"), (timedelta(minutes=1), "applied"), (timedelta(hours=2), "held")],
+)
+def test_the_same_half_confirms_itself_after_a_moment_and_within_an_hour(
+    registry: Registry, after: timedelta, status: str
+) -> None:
+    registry.minute(*many(100))
+    registry.minute(*many(50))
+    assert registry.take(body(*many(50)), at=registry.now + after).found.status == status
+
+
+def test_a_half_that_is_answered_again_at_once_may_still_be_confirmed(registry: Registry) -> None:
+    registry.minute(*many(100))
+    registry.minute(*many(50))
+    registry.take(body(*many(50)), at=registry.now + timedelta(seconds=1))
+    assert registry.minute(*many(50)).found.status == "applied"
 
 
 def test_an_empty_answer_is_held_also_where_few_are_listed(registry: Registry) -> None:

@@ -13,7 +13,7 @@ from lcw_assets.alerts.outbox import Outbox
 from lcw_assets.registry import store as store_module
 from lcw_assets.registry.layout import cluster, unordered
 from lcw_assets.registry.news import name_some
-from lcw_assets.registry.staging import MOVES, TERMS, fingerprint
+from lcw_assets.registry.staging import MOVES, TERMS, Told, fingerprint
 from lcw_assets.simulator.faults import Fault
 from lcw_assets.sources.kucoin_futures_records import Contract, read_contracts
 from lcw_assets.warehouse.connection import open_database
@@ -85,6 +85,14 @@ def test_a_death_between_the_commit_and_the_telling_tells_and_one_after_it_does_
     assert len(registry.alerts) == 1
 
 
+def test_the_first_contracts_are_no_news_also_after_an_empty_answer(registry: Registry) -> None:
+    registry.minute()
+    registry.minute(contract("AUSDTM"), contract("BUSDTM"))
+    assert registry.alerts == []
+    registry.minute(contract("AUSDTM"), contract("BUSDTM"), contract("CUSDTM"))
+    assert [alert.what for alert in registry.alerts] == ["1 listed: CUSDTM"]
+
+
 class DyingError(BaseException):
     """A process that is killed."""
 
@@ -136,7 +144,8 @@ def test_every_field_is_of_one_kind() -> None:
 
 def test_a_fingerprint_minds_all_that_lasts_and_nothing_that_moves() -> None:
     def mark(**fields: Any) -> str:
-        return fingerprint(read_contracts(body(contract("AUSDTM", **fields))).records[0])
+        records = read_contracts(body(contract("AUSDTM", **fields))).records
+        return fingerprint(records[0], Told.by(read_contracts(body(contract("AUSDTM"))).records))
 
     usual = mark()
     assert usual == mark() == mark(markPrice=77, openInterest="5", nextFundingRateTime=1)
@@ -175,6 +184,8 @@ def test_an_answer_is_kept_to_the_letter_where_the_tables_do_not_say_all_of_it(r
     registry.minute(*two[:1], contract("CUSDTM"))  # and another comes, of which the tables have all
     assert kept() == 1
     registry.minute(*two[:1], contract("BUSDTM", maxLeverage="many"))  # a value is refused
+    assert kept() == 2
+    registry.minute(*two[:1], contract("BUSDTM", maxLeverage="many"))  # and again, for which one is enough
     assert kept() == 2
     registry.minute()  # held
     assert kept() == 3

@@ -12,9 +12,10 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic_core import to_json
 
 from lcw_assets.warehouse.schema import migrate
-from lcw_assets.warehouse.tables import Merged, Page, append, append_changed, merge, transaction
+from lcw_assets.warehouse.tables import Merged, Page, append, append_changed, merge, transaction, update
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 
@@ -167,3 +168,28 @@ def test_a_transaction_is_whole_or_absent(db: duckdb.DuckDBPyConnection) -> None
         coins(db, 0, [{"code": "A", "rate": 1.0}])
         1 // 0  # noqa: B018
     assert latest(db) == ticks(db) == []
+
+
+@pytest.mark.parametrize("count", [1, 2, 501])
+def test_rows_are_the_same_whether_one_comes_or_many(db: duckdb.DuckDBPyConnection, count: int) -> None:
+    now = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=timezone.utc)
+    request = {"code": "O'NE", "list": [1, "x", None, {"deep": 2**70}], "rate": 1.5}
+    row = {
+        "cycle_id": "c", "source": "lcw", "endpoint": "status", "request": request, "started_at": now,
+        "attempt": 1, "hedge": False, "waited_s": 0.1, "latency_s": 1e-7, "bytes": 5, "outcome": "ok",
+    }  # fmt: skip
+    append(db, "ops.calls", [row] * count)
+    found = db.execute("SELECT request::VARCHAR, started_at, latency_s, error, count(*) FROM ops.calls GROUP BY ALL")
+    assert found.fetchall() == [(to_json(request).decode(), now, 1e-7, None, count)]
+
+
+def test_an_update_sets_what_it_names_and_nothing_else(db: duckdb.DuckDBPyConnection) -> None:
+    alert = {
+        "incident": "spool", "kind": "opened", "severity": "warning", "raised_at": START, "since": START,
+        "what": "old", "delivered": [], "undelivered": ["mail"],
+    }  # fmt: skip
+    append(db, "ops.alerts", [{"alert_id": name, **alert} for name in ("a", "b", "c")])
+    changed = [{"alert_id": name, "what": f"new {name}", "kind": "ignored"} for name in ("a", "c", "nobody")]
+    update(db, "ops.alerts", changed, key="alert_id", columns=["what"])
+    rows = db.execute("SELECT alert_id, what, kind FROM ops.alerts ORDER BY ALL").fetchall()
+    assert rows == [("a", "new a", "opened"), ("b", "old", "opened"), ("c", "new c", "opened")]

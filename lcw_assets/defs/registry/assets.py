@@ -115,7 +115,7 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool"
         context.log.warning(
             f"spooled: {error}. Waiting in {spool.folder}: {waiting}; the next sync that gets in stores them all"
         )
-        return Stored()
+        return Stored(datetime.now(timezone.utc))
     except UnstorableError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     except WarehouseError as error:

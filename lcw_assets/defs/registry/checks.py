@@ -49,7 +49,8 @@ def registry_results(sync: "StoredSync", look: "Look", now: datetime) -> Iterato
         f"no contract has {', '.join(found.untold)} any more, and what was known is kept. "
         f"Unknown fields: {', '.join(found.unknown) or 'none'}",
     )
-    yield _result("fresh", age_s <= _STALE_AFTER_S, f"no contract was seen for {age_s:.0f} s", {"age_s": age_s})
+    stale = f"no contract was seen for {age_s:.0f} s" if age_s > 0 else f"seen {-age_s:.0f} s ahead of this clock"
+    yield _result("fresh", abs(age_s) <= _STALE_AFTER_S, stale, {"age_s": age_s})
     yield _result("sync_time", seconds <= _SYNC_WITHIN_S, str(sync.phases), {"sync_s": seconds})
     yield _result(
         "failure_rate",

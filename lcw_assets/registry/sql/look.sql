@@ -5,7 +5,7 @@ SELECT
     count(*) FILTER (status = 'active') AS active,
     count(*) FILTER (status <> 'delisted') AS listed,
     count(*) FILTER (is_new) AS new,
-    max(last_seen) AS newest,
+    max(last_seen) FILTER (status <> 'delisted') AS newest,
     (SELECT count(*) FROM registry.token_events) AS events,
     (SELECT count(*) FROM registry.token_snapshots) AS snapshots,
     (SELECT count(*) FROM ops.syncs) AS syncs,
