@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,16 @@ from lcw_assets.warehouse.cycle import Cycle
 from lcw_assets.warehouse.errors import WarehouseError
 from lcw_assets.warehouse.spool import Spool
 from lcw_assets.warehouse.spool_file import Spooled
-from lcw_assets.warehouse.tables import Merged, append, append_changed, append_row, merge, one_row, transaction
+from lcw_assets.warehouse.tables import (
+    CLOCKS_DIFFER,
+    Merged,
+    append,
+    append_changed,
+    append_row,
+    merge,
+    one_row,
+    transaction,
+)
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -160,7 +169,15 @@ def _store_cycle(
 def _merge_pages(
     db: DuckDBPyConnection, latest: str, ticks: str, cycle: Cycle, pages: Sequence[AnsweredPage[Any]]
 ) -> Merged:
-    return merge(db, latest, ticks, table_pages(pages), currency=cycle.currency, cycle_id=cycle.cycle_id)
+    return merge(
+        db,
+        latest,
+        ticks,
+        table_pages(pages),
+        currency=cycle.currency,
+        cycle_id=cycle.cycle_id,
+        not_after=datetime.now(timezone.utc) + CLOCKS_DIFFER,
+    )
 
 
 def _look_at_tables(db: DuckDBPyConnection) -> dict[str, TableState]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,17 +34,21 @@ class Built:
     checkpoints: int = 0
 
 
-def build(connect: Connect) -> Built:
+def build(connect: Connect, now: datetime | None = None) -> Built:
     """Bring `market.coin_bars` and `market.coin_checkpoints` up to date.
+
+    What is later than `now` was written by a clock that was ahead, and is nothing to go on from.
 
     A day a connection and a transaction: a cycle that wants to store comes in between, also where years are built.
     """
     with connect() as db:
-        first, last = one_row(db, "SELECT min(observed_at), max(observed_at) FROM market.coin_ticks")
+        until = [now or datetime.now(timezone.utc)]
+        ticks = "SELECT min(observed_at), max(observed_at) FROM market.coin_ticks WHERE observed_at <= ?"
+        first, last = one_row(db, ticks, until)
         if last is None:
             return Built(None)
-        [built] = one_row(db, "SELECT max(bucket) FROM market.coin_bars WHERE minutes = 1")
-        [newest] = one_row(db, "SELECT max(checkpoint_at) FROM market.coin_checkpoints")
+        [built] = one_row(db, "SELECT max(bucket) FROM market.coin_bars WHERE minutes = 1 AND bucket <= ?", until)
+        [newest] = one_row(db, "SELECT max(checkpoint_at) FROM market.coin_checkpoints WHERE checkpoint_at <= ?", until)
     since = max(midnight_of(first), (built or first) - _OVERLAP).replace(second=0, microsecond=0)
     start, moment = since, _floor(newest or first, _APART) + _APART
     checkpoints = 0

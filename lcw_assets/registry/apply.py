@@ -15,16 +15,13 @@ from lcw_assets.registry.plausible import Limits, doubt
 from lcw_assets.registry.staging import Told, moves_json, unknown
 from lcw_assets.registry.statements import run, text
 from lcw_assets.sources.kucoin_futures_records import Contract
-from lcw_assets.warehouse.tables import append, one_row, update
+from lcw_assets.warehouse.tables import CLOCKS_DIFFER, append, one_row, update
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 # Between two answers of which the second confirms the first. A server may give the same wrong one for some seconds.
 _CONFIRMED_AFTER, _CONFIRMED_WITHIN = timedelta(seconds=30), timedelta(hours=1)
-
-# By how much a moment may be ahead of the clock, and still be believed.
-_CLOCKS_DIFFER = timedelta(minutes=1)
 
 # Contracts that are compared and written together: 5,000 at once take 50 MB more, and no less time.
 _AT_ONCE = 500
@@ -53,7 +50,7 @@ def apply(
     """
     with phases.of("load"):
         told = Told.by(records)
-        _set(db, observed_at=observed_at, sync_id=sync_id, new_for=new_for, not_after=now + _CLOCKS_DIFFER)
+        _set(db, observed_at=observed_at, sync_id=sync_id, new_for=new_for, not_after=now + CLOCKS_DIFFER)
         run(db, "load", [moves_json(records, told)])
         symbols = {symbol for (symbol,) in db.execute(text("changed")).fetchall()}
     with phases.of("process"):

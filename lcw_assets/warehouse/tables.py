@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from string import Template
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,9 @@ from lcw_assets.warehouse.schema import SQL, Column, tables
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+# By how much a moment may be ahead of this machine's clock, and still be believed.
+CLOCKS_DIFFER = timedelta(minutes=1)
 
 _KEY = ("code", "currency", "observed_at", "changed_at", "cycle_id")
 
@@ -90,18 +93,26 @@ def update(
 
 
 def merge(
-    db: DuckDBPyConnection, latest: str, ticks: str, pages: Sequence[Page], *, currency: str, cycle_id: str
+    db: DuckDBPyConnection,
+    latest: str,
+    ticks: str,
+    pages: Sequence[Page],
+    *,
+    currency: str,
+    cycle_id: str,
+    not_after: datetime,
 ) -> Merged:
     """Bring the latest rows up to date, and add a tick for each row whose values differ from its latest ones.
 
     No code may stand in two pages. A row that is not newer than its latest one is left out: the ticks after it were
-    decided without it, so that taking it in would make them wrong. This takes two cycles that overlap.
+    decided without it, so that taking it in would make them wrong. This takes two cycles that overlap. Latest rows that
+    are later than `not_after` are believed no longer.
     """
     if not pages:
         return Merged()
     upsert, add_ticks = _statements("merge", latest, ticks)
     texts, times = [page.rows for page in pages], [page.observed_at for page in pages]
-    [taken] = one_row(db, upsert, [currency, cycle_id, texts, times])
+    [taken] = one_row(db, upsert, [currency, cycle_id, texts, times, not_after])
     [changed] = one_row(db, add_ticks, [cycle_id])
     described = [page.rows for page in pages if page.described]
     if described:

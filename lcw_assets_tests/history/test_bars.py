@@ -15,6 +15,7 @@ from lcw_assets.history.bars import WIDTHS, build
 from lcw_assets_tests.performance.facts import database
 
 START = datetime(2026, 11, 18, 21, 30, tzinfo=timezone.utc)
+NOW = START + timedelta(days=3)
 
 Tick = tuple[str, datetime, float, float]
 
@@ -89,7 +90,7 @@ def test_built_in_any_portions_bars_are_as_from_all_ticks_at_once(
             until = START + timedelta(seconds=30 * end)
             add(db, [tick for tick in ticks if done < tick[1] <= until])
             done = until
-            build(lambda: nullcontext(db))
+            build(lambda: nullcontext(db), NOW)
         for minutes in WIDTHS:
             assert bars(db, minutes) == model(ticks, minutes)
         at = START + timedelta(seconds=30 * moment)
@@ -99,7 +100,7 @@ def test_built_in_any_portions_bars_are_as_from_all_ticks_at_once(
 
 def test_before_the_first_tick_there_is_nothing_to_build() -> None:
     with database() as db:
-        assert build(lambda: nullcontext(db)).since is None
+        assert build(lambda: nullcontext(db), NOW).since is None
 
 
 def test_a_cycle_that_waited_in_the_spool_is_built_in() -> None:
@@ -107,21 +108,23 @@ def test_a_cycle_that_waited_in_the_spool_is_built_in() -> None:
     with database() as db:
         on_time: list[Tick] = [("BTC", START + timedelta(minutes=n), float(n), 1.0) for n in (0, 40, 41)]
         add(db, on_time)
-        build(lambda: nullcontext(db))
+        build(lambda: nullcontext(db), NOW)
         late: list[Tick] = [("ETH", START + timedelta(minutes=20), 7.0, 1.0)]
         add(db, late)
-        build(lambda: nullcontext(db))
+        build(lambda: nullcontext(db), NOW)
         assert bars(db, 1) == model([*on_time, *late], 1)
 
 
 def test_checkpoints_are_made_every_six_hours_and_only_once_settled() -> None:
     with database() as db:
         add(db, [("BTC", START, 1.0, 1.0), ("BTC", START + timedelta(hours=10), 2.0, 1.0)])
-        assert build(lambda: nullcontext(db)).checkpoints == 2  # 00:00 and 06:00, not yet what is under an hour old
+        assert (
+            build(lambda: nullcontext(db), NOW).checkpoints == 2
+        )  # 00:00 and 06:00, not yet what is under an hour old
         rows = db.execute("SELECT checkpoint_at, rate FROM market.coin_checkpoints ORDER BY 1").fetchall()
         midnight = datetime(2026, 11, 19, tzinfo=timezone.utc)
         assert rows == [(midnight, 1.0), (midnight + timedelta(hours=6), 1.0)]
-        assert build(lambda: nullcontext(db)).checkpoints == 0
+        assert build(lambda: nullcontext(db), NOW).checkpoints == 0
 
 
 def test_a_coin_that_loses_its_price_has_a_bar_that_says_so() -> None:
@@ -131,5 +134,17 @@ def test_a_coin_that_loses_its_price_has_a_bar_that_says_so() -> None:
             "INSERT INTO market.coin_ticks (code, currency, observed_at, cycle_id) VALUES ('BTC', 'USD', ?, 'c')",
             [START + timedelta(minutes=1)],
         )
-        build(lambda: nullcontext(db))
+        build(lambda: nullcontext(db), NOW)
         assert [row[2:6] for row in bars(db, 1)] == [(5.0, 5.0, 5.0, 5.0), (5.0, 5.0, 5.0, None)]
+
+
+def test_ticks_from_the_future_stop_no_bars() -> None:
+    """The clock was a year ahead for a minute: a bar and a checkpoint of then would be the newest until then."""
+    with database() as db:
+        on_time: list[Tick] = [("BTC", START + timedelta(minutes=n), float(n), 1.0) for n in (0, 1)]
+        add(db, [*on_time, ("BTC", START + timedelta(days=365), 9.0, 1.0)])
+        build(lambda: nullcontext(db), START + timedelta(days=366))
+        add(db, [("BTC", START + timedelta(minutes=2), 2.0, 1.0)])
+        built = build(lambda: nullcontext(db), NOW)
+        assert built.since == START.replace(hour=20, minute=31)
+        assert bars(db, 1)[:3] == model([*on_time, ("BTC", START + timedelta(minutes=2), 2.0, 1.0)], 1)

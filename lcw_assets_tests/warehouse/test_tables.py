@@ -36,7 +36,15 @@ def coins(
     db: duckdb.DuckDBPyConnection, at: int, rows: list[dict[str, Any]], currency: str = "USD", described: bool = False
 ) -> Merged:
     pages = [Page(json.dumps(rows), len(rows), minute(at), described)] if rows else []
-    return merge(db, "market.coins", "market.coin_ticks", pages, currency=currency, cycle_id=f"c{at}")
+    return merge(
+        db,
+        "market.coins",
+        "market.coin_ticks",
+        pages,
+        currency=currency,
+        cycle_id=f"c{at}",
+        not_after=minute(1000),
+    )
 
 
 def ticks(db: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
@@ -100,6 +108,15 @@ def test_a_late_row_leaves_the_latest_alone(db: duckdb.DuckDBPyConnection) -> No
     assert coins(db, 3, [{"code": "A", "rate": 3.0}, {"code": "B", "rate": 3.0}]) == Merged(2, 1, late=1)
     assert ticks(db) == [("A", minute(0), 1.0), ("A", minute(5), 5.0), ("B", minute(3), 3.0)]
     assert latest(db)[0] == ("A", 5.0, minute(5), minute(5))
+
+
+def test_a_row_from_the_future_is_the_latest_no_longer_than_until_the_next(db: duckdb.DuckDBPyConnection) -> None:
+    coins(db, 0, [{"code": "A", "rate": 1.0}])
+    coins(db, 500_000, [{"code": "A", "rate": 2.0}])  # the clock was a year ahead
+    for at in (1, 2):
+        assert coins(db, at, [{"code": "A", "rate": 3.0}]).late == 0
+    assert latest(db) == [("A", 3.0, minute(2), minute(1))]
+    assert ticks(db) == [("A", minute(0), 1.0), ("A", minute(1), 3.0), ("A", minute(500_000), 2.0)]
 
 
 values = st.one_of(st.none(), st.integers(0, 3).map(float))
