@@ -10,7 +10,7 @@ from lcw_assets.history.series import DAY
 from lcw_assets_tests.history.harness import TODAY, Desk
 
 COINS = [*("BTC", "ETH", "DOGE", "NOSUCH"), *("0xBTC", "XRP", "LTC", "ADA")]
-WANTED = Span(TODAY - 60 * DAY, TODAY)
+WANTED = Span(TODAY - 120 * DAY, TODAY)
 
 if __name__ == "__main__":
     desk = Desk(Path(sys.argv[2]))

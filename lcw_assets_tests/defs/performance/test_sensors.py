@@ -156,8 +156,8 @@ def test_the_cause_is_what_the_cycle_waits_for_right_now(
     with spooling(run, now) as spool:
         [seen] = seen_running(instance, 31, now=now)
         assert seen.cause == "status has not answered for 31 s; 3 of 3 calls are missing"
-        spool.answer(Row(endpoint="status", request={}))
-        spool.answer(Row(endpoint="coins/list", request={"offset": 0}))
+        spool.answer(Row(endpoint="status", request={}, payload="{}"))
+        spool.answer(Row(endpoint="coins/list", request={"offset": 0}, payload="[]"))
         attempt = {
             "attempt": 1,
             "waited_s": 0.0,
@@ -169,7 +169,7 @@ def test_the_cause_is_what_the_cycle_waits_for_right_now(
         spool.attempt(Row(endpoint="coins/list", request={"offset": 100}, **attempt))
         [seen] = seen_running(instance, 41.4, now=now)
         assert seen.cause == "coins/list offset 100 has not answered for 41 s on attempt 2 after a 503"
-        spool.answer(Row(endpoint="coins/list", request={"offset": 100}))
+        spool.answer(Row(endpoint="coins/list", request={"offset": 100}, payload="[]"))
         [seen] = seen_running(instance, 42, now=now)
         assert seen.cause == "every answer is there, and the process has not gone on"
 
