@@ -52,7 +52,7 @@ def apply(
         told = Told.by(records)
         _set(db, observed_at=observed_at, sync_id=sync_id, new_for=new_for, not_after=now + CLOCKS_DIFFER)
         run(db, "load", [moves_json(records, told)])
-        symbols = {symbol for (symbol,) in db.execute(text("changed")).fetchall()}
+        differs = db.execute(text("differs")).fetchall()
     with phases.of("process"):
         found = Found("applied", observed_at=observed_at, contracts=len(records), unknown=unknown(records))
         known_until, listed, lost = _state(db, told)
@@ -61,8 +61,7 @@ def apply(
             found.status = "older"
             found.reason = f"it came at {observed_at:%Y-%m-%d %H:%M:%S}, and {known_until:%H:%M:%S} is known already"
             return found
-        known = _known(db, symbols)
-        missing = dict(db.execute(text("missing")).fetchall())
+        missing = {symbol: was for symbol, was, is_missing in differs if is_missing}
         if missing:
             found.missing = len(missing)
             found.missing_digest = md5(" ".join(sorted(missing)).encode(), usedforsecurity=False).hexdigest()
@@ -70,11 +69,13 @@ def apply(
         if doubts and not _confirmed(db, observed_at, found.missing_digest):
             found.status, found.reason = "held", doubts
             return found
+        statuses = {symbol: was for symbol, was, is_missing in differs if not is_missing}
+        odd = [record for record in records if record.symbol in statuses]
+        known = _known(db, [symbol for symbol, was in statuses.items() if was])
     with phases.of("write"):
         stamps = {"observed_at": observed_at, "sync_id": sync_id}
         snapshots = run(db, "snapshot", moves=told.moves)
     events = Counter[str]()
-    odd = [record for record in records if record.symbol in symbols]
     for first in range(0, len(odd), _AT_ONCE):
         with phases.of("process"):
             compared = [
@@ -88,8 +89,7 @@ def apply(
     with phases.of("write"):
         run(db, "move", moves=told.moves)
         gone = [delisted(symbol, was, observed_at) for symbol, was in missing.items()]
-        events += _write(db, [one.row for one in gone], gone, {"delisted_at", "changed_at"}, stamps)
-        run(db, "newness")
+        events += _write(db, [one.row for one in gone], gone, {"delisted_at", "changed_at", "is_new"}, stamps)
         found.changes = Changes.count(events, snapshots)
     return found
 
@@ -125,14 +125,14 @@ def _state(db: DuckDBPyConnection, told: Told) -> tuple[datetime | None, int, li
     return known_until, listed, [name for name, count in zip(told.untold, before, strict=True) if count]
 
 
-def _known(db: DuckDBPyConnection, symbols: Collection[str]) -> dict[str, dict[str, Any]]:
-    """What is known of these contracts, by symbol; nothing of those that are new."""
+def _known(db: DuckDBPyConnection, symbols: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What is known of these contracts, by symbol."""
     if not symbols:
         return {}
     rows = db.execute(
         f"SELECT {', '.join(KNOWN)} FROM registry.tokens "  # noqa: S608 - own names
         "WHERE symbol IN (SELECT unnest(?::VARCHAR[]))",
-        [list(symbols)],
+        [symbols],
     ).fetchall()
     return {row[0]: dict(zip(KNOWN, row, strict=True)) for row in rows}
 

@@ -98,7 +98,13 @@ def _listed_at(known: Mapping[str, Any], opened: datetime | None) -> datetime:
 
 def delisted(symbol: str, was: str, observed_at: datetime) -> Compared:
     """A contract that is listed, `was` its status, and not in the answer."""
-    row = {"symbol": symbol, "status": "delisted", "delisted_at": observed_at, "changed_at": observed_at}
+    row = {
+        "symbol": symbol,
+        "status": "delisted",
+        "delisted_at": observed_at,
+        "changed_at": observed_at,
+        "is_new": False,
+    }
     return Compared(row, [Change(symbol, "delisted", "status", was, "delisted", observed_at)])
 
 

@@ -1,5 +1,7 @@
 -- What moves, of all that are known. The other columns would cost as much again, each minute.
 UPDATE registry.tokens AS old
-SET last_seen = getvariable('observed_at')${assignments}
+SET
+    last_seen = getvariable('observed_at'),
+    is_new = old.listed_at > getvariable('observed_at') - getvariable('new_for')${assignments}
 FROM answer AS new
 WHERE old.symbol = new.symbol;

@@ -1,4 +1,0 @@
--- What is listed, and not in the answer.
-SELECT symbol, status
-FROM registry.tokens
-WHERE status <> 'delisted' AND symbol NOT IN (SELECT symbol FROM answer);
