@@ -50,7 +50,7 @@ def find_gaps(db: DuckDBPyConnection, codes: Sequence[str], currency: str, now: 
     for series in SERIES.values():
         covered, _ = read_covered(db, series, currency, codes if series.per_coin else [""], now)
         found += _history_gaps(series, covered, read_begun(db, series, currency), today)
-    found += _stopped(db, currency)
+    found += _stopped(db, currency, now)
     return sorted(found, key=lambda gap: (gap.kind, gap.span.end), reverse=True)
 
 
@@ -95,12 +95,12 @@ def _history_gaps(
         yield Gap("history", series.table, stretch, days, detail, calls)
 
 
-def _stopped(db: DuckDBPyConnection, currency: str) -> Iterator[Gap]:
+def _stopped(db: DuckDBPyConnection, currency: str, now: datetime) -> Iterator[Gap]:
     rows = db.execute(
         "SELECT code, observed_at, newest, rank "
-        "FROM market.coins, (SELECT max(observed_at) AS newest FROM market.coins) "
-        "WHERE currency = ? AND observed_at < newest - ? ORDER BY rank",
-        [currency, _STOPPED_AFTER],
+        "FROM market.coins, (SELECT max(observed_at) AS newest FROM market.coins WHERE observed_at <= $now) "
+        "WHERE currency = $currency AND observed_at < newest - $after ORDER BY rank",
+        {"currency": currency, "after": _STOPPED_AFTER, "now": now},
     ).fetchall()
     for code, since, newest, rank in rows:
         minutes = (newest - since) // timedelta(minutes=1)

@@ -53,6 +53,11 @@ def test_hours_without_a_cycle_can_be_had_from_history(desk: Desk) -> None:
     assert [(gap.missing, gap.calls) for gap in found] == [(2399, 2 * 3), (599, 2 * 3)]
 
 
+def test_a_cycle_of_a_clock_that_was_ahead_is_no_gap_until_then(desk: Desk) -> None:
+    cycles(desk, 3, 2, 1, -60 * 24 * 365)
+    assert gaps(desk) == []
+
+
 def test_an_outage_of_weeks_is_told_whole(desk: Desk) -> None:
     cycles(desk, 60 * 24 * 20)
     [gap] = gaps(desk)

@@ -218,13 +218,20 @@ def test_a_coin_is_unknown_in_the_currency_that_was_asked_for(desk: Desk) -> Non
 
 def test_on_top_are_coins_that_are_still_there(desk: Desk) -> None:
     with desk.open() as db:
-        for code, rank, at in (("OLD", 1, NOW - DAY), ("BTC", 1, NOW), ("ETH", 2, NOW), ("XRP", 3, NOW)):
+        ahead = NOW + 365 * DAY  # of a clock that was wrong once
+        for code, rank, at in (
+            ("OLD", 1, NOW - DAY),
+            ("ODD", 9, ahead),
+            ("BTC", 1, NOW),
+            ("ETH", 2, NOW),
+            ("XRP", 3, NOW),
+        ):
             db.execute(
                 "INSERT INTO market.coins (code, currency, rank, observed_at, changed_at, cycle_id) "
                 "VALUES (?, 'USD', ?, ?, ?, 'c')",
                 [code, rank, at, at],
             )
-        assert read_top(db, "USD", 2) == ["BTC", "ETH"]
+        assert read_top(db, "USD", NOW, 2) == ["BTC", "ETH"]
 
 
 def test_a_coin_that_has_stopped_is_asked_for_before(desk: Desk) -> None:

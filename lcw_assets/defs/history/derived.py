@@ -70,7 +70,7 @@ def gaps(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any
         settings = load_settings()
         with _database(context, read_only=True) as db:
             try:
-                codes = read_tracked(settings.tracked_coins, partial(read_top, db, settings.currency))
+                codes = read_tracked(settings.tracked_coins, partial(read_top, db, settings.currency, now))
             except TrackedError as error:
                 context.log.warning(f"gaps of coins are not looked for: {error}")
                 codes = []

@@ -52,7 +52,7 @@ def make_plan(
         )
     codes = [""]
     if series.per_coin:
-        codes = read_tracked(coins or settings.tracked_coins, partial(read_top, db, settings.currency))
+        codes = read_tracked(coins or settings.tracked_coins, partial(read_top, db, settings.currency, now))
     covered, unknown = read_covered(db, series, settings.currency, codes, now, asked_since)
     return Plan(series, wanted, today, covered, dict.fromkeys(unknown, "unknown to Live Coin Watch within a day"))
 
@@ -98,11 +98,10 @@ def complete_days(
     from lcw_assets.history.plan import uncovered
     from lcw_assets.history.tracked import TrackedError, read_tracked
 
-    codes = set(plan.codes)
+    codes, now = set(plan.codes), datetime.now(timezone.utc)
     if plan.series.per_coin:
         with suppress(TrackedError):  # none is known to be tracked
-            codes |= set(read_tracked(settings.tracked_coins, partial(read_top, db, settings.currency)))
-    now = datetime.now(timezone.utc)
+            codes |= set(read_tracked(settings.tracked_coins, partial(read_top, db, settings.currency, now)))
     covered, unknown_now = read_covered(db, plan.series, settings.currency, sorted(codes), now, asked_since)
     covered = {code: spans for code, spans in covered.items() if code not in unknown | unknown_now}
     if not covered:

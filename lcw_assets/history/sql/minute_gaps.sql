@@ -3,7 +3,7 @@
 WITH begun AS (
     SELECT date_trunc('minute', coalesce(scheduled_at, started_at)) AS minute
     FROM ops.cycles
-    WHERE status <> 'failed'
+    WHERE status <> 'failed' AND started_at <= $now  -- the clock may have been ahead once
 ),
 minutes AS (
     SELECT DISTINCT minute FROM begun WHERE minute >= $since
