@@ -83,7 +83,6 @@ def compare(record: Contract, known: Mapping[str, Any] | None, *, told: Told, ob
         "changed_at": observed_at if changes or not known else known["changed_at"],
         "exchange_status": record.exchange_status
         or (known["exchange_status"] if known and was != "delisted" else None),
-        "unknown_fields": record.model_extra or None,
         "fingerprint": fingerprint(record, told),
     }
     return Compared(row, changes)

@@ -29,6 +29,9 @@ _VERSION = 1
 # DuckDB unpacks texts of this many records three times as fast as one text with all of them (measured, 5,000).
 _CHUNK = 500
 
+# The columns of `moves_json`.
+LOADED = ("symbol", *MOVES, "unknown_fields", "fingerprint")
+
 _moving = itemgetter("symbol", *MOVES)
 _lasting = itemgetter("exchange_status", *TERMS)
 
@@ -73,25 +76,20 @@ def moves_json(records: Sequence[Contract], told: Told) -> list[str]:
     looked at. One that differs for no good reason (another version of Python or of this project) costs that look, and
     no event.
     """
-    names = ("symbol", *MOVES, "fingerprint")
-    return [
-        to_json(
-            dict(
-                zip(
-                    names,
-                    zip(*((*_moving(vars(record)), fingerprint(record, told)) for record in chunk), strict=True),
-                    strict=True,
-                )
-            )
-        ).decode()
-        for chunk in (records[first : first + _CHUNK] for first in range(0, len(records), _CHUNK))
-    ]
+    chunks = (records[first : first + _CHUNK] for first in range(0, len(records), _CHUNK))
+    rows = ([(*_moving(vars(one)), _unknown_json(one), fingerprint(one, told)) for one in chunk] for chunk in chunks)
+    return [to_json(dict(zip(LOADED, zip(*chunk, strict=True), strict=True))).decode() for chunk in rows]
 
 
 def fingerprint(record: Contract, told: Told) -> str:
-    """Of all but what moves. Unknown fields count."""
-    lasting = marshal.dumps((_lasting(vars(record)), record.model_extra), 2)
+    """Of all that is a term, and of the status."""
+    lasting = marshal.dumps(_lasting(vars(record)), 2)
     return blake2b(lasting, digest_size=8, salt=told.salt).hexdigest()
+
+
+def _unknown_json(record: Contract) -> str | None:
+    """Among what moves, because nobody knows whether it does. If it did, every contract would differ every minute."""
+    return to_json(record.model_extra).decode() if record.model_extra else None
 
 
 def unknown(records: Sequence[Contract]) -> list[str]:

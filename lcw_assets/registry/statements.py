@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from lcw_assets.registry.staging import MOVES
+from lcw_assets.registry.staging import LOADED, MOVES
 from lcw_assets.warehouse.schema import tables
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ def text(file: str) -> str:
 def _statement(file: str, moves: frozenset[str]) -> str:
     columns = {column.name: column for column in tables()["registry.tokens"]}
     values = [column.name for column in tables()["registry.token_snapshots"] if column.name in MOVES]
-    loaded = ("symbol", *MOVES, "fingerprint")
+    types = {name: "VARCHAR" if columns[name].type == "JSON" else columns[name].type for name in LOADED}
     set_ = [name for name in MOVES if name in moves]
     if "next_funding_rate_time" in moves:
         set_.append("next_funding_at")
     names = {
-        "structure": json.dumps({name: [columns[name].type] for name in loaded}),
-        "lists": ", ".join(f"unnest(lists.{name}) AS {name}" for name in loaded),
+        "structure": json.dumps({name: [type_] for name, type_ in types.items()}),
+        "lists": ", ".join(f"unnest(lists.{name}) AS {name}" for name in LOADED),
         "assignments": "".join(f", {name} = new.{name}" for name in set_),
         "values": ", ".join(f"{'new' if name in moves else 'old'}.{name}" for name in values),
         "values_differ": "".join(f" OR new.{name} IS DISTINCT FROM old.{name}" for name in values if name in moves),

@@ -226,10 +226,13 @@ def test_a_record_without_a_name_is_refused_and_the_rest_is_taken(registry: Regi
 
 def test_unknown_fields_are_kept_and_make_no_events(registry: Registry) -> None:
     registry.minute(contract("AUSDTM"))
-    for value in ({"a": [1, None]}, 2):
-        registry.minute(contract("AUSDTM", brandNew=value))
-    assert registry.tokens("unknown_fields") == [('{"brandNew":2}',)]
-    assert len(registry.events()) == 1
+    registry.minute(contract("AUSDTM", brandNew={"a": [1, None, 2**70], "b": "\u20bf'"}))
+    assert registry.tokens("unknown_fields") == [('{"brandNew":{"a":[1,null,1180591620717411303424],"b":"₿\'"}}',)]
+    registry.minute(contract("AUSDTM", brandNew=2), contract("BUSDTM", brandNew=3))
+    assert registry.tokens("unknown_fields") == [('{"brandNew":2}',), ('{"brandNew":3}',)]
+    registry.minute(contract("AUSDTM"), contract("BUSDTM"))
+    assert registry.tokens("unknown_fields") == [(None,), (None,)]
+    assert len(registry.events()) == 2
 
 
 def test_an_unknown_status_is_told_in_small_letters(registry: Registry) -> None:

@@ -2,6 +2,7 @@
 UPDATE registry.tokens AS old
 SET
     last_seen = getvariable('observed_at'),
+    unknown_fields = new.unknown_fields::JSON,
     is_new = old.listed_at > getvariable('observed_at') - getvariable('new_for')${assignments}
 FROM answer AS new
 WHERE old.symbol = new.symbol;
