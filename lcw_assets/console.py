@@ -19,11 +19,13 @@ _SAID_IN_WORDS = {"Failure", "SettingsError"}
 @dg.logger({}, description="One line a message, from INFO up; no traceback for a mistake in the settings.")
 def console_logger(_context: dg.InitLoggerContext) -> logging.Logger:
     logger = logging.Logger("lcw_assets", logging.INFO)
-    if sys.__stderr__ is None:  # closed by whoever started this: number 2 may be any file by now
-        return logger
     # Straight to the terminal. While a step runs, Dagster has its stderr in a file that a `tail` mirrors and that ends
     # with the step: on a busy machine before the last line, which says why the step failed.
-    terminal = os.fdopen(os.dup(sys.__stderr__.fileno()), "w", encoding="utf-8", errors="backslashreplace")
+    try:
+        number = os.dup(sys.__stderr__.fileno())  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):
+        return logger  # closed, from the start or since: nobody listens
+    terminal = os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace")
     handler = logging.StreamHandler(terminal)
     weakref.finalize(handler, terminal.close)
     handler.setFormatter(_Formatter(datefmt="%H:%M:%S"))

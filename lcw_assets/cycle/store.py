@@ -106,7 +106,7 @@ def store_pending(
         with open_database(on_wait=clock.waited, config={"threads": 1}) as db:
             store = partial(_store_once, db, spool, database, clock)
             stored.cycles += [done for done in spool.drain(store, log) if done]
-            stored.tables = _look_at_tables(db)
+            stored.tables = _look_at_tables(db, datetime.now(timezone.utc) + CLOCKS_DIFFER)
             if sla and stored.cycles:
                 from lcw_assets.performance.standing import read_standing  # 6 ms, after the commit
 
@@ -180,12 +180,13 @@ def _merge_pages(
     )
 
 
-def _look_at_tables(db: DuckDBPyConnection) -> dict[str, TableState]:
+def _look_at_tables(db: DuckDBPyConnection, not_after: datetime) -> dict[str, TableState]:
     looked = {}
     for table, values in _LATEST.items():
         duplicates = "count(*) - count(DISTINCT hash(code, currency))"
         negative = f"coalesce(list(code) FILTER (least({values}) < 0), [])"
-        row = one_row(db, f"SELECT count(*), {duplicates}, max(observed_at), {negative} FROM {table}")  # noqa: S608
+        newest = "max(observed_at) FILTER (observed_at <= ?)"
+        row = one_row(db, f"SELECT count(*), {duplicates}, {newest}, {negative} FROM {table}", [not_after])  # noqa: S608
         looked[table] = TableState(*row)
     counts = one_row(db, f"SELECT {', '.join(f'(SELECT count(*) FROM {table})' for table in _GROWING)}")  # noqa: S608
     return looked | {table: TableState(rows) for table, rows in zip(_GROWING, counts, strict=True)}

@@ -31,8 +31,9 @@ def read_covered(
         if code in covered:
             covered[code].append(Span(start, end))
     rows = db.execute(
-        "SELECT DISTINCT code FROM history.asked WHERE outcome = 'unknown_code' AND asked_at > ? AND currency = ?",
-        [now - timedelta(days=1), currency],
+        "SELECT DISTINCT code FROM history.asked "
+        "WHERE outcome = 'unknown_code' AND asked_at > ? AND asked_at <= ? AND currency = ?",
+        [now - timedelta(days=1), now, currency],
     )
     unknown = {code for (code,) in rows.fetchall()} if series.per_coin else set()
     return {code: tuple(spans) for code, spans in covered.items()}, unknown & set(codes)

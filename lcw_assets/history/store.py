@@ -47,7 +47,9 @@ class StoredPoints:
         return StoredPoints(*(mine + its for mine, its in zip(vars(self).values(), vars(other).values(), strict=True)))
 
 
-def store_batches(connect: Connect, spool: Spool, log: Callable[[str], None]) -> StoredPoints:
+def store_batches(
+    connect: Connect, spool: Spool, log: Callable[[str], None], *, now: datetime | None = None
+) -> StoredPoints:
     """Store every batch that waits, each once. Raises `WarehouseError`; the spool then keeps what it has."""
     import duckdb
 
@@ -56,21 +58,21 @@ def store_batches(connect: Connect, spool: Spool, log: Callable[[str], None]) ->
         return stored
     try:
         with connect() as db:
-            for points in spool.drain(partial(_store_batch, db), log):
+            for points in spool.drain(partial(_store_batch, db, now or datetime.now(timezone.utc)), log):
                 stored += points
     except duckdb.IOException as error:
         raise WarehouseError(f"the database could not be written: {str(error).splitlines()[0]}") from None
     return stored
 
 
-def _store_batch(db: DuckDBPyConnection, spooled: Spooled) -> StoredPoints:
+def _store_batch(db: DuckDBPyConnection, now: datetime, spooled: Spooled) -> StoredPoints:
     if not spooled.planned:
         raise ValueError("it does not say of which series it is")
     with transaction(db):
-        return _store(db, SERIES[spooled.planned[0]["request"]["series"]], spooled)
+        return _store(db, SERIES[spooled.planned[0]["request"]["series"]], spooled, now)
 
 
-def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled) -> StoredPoints:
+def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled, now: datetime) -> StoredPoints:
     batch = spooled.cycle
     # A process may have died between its commit and the removal of the file.
     known = "SELECT count(*) FROM ops.calls WHERE cycle_id = ? AND started_at >= ?"
@@ -82,7 +84,7 @@ def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled) -> StoredPo
         "received": [answer["received_at"] for answer in spooled.answers],
         "payloads": [answer["payload"] for answer in spooled.answers],
     }
-    limits = {"first_ms": _FIRST_MS, "last_ms": _ms(datetime.now(timezone.utc) + _AHEAD)}
+    limits = {"first_ms": _FIRST_MS, "last_ms": _ms(now + _AHEAD)}
     rest = {
         "currency": batch.currency,
         "step_s": int(series.step.total_seconds()),
@@ -104,12 +106,13 @@ def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled) -> StoredPo
     ]
     append(db, "history.asked", [*asked, *_unknown(series, spooled)])
     refused = [
-        {"cycle_id": batch.cycle_id, "source": batch.source, **row}
+        {"source": batch.source, **row}
         for number, answer in enumerate(spooled.answers)
         if counts.get(number, _NOTHING)[1]
         for row in _refused(series, answer, limits)
     ]
-    append(db, "ops.quarantine", refused)
+    refused += spooled.quarantine()
+    append(db, "ops.quarantine", [{"cycle_id": batch.cycle_id, **row} for row in refused])
     return StoredPoints(len(spooled.answers), came, changed - revised, revised, len(refused))
 
 

@@ -22,7 +22,7 @@ from lcw_assets.warehouse.cycle import Cycle
 from lcw_assets.warehouse.errors import WarehouseError
 from lcw_assets.warehouse.spool import Spool
 from lcw_assets.warehouse.spool_file import Spooled, quarantined
-from lcw_assets.warehouse.tables import append, append_row, transaction
+from lcw_assets.warehouse.tables import CLOCKS_DIFFER, append, append_row, transaction
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -161,12 +161,13 @@ def _is_kept(
     """
     if found.status != "applied":
         return True
-    since = [source, (found.observed_at or now) - timedelta(hours=1)]
-    if db.execute("SELECT 1 FROM raw.pulls WHERE source = ? AND received_at > ? LIMIT 1", since).fetchone() is None:
+    hour = [source, (found.observed_at or now) - timedelta(hours=1), now + CLOCKS_DIFFER]
+    within = "WHERE source = ? AND received_at > ? AND received_at <= ?"
+    if db.execute(f"SELECT 1 FROM raw.pulls {within} LIMIT 1", hour).fetchone() is None:  # noqa: S608 - our own
         return True
     if not refused:
         return False
-    told = db.execute("SELECT DISTINCT reason FROM ops.quarantine WHERE source = ? AND received_at > ?", since)
+    told = db.execute(f"SELECT DISTINCT reason FROM ops.quarantine {within}", hour)  # noqa: S608 - our own
     return not {row["reason"] for row in refused}.issubset(reason for (reason,) in told.fetchall())
 
 

@@ -103,7 +103,7 @@ class Spool:
             raise UnstorableError(unstorable)
 
     def set_aside(self, path: Path) -> Path:
-        """Take a file that is no spooled cycle at all out of the way, so that it does not block those behind it."""
+        """Take a file that cannot be stored out of the way, so that it does not block those behind it."""
         return path.rename(path.with_suffix(".unreadable"))
 
     def remove(self, path: Path) -> None:
@@ -120,7 +120,8 @@ def _about_values() -> tuple[type[Exception], ...]:
     """What is raised for a value, and will be again. A lock, a full disk or a wrong schema is not the file's fault."""
     import duckdb
 
-    return ValueError, TypeError, LookupError, AttributeError, duckdb.DataError, duckdb.IntegrityError
+    by_duckdb = duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException  # the last for what is no JSON
+    return ValueError, TypeError, LookupError, AttributeError, *by_duckdb
 
 
 def _is_being_written(path: Path) -> bool:

@@ -152,11 +152,13 @@ def read_spooled(path: Path) -> Spooled | None:
     try:
         with path.open("rb") as file:
             for line in file:
+                behind = file.tell()
                 try:
                     kind, row = _read_line(file, line)
                     rows[kind].append(row)
                 except (ValueError, TypeError, KeyError, AttributeError):
                     damaged.append(line.rstrip(b"\r\n").decode(errors="replace"))
+                    file.seek(behind)  # so its payload is among what is damaged, and not lost
     except FileNotFoundError:
         return None
     if not rows["cycle"]:

@@ -112,7 +112,7 @@ def merge(
         return Merged()
     upsert, add_ticks = _statements("merge", latest, ticks)
     texts, times = [page.rows for page in pages], [page.observed_at for page in pages]
-    [taken] = one_row(db, upsert, [currency, cycle_id, texts, times, not_after])
+    [taken] = one_row(db, upsert, [currency, cycle_id, texts, times, not_after, not_after])
     [changed] = one_row(db, add_ticks, [cycle_id])
     described = [page.rows for page in pages if page.described]
     if described:

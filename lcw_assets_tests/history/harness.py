@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,9 @@ class Desk:
             return db.execute(sql, parameters).fetchall()
 
     def store(self) -> StoredPoints:
-        return store_batches(partial(open_database, self.database), self.spool, self.said.append)
+        connect = partial(open_database, self.database)
+        now = max(datetime.now(timezone.utc), NOW + timedelta(days=1))
+        return store_batches(connect, self.spool, self.said.append, now=now)
 
     def plan(self, series: str, wanted: Span, codes: Sequence[str], today: datetime = TODAY) -> Plan:
         self.store()
@@ -121,6 +123,19 @@ class Desk:
         begins: bool = True,
     ) -> StoredPoints:
         """Store one answer, as if it had come `at` that time."""
+        self.spool_answer(series, code, window, points, at, begins=begins)
+        return self.store()
+
+    def spool_answer(
+        self,
+        series: str,
+        code: str,
+        window: Span,
+        points: Sequence[Any],
+        at: datetime = NOW,
+        *,
+        begins: bool = True,
+    ) -> None:
         made = SERIES[series]
         request = made.request(code, "USD", window.start, window.end)
         payload = json.dumps({"history": list(points)} if made.per_coin else list(points))
@@ -128,4 +143,3 @@ class Desk:
             writer.plan([(made.endpoint, {"series": series, "begins": begins})])
             writer.answer(Answer("simulator", made.endpoint, request, at, at, 0.1, 200, len(payload), {}, payload))
             writer.end(PullEnd(at, 0.0, []))
-        return self.store()

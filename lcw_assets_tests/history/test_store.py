@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lcw_assets.history.covered import read_covered, read_top
 from lcw_assets.history.plan import Span
 from lcw_assets.history.series import DAY, FIRST, SERIES
-from lcw_assets.warehouse.errors import LockedError
+from lcw_assets.warehouse.errors import LockedError, UnstorableError
 from lcw_assets_tests.history.harness import NOW, TODAY, Desk
 from lcw_assets_tests.warehouse.test_connection import held_open
 
@@ -127,6 +127,25 @@ def test_a_file_that_is_no_batch_is_set_aside(desk: Desk) -> None:
     assert desk.store().answers == 0
     assert "does not begin with a cycle" in desk.said[0]
     assert desk.spool.pending() == []
+
+
+def test_an_answer_that_is_no_json_any_more_is_set_aside_and_blocks_nothing(desk: Desk) -> None:
+    for code in ("BTC", "ETH"):
+        desk.spool_answer("coin_daily", code, YEAR, daily(1, [1.0]))
+    damaged, _ = desk.spool.pending()
+    damaged.write_bytes(damaged.read_bytes().replace(b'"history"', b'"history', 1))
+    with pytest.raises(UnstorableError, match="cannot be stored"):
+        desk.store()
+    assert desk.query("SELECT code FROM history.coin_daily") == [("ETH",)]
+    assert desk.spool.pending() == []
+
+
+def test_damaged_lines_are_quarantined(desk: Desk) -> None:
+    desk.spool_answer("coin_daily", "BTC", YEAR, daily(1, [1.0]))
+    [path] = desk.spool.pending()
+    path.write_bytes(path.read_bytes() + b'{"kind":"ans')
+    assert desk.store().points == 1
+    assert desk.query("SELECT endpoint, payload FROM ops.quarantine") == [("spool", '{"kind":"ans')]
 
 
 def test_what_cannot_be_stored_waits(desk: Desk) -> None:

@@ -285,15 +285,22 @@ def test_an_opening_that_is_put_off_puts_off_the_listing(registry: Registry) -> 
 def test_an_answer_from_the_future_makes_no_other_one_old(registry: Registry) -> None:
     """The clock was a year ahead for a minute. What came after was taken for older, until then."""
     registry.minute(contract("AUSDTM"), contract("BUSDTM"), contract("CUSDTM"))
-    registry.answer(body(contract("AUSDTM", maxLeverage=5), contract("BUSDTM")), at=NOON + timedelta(days=365))
+    ahead = body(contract("AUSDTM", maxLeverage=5, markPrice=11), contract("BUSDTM"))
+    registry.answer(ahead, at=NOON + timedelta(days=365))
     registry.store()
-    after = registry.minute(contract("AUSDTM", maxLeverage=7), contract("BUSDTM"))
+    after = registry.minute(contract("AUSDTM", maxLeverage=7, markPrice=11), contract("BUSDTM"))
     assert after.found.status == "applied"
     assert registry.tokens("symbol, status, max_leverage, last_seen")[:2] == [
         ("AUSDTM", "active", 7, minute(3)),
         ("BUSDTM", "active", 100, minute(3)),
     ]
     assert registry.store().syncs == []
+    snapshots = "SELECT count(*) FROM registry.token_snapshots WHERE symbol = 'AUSDTM'"
+    assert registry.query(snapshots) == [(3,)]  # also of a price that is the one from the future
+    assert registry.query("SELECT count(*) FROM raw.pulls") == [(2,)]
+    registry.now += timedelta(hours=2)
+    registry.minute(contract("AUSDTM", maxLeverage=7), contract("BUSDTM"))
+    assert registry.query("SELECT count(*) FROM raw.pulls") == [(3,)]
     late = registry.take(body(contract("AUSDTM", maxLeverage=9)), at=registry.now - timedelta(seconds=30))
     assert late.found.status == "older"
 

@@ -156,6 +156,18 @@ def test_a_file_of_another_version_is_set_aside_and_blocks_nothing(tmp_path: Pat
     assert [path.suffix for path in tmp_path.iterdir()] == [".unreadable"]
 
 
+def test_a_payload_that_was_damaged_is_kept_as_it_is(tmp_path: Path) -> None:
+    with Spool(tmp_path).open(cycle()) as writer:
+        writer.answer(Thing(endpoint="status", payload='{"paid": "for"}'))
+        writer.end(END)
+    [path] = Spool(tmp_path).pending()
+    path.write_bytes(path.read_bytes().replace(b"paid", b"p\xffid"))
+    read = Spool(tmp_path).read(path)
+    assert read is not None
+    assert (read.answers, read.end) == ([], END)
+    assert [row["payload"] for row in read.quarantine()][1] == '{"p\ufffdid": "for"}'
+
+
 @pytest.mark.parametrize("lost", [b'"payload_bytes"', b'"endpoint"', b'"reason"'])
 def test_an_answer_without_what_makes_it_one_is_a_damaged_line(tmp_path: Path, lost: bytes) -> None:
     with Spool(tmp_path).open(cycle()) as writer:

@@ -110,13 +110,16 @@ def test_a_late_row_leaves_the_latest_alone(db: duckdb.DuckDBPyConnection) -> No
     assert latest(db)[0] == ("A", 5.0, minute(5), minute(5))
 
 
-def test_a_row_from_the_future_is_the_latest_no_longer_than_until_the_next(db: duckdb.DuckDBPyConnection) -> None:
+@pytest.mark.parametrize("rate", [3.0, 2.0])
+def test_a_row_from_the_future_is_the_latest_no_longer_than_until_the_next(
+    db: duckdb.DuckDBPyConnection, rate: float
+) -> None:
     coins(db, 0, [{"code": "A", "rate": 1.0}])
     coins(db, 500_000, [{"code": "A", "rate": 2.0}])  # the clock was a year ahead
     for at in (1, 2):
-        assert coins(db, at, [{"code": "A", "rate": 3.0}]).late == 0
-    assert latest(db) == [("A", 3.0, minute(2), minute(1))]
-    assert ticks(db) == [("A", minute(0), 1.0), ("A", minute(1), 3.0), ("A", minute(500_000), 2.0)]
+        assert coins(db, at, [{"code": "A", "rate": rate}]).late == 0
+    assert latest(db) == [("A", rate, minute(2), minute(1))]
+    assert ticks(db) == [("A", minute(0), 1.0), ("A", minute(1), rate), ("A", minute(500_000), 2.0)]
 
 
 values = st.one_of(st.none(), st.integers(0, 3).map(float))

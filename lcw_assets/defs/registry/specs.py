@@ -18,8 +18,8 @@ def registry_specs() -> list[dg.AssetSpec]:
     return [
         _spec(
             "raw/contracts",
-            "Every KuCoin futures contract, as answered: kept once an hour, and whenever a value is refused or an "
-            "answer is held back.",
+            "Every KuCoin futures contract, as answered: kept once an hour, and whenever an answer was not "
+            "applied or something in it is refused for the first time in an hour.",
             table="raw.pulls",
         ),
         _spec(

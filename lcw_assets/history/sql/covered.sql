@@ -21,7 +21,7 @@ own AS (
         date_trunc('day', asked_at - INTERVAL 25 HOUR) AS final_to,
         date_trunc('day', $now::TIMESTAMPTZ - INTERVAL 25 HOUR) AS may_be_final_to
     FROM history.asked
-    WHERE series = $series AND currency = $currency AND asked_at >= $since
+    WHERE series = $series AND currency = $currency AND asked_at >= $since AND asked_at <= $now
         AND outcome IN ('points', 'empty', 'coarse')
 ),
 asked AS (

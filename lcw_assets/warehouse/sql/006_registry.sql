@@ -75,7 +75,7 @@ CREATE TABLE registry.tokens (
     buy_limit                  DOUBLE,                -- highest price of a buy order right now
     sell_limit                 DOUBLE,                -- lowest price of a sell order right now
     unknown_fields             JSON,                  -- what KuCoin tells besides, under its own names
-    fingerprint                VARCHAR NOT NULL,      -- of all that has no part in the market's moves: for finding what changed
+    fingerprint                VARCHAR NOT NULL,      -- of the status and all that has events: for finding what changed
 );
 
 CREATE TABLE registry.token_events (

@@ -12,7 +12,7 @@ USING (
 ON old.code = new.code AND old.currency = new.currency
 WHEN MATCHED AND (new.observed_at > old.observed_at OR old.observed_at > ?) THEN UPDATE SET
     changed_at = CASE
-        WHEN (${new_values}) IS DISTINCT FROM (${old_values}) THEN new.observed_at
+        WHEN (${new_values}) IS DISTINCT FROM (${old_values}) OR old.observed_at > ? THEN new.observed_at
         ELSE old.changed_at
     END,
     ${assignments}
