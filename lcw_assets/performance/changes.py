@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Literal
 
@@ -81,6 +82,8 @@ def compare(before: Samples, now: Samples) -> list[Change]:
         if min(len(values), len(earlier)) >= _FEWEST:
             # The asymptotic form: the exact one takes minutes for thousands, and cannot do ties.
             found = mannwhitneyu(values, earlier, method="asymptotic")
-            chance, grew = float(found.pvalue), bool(found.statistic > len(values) * len(earlier) / 2)
+            # scipy 1.18 has no p-value where all are alike; up to 1.17 it was 1.
+            chance = 1.0 if isnan(found.pvalue) else float(found.pvalue)
+            grew = bool(found.statistic > len(values) * len(earlier) / 2)
         changes.append(Change(measure, median(earlier), median(values), fmean(earlier), fmean(values), chance, grew))
     return changes
