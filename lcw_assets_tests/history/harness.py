@@ -112,18 +112,9 @@ class Desk:
         name = f"{now:%Y%m%dT%H%M%S.%f}Z-run{self.runs:05}"
         return Cycle(name, f"run{self.runs}", None, now, now, 0.0, 0.0, False, "simulator-history", "USD")
 
-    def answer(
-        self,
-        series: str,
-        code: str,
-        window: Span,
-        points: Sequence[Any],
-        at: datetime = NOW,
-        *,
-        begins: bool = True,
-    ) -> StoredPoints:
-        """Store one answer, as if it had come `at` that time."""
-        self.spool_answer(series, code, window, points, at, begins=begins)
+    def answer(self, *answered: Any, **options: Any) -> StoredPoints:
+        """Store one answer, given as for `spool_answer`."""
+        self.spool_answer(*answered, **options)
         return self.store()
 
     def spool_answer(
@@ -136,6 +127,7 @@ class Desk:
         *,
         begins: bool = True,
     ) -> None:
+        """Spool one answer, as if it had come `at` that time."""
         made = SERIES[series]
         request = made.request(code, "USD", window.start, window.end)
         payload = json.dumps({"history": list(points)} if made.per_coin else list(points))
