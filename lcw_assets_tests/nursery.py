@@ -1,7 +1,7 @@
 """Runs a task in one child process after the other, and kills them when it is told to.
 
-Each line on standard input is one child: the seconds after which it is killed, or `never`. When it has ended, `ended` is
-printed. Children are forked from here, with everything imported: this way every kill falls into the task itself.
+Each line on standard input is one child: the seconds after which it is killed, or `never`. When it has ended, `ended`
+is printed. Children are forked from here, with everything imported: this way every kill falls into the task itself.
 """
 
 from __future__ import annotations
