@@ -67,7 +67,9 @@ def store_batches(
 
 def _store_batch(db: DuckDBPyConnection, now: datetime, spooled: Spooled) -> StoredPoints:
     if not spooled.planned:
-        raise ValueError("it does not say of which series it is")
+        if spooled.answers:
+            raise ValueError("it does not say of which series it is")
+        return StoredPoints()  # its process died before it could ask
     with transaction(db):
         return _store(db, SERIES[spooled.planned[0]["request"]["series"]], spooled, now)
 

@@ -140,6 +140,13 @@ def test_an_answer_that_is_no_json_any_more_is_set_aside_and_blocks_nothing(desk
     assert desk.spool.pending() == []
 
 
+def test_a_backfill_that_died_before_it_asked_leaves_nothing(desk: Desk) -> None:
+    with desk.spool.open(desk.batch()):
+        pass
+    assert desk.store().answers == 0
+    assert (desk.said, list(desk.spool.folder.iterdir())) == ([], [])
+
+
 def test_damaged_lines_are_quarantined(desk: Desk) -> None:
     desk.spool_answer("coin_daily", "BTC", YEAR, daily(1, [1.0]))
     [path] = desk.spool.pending()
