@@ -28,9 +28,7 @@ _AT_ONCE = 500
 
 # Columns of a known contract that are written whenever it is not as it was. Of the terms only those that changed are:
 # DuckDB takes as long to plan an assignment as to carry it out.
-_ALWAYS_SET = {
-    "status", "listed_at", "delisted_at", "changed_at", "exchange_status", "fingerprint",
-}  # fmt: skip
+_ALWAYS_SET = {"status", "listed_at", "delisted_at", "changed_at", "exchange_status", "fingerprint"}
 
 
 def apply(

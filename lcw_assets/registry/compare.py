@@ -81,8 +81,7 @@ def compare(record: Contract, known: Mapping[str, Any] | None, *, told: Told, ob
         "listed_at": listed_at,
         "delisted_at": None,
         "changed_at": observed_at if changes or not known else known["changed_at"],
-        "exchange_status": record.exchange_status
-        or (known["exchange_status"] if known and was != "delisted" else None),
+        "exchange_status": record.exchange_status or (known["exchange_status"] if known and not back else None),
         "fingerprint": fingerprint(record, told),
     }
     return Compared(row, changes)

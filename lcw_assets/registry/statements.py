@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _SQL = Path(__file__).parent / "sql"
-
-
 _ALL = frozenset(MOVES)
 
 

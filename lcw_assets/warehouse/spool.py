@@ -2,7 +2,6 @@
 
 While its process lives, an unfinished file is locked; the kernel drops the lock with the process. So whoever finds an
 unfinished file that is not locked knows that its cycle is dead, and stores what it has.
-
 """
 
 from __future__ import annotations

@@ -24,7 +24,6 @@ from lcw_assets.warehouse.cycle import Cycle, PullEnd
 
 _KINDS = ("cycle", "machine", "planned", "attempt", "answer", "refused", "end")
 
-
 # Without these a line is worth nothing.
 _TEXTS = {"answer": ("endpoint", "payload"), "refused": ("endpoint", "payload", "reason")}
 
