@@ -21,7 +21,7 @@ def ours(address: str, folder: Path) -> dict[str, float]:
     """As the job does it, less Dagster."""
     from lcw_assets.registry.ask import ask
     from lcw_assets.registry.store import Rules, store_pending
-    from lcw_assets.sources.kucoin_futures import TIMEOUTS, KuCoinFutures
+    from lcw_assets.sources.kucoin_futures import KuCoinFutures
     from lcw_assets.transport.client import Client
     from lcw_assets.transport.deadline import Deadline
     from lcw_assets.warehouse.connection import open_database
@@ -32,9 +32,11 @@ def ours(address: str, folder: Path) -> dict[str, float]:
     name = f"{now:%Y%m%dT%H%M%S.%f}"
     sync = Cycle(name, "run", None, now, now, 0.0, 0.0, False, "kucoin-simulator", "")
     with spool.open(sync) as sink:
-        client = Client(address, source="kucoin-simulator", sink=sink, timeouts=TIMEOUTS)
+        client = Client(address, source="kucoin-simulator", sink=sink)
         with closing(client):
-            asked = ask(KuCoinFutures(client, deadline=Deadline.after(50), simulated=True))
+            # 50,000 contracts are more than a run takes.
+            api = KuCoinFutures(client, deadline=Deadline.after(50), simulated=True, largest_body=128_000_000)
+            asked = ask(api)
         end = asked.end()
         sink.end(end)
     own = sink.spooled(sync, end)

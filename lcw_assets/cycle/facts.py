@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -41,13 +41,20 @@ class StoreClock:
         return self.seconds() - self._started - self.lock_wait_s
 
 
-def cycle_row(spooled: Spooled, merged: Mapping[str, Merged], quarantined: int, clock: StoreClock) -> dict[str, Any]:
+def cycle_row(
+    spooled: Spooled,
+    shortfalls: Sequence[str],
+    merged: Mapping[str, Merged],
+    quarantined: int,
+    clock: StoreClock,
+) -> dict[str, Any]:
     """Made when everything else of the cycle is written: its commit is the next thing that happens.
 
-    The phases add up to `cycle_s`. What a dead process did not live to measure is null.
+    The phases add up to `cycle_s`. What a dead process did not live to measure is null. `shortfalls` say what is
+    missing of what was answered.
     """
     cycle, end, attempts = spooled.cycle, spooled.end, spooled.attempts
-    missing = end.missing if end else ["the process died while it pulled"]
+    missing = [*(end.missing if end else ["the process died while it pulled"]), *shortfalls]
     came = any(part.seen for table, part in merged.items() if table.startswith("market."))
     committed_at = clock.now()
     return {

@@ -19,6 +19,7 @@ from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import CallError
 from lcw_assets.transport.threads import fan_out
 from lcw_assets.warehouse.cycle import PullEnd
+from lcw_assets.warehouse.spool_file import SpoolFullError
 
 _MARKET_PARTS = ("coins", "exchanges", "overview")
 
@@ -126,14 +127,17 @@ def pull(
                 log(f"{call.label} is missing: {reason}")
                 if len(pulled.missing) >= (1 if probe else _GIVE_UP_AFTER) and not pulled.answered:
                     over = over or error.reason
+            except SpoolFullError as error:
+                pulled.missing.append(f"{call.label}: {error}")
+                over = over or str(error)
             else:
                 part = pulled.parts[call.part]
                 part.answered += 1
-                part.entries += len(document) if isinstance(document, list) else 1
+                part.entries += sum(isinstance(entry, dict) for entry in _entries(document))
                 part.seconds += seconds
                 log(f"{call.label} in {seconds:.2f} s")
                 if call.part == "credits":
-                    pulled.credits = next(iter(read_records(Credits, json.dumps(document))[0]), None)
+                    pulled.credits = next(iter(read_records(Credits, json.dumps(document)).records), None)
             if over is not None:
                 deadline.cancel()  # no repeats of what is on its way
     finally:
@@ -141,6 +145,10 @@ def pull(
     pulled.missing += [f"{call.label}: {over}" for call in waiting.values()]
     pulled.seconds = time.perf_counter() - started
     return pulled
+
+
+def _entries(document: Any) -> Sequence[Any]:
+    return document if isinstance(document, list) else [document]
 
 
 def _fetch(api: LiveCoinWatch, call: PlannedCall) -> tuple[float, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -14,6 +13,7 @@ from lcw_assets.cycle.audit import PageAudit, audit_pages
 from lcw_assets.cycle.facts import StoreClock, cycle_row
 from lcw_assets.cycle.machine import measure_machine
 from lcw_assets.cycle.parse import AnsweredPage, parse, table_pages
+from lcw_assets.cycle.shortfall import find_shortfalls
 from lcw_assets.warehouse.connection import OpenDatabase, compact
 from lcw_assets.warehouse.cycle import Cycle
 from lcw_assets.warehouse.errors import WarehouseError
@@ -160,10 +160,22 @@ def _store_cycle(
         "ops.calls": Merged(len(spooled.attempts), len(spooled.attempts)),
         "ops.cycles": Merged(1, 1),
     }
-    row = cycle_row(spooled, merged, len(parsed.quarantine), clock)
+    shortfalls, end = find_shortfalls(spooled, parsed)
+    if end:
+        shortfalls += end.against(_coins_before(db, cycle))
+    row = cycle_row(spooled, shortfalls, merged, sum(parsed.quarantined.values()), clock)
     append_row(db, "ops.cycles", row)
-    quarantined = Counter(refused["endpoint"] for refused in parsed.quarantine)
-    return StoredCycle(cycle, row, merged, quarantined, audit_pages(parsed.coins))
+    return StoredCycle(cycle, row, merged, parsed.quarantined, audit_pages(parsed.coins))
+
+
+def _coins_before(db: DuckDBPyConnection, cycle: Cycle) -> int:
+    """How many coins the latest cycle had whose list came whole."""
+    row = db.execute(
+        "SELECT coins_seen FROM ops.cycles WHERE status = 'complete' AND source = ? AND currency = ? AND coins_seen > 0 "
+        "ORDER BY started_at DESC LIMIT 1",
+        [cycle.source, cycle.currency],
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _merge_pages(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -12,10 +12,13 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import from_json, to_json
+
 from lcw_assets.history.series import SERIES, Series
+from lcw_assets.sources.lenient_json import parse
 from lcw_assets.warehouse.errors import WarehouseError
 from lcw_assets.warehouse.spool import Spool
-from lcw_assets.warehouse.spool_file import Spooled
+from lcw_assets.warehouse.spool_file import Spooled, quarantined
 from lcw_assets.warehouse.tables import append, one_row, transaction
 
 if TYPE_CHECKING:
@@ -26,6 +29,9 @@ _JSON_NAMES = {"btc_dominance": "btcDominance"}
 # No coin is older, and a point may be of a clock that is a little fast.
 _FIRST_MS = 1_230_768_000_000
 _AHEAD = timedelta(days=1)
+
+# Characters of what is refused that are kept.
+_EXCERPT = 2_000
 
 # Points, refused ones, and seconds between them, of an answer without any.
 _NOTHING = (0, 0, None)
@@ -81,10 +87,11 @@ def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled, now: dateti
     if one_row(db, known, [batch.cycle_id, batch.started_at - timedelta(minutes=1)])[0]:
         return StoredPoints()
     append(db, "ops.calls", [{"cycle_id": batch.cycle_id} | row for row in spooled.attempts])
+    read = [_read(answer) for answer in spooled.answers]
     answers = {
         "codes": [answer["request"].get("code", "") for answer in spooled.answers],
         "received": [answer["received_at"] for answer in spooled.answers],
-        "payloads": [answer["payload"] for answer in spooled.answers],
+        "payloads": [one.payload for one in read],
     }
     limits = {"first_ms": _FIRST_MS, "last_ms": _ms(now + _AHEAD)}
     rest = {
@@ -108,10 +115,12 @@ def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled, now: dateti
     ]
     append(db, "history.asked", [*asked, *_unknown(series, spooled)])
     refused = [
-        {"source": batch.source, **row}
+        quarantined(answer, reason, text)
         for number, answer in enumerate(spooled.answers)
-        if counts.get(number, _NOTHING)[1]
-        for row in _refused(series, answer, limits)
+        for reason, text in (
+            *read[number].unreadable,
+            *(_refused(series, read[number].payload, limits) if counts.get(number, _NOTHING)[1] else ()),
+        )
     ]
     refused += spooled.quarantine()
     append(db, "ops.quarantine", [{"cycle_id": batch.cycle_id, **row} for row in refused])
@@ -163,22 +172,29 @@ def _asked_row(
     }
 
 
-def _refused(series: Series, answer: Mapping[str, Any], limits: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Points that are none, as rows of `ops.quarantine`. The same rule as in `stage.sql`."""
-    document = json.loads(answer["payload"])
-    rows = []
+@dataclass(frozen=True)
+class _Read:
+    """An answer that DuckDB can unpack: with null for what cannot be parsed, and that, each with the reason."""
+
+    payload: str
+    unreadable: Sequence[tuple[str, str]] = ()
+
+
+def _read(answer: Mapping[str, Any]) -> _Read:
+    document, unreadable = parse(answer["payload"])
+    if not unreadable:
+        return _Read(answer["payload"])
+    told = [(f"{'.'.join(map(str, one.path))}: {one.reason}", one.text[:_EXCERPT]) for one in unreadable]
+    return _Read(to_json(document, inf_nan_mode="constants").decode(), told)
+
+
+def _refused(series: Series, payload: str, limits: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Points that are none, each with the reason. The same rule as in `stage.sql`."""
+    document = from_json(payload)
     for point in document if isinstance(document, list) else document["history"]:
         reason = _why_refused(series, point, limits)
         if reason:
-            rows.append(
-                {
-                    "endpoint": answer["endpoint"],
-                    "received_at": answer["received_at"],
-                    "reason": reason,
-                    "payload": json.dumps(point),
-                }
-            )
-    return rows
+            yield reason, to_json(point, inf_nan_mode="constants").decode()[:_EXCERPT]
 
 
 def _why_refused(series: Series, point: Any, limits: Mapping[str, Any]) -> str | None:

@@ -89,7 +89,8 @@ def fingerprint(record: Contract, told: Told) -> str:
 
 def _unknown_json(record: Contract) -> str | None:
     """Among what moves, because nobody knows whether it does. If it did, every contract would differ every minute."""
-    return to_json(record.model_extra).decode() if record.model_extra else None
+    # What is not finite is null: DuckDB takes no Infinity for JSON, and refused the whole answer for one.
+    return to_json(record.model_extra, inf_nan_mode="null").decode() if record.model_extra else None
 
 
 def unknown(records: Sequence[Contract]) -> list[str]:

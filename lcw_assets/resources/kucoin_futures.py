@@ -20,7 +20,7 @@ class KuCoinFuturesResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     @contextmanager
     def connect(self, settings: Settings, *, sink: "Sink", deadline: "Deadline") -> "Iterator[KuCoinFutures]":
         """The API for one sync. What it answers goes to `sink` before anybody else sees it."""
-        from lcw_assets.sources.kucoin_futures import BASE_URL, RATE, TIMEOUTS, KuCoinFutures
+        from lcw_assets.sources.kucoin_futures import BASE_URL, RATE, KuCoinFutures
         from lcw_assets.transport.client import Client
         from lcw_assets.transport.rate_limit import RateLimit
 
@@ -31,8 +31,6 @@ class KuCoinFuturesResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
                 address = stack.enter_context(Simulator().serve())
             rate_limit = RateLimit(settings.registry_rate_limit_file, RATE)
-            client = Client(
-                address, source=settings.registry_source, sink=sink, rate_limit=rate_limit, timeouts=TIMEOUTS
-            )
+            client = Client(address, source=settings.registry_source, sink=sink, rate_limit=rate_limit)
             stack.callback(client.close)
             yield KuCoinFutures(client, deadline=deadline, simulated=settings.simulated, rate_limit=rate_limit)

@@ -12,7 +12,6 @@ from lcw_assets.sources.kucoin_futures_records import Contracts, NoContractsErro
 from lcw_assets.transport.client import Call, Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import CallError, PassingError, PermanentError
-from lcw_assets.transport.exchange import Timeouts
 from lcw_assets.transport.facts import Answer
 from lcw_assets.transport.rate_limit import Rate, RateLimit
 
@@ -23,8 +22,8 @@ SIMULATOR_HEADER = "x-lcw-simulator"
 # A tenth of what KuCoin allows: a call is weight 3, and others of the user's may ask from the same address.
 RATE = Rate(per_s=2.0, burst=10)
 
-# A contract is 1.5 KB. KuCoin has some 500; the registry is to bear 50,000.
-TIMEOUTS = Timeouts(largest_body=128 * 1024 * 1024)
+# A contract is 1.5 KB, and KuCoin has some 500: twenty times that.
+LARGEST_BODY = 16_000_000
 
 # The documented code of "too many requests", from the gateway or, without its headers, from an overloaded server.
 _TOO_MANY = "429000"
@@ -38,20 +37,28 @@ class KuCoinFutures:
     """The API, for as long as `deadline` lasts.
 
     `simulated` says that a simulator is meant to answer: where it is not and one does, its answers are refused.
-    `rate_limit` is told when KuCoin says that no call is left, so that other processes wait as well.
+    `rate_limit` is told when KuCoin says that no call is left, so that other processes wait as well. `largest_body` is
+    in bytes.
     """
 
     def __init__(
-        self, client: Client, *, deadline: Deadline, simulated: bool = False, rate_limit: RateLimit | None = None
+        self,
+        client: Client,
+        *,
+        deadline: Deadline,
+        simulated: bool = False,
+        rate_limit: RateLimit | None = None,
+        largest_body: int = LARGEST_BODY,
     ) -> None:
         self._client = client
         self._deadline = deadline
         self._simulated = simulated
         self._rate_limit = rate_limit
+        self._largest_body = largest_body
 
     def contracts(self) -> Contracts:
         """Every contract that can be traded, or soon can. Raises `CallError` when it brings no answer."""
-        return self._client.call(Call("GET", ENDPOINT, {}, self._deadline, self._read))
+        return self._client.call(Call("GET", ENDPOINT, {}, self._deadline, self._read, self._largest_body))
 
     def _read(self, answer: Answer) -> Contracts:
         if SIMULATOR_HEADER in answer.headers and not self._simulated:

@@ -16,7 +16,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
-from pydantic_core import from_json, to_json
+
+from lcw_assets.sources.lenient_json import Unreadable, parse
+from lcw_assets.sources.records import Refused, fit_all
 
 # Lax, other than Live Coin Watch's: KuCoin sends numbers as text on purpose.
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -149,19 +151,18 @@ def read_contracts(text: str) -> Contracts:
     else:
         if envelope.code == "200000":
             return _unique(envelope.data, {})
-    records, refused = [], dict[str, list[str]]()
-    for item in _data(text):
-        record = _read_one(item, refused)
-        if record is not None:
-            records.append(record)
+    entries, unreadable = _data(text)
+    fitted, refused = fit_all(_contract(), entries, unreadable, within=1, clean=_no_blanks)
+    records = [one.record for one in fitted if one.record is not None]
     if refused and not records:
         raise NoContractsError(f"none of its records can be read: {next(iter(refused))}")
     return _unique(records, refused)
 
 
-def _data(text: str) -> list[Any]:
+def _data(text: str) -> tuple[list[Any], list[Unreadable]]:
+    """The entries of a list of contracts, and what of them cannot be parsed."""
     try:
-        document = from_json(text)
+        document, unreadable = parse(text)
     except ValueError as error:
         raise NoContractsError(f"it is not JSON: {error}") from None
     code = document.get("code") if isinstance(document, dict) else None
@@ -171,35 +172,21 @@ def _data(text: str) -> list[Any]:
         raise NoContractsError(f"{code} {document.get('msg', '')}".strip(), str(code))
     if not isinstance(document.get("data"), list):
         raise NoContractsError("its data is no list")
-    return list(document["data"])
+    return document["data"], [one for one in unreadable if one.path[:1] == ("data",)]
 
 
-def _read_one(item: Any, refused: dict[str, list[str]]) -> Contract | None:
-    """A record without the values that cannot be read; null if it has no symbol that can."""
-    given = dict(item) if isinstance(item, dict) else item
-    if isinstance(given, dict):
-        given = {name: None if value == "" else value for name, value in given.items()}
-    try:
-        return _contract().validate_python(given)
-    except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False, include_context=False)
-    wrong = {str(problem["loc"][0]): problem["msg"] for problem in problems if problem["loc"]}
-    text = to_json(item).decode()
-    for name, message in (wrong or {"record": problems[0]["msg"]}).items():
-        refused.setdefault(f"{name}: {message}", []).append(text)
-    if not wrong or "symbol" in wrong:
-        return None
-    return _contract().validate_python({name: value for name, value in given.items() if name not in wrong})
+def _no_blanks(entry: Any) -> Any:
+    return {name: None if value == "" else value for name, value in entry.items()} if isinstance(entry, dict) else entry
 
 
-def _unique(records: Sequence[Contract], refused: dict[str, list[str]]) -> Contracts:
+def _unique(records: Sequence[Contract], refused: dict[str, Refused]) -> Contracts:
     """Of two records with one symbol the later one counts: it is the one that was written last."""
     latest = {record.symbol: record for record in records}
     if len(latest) < len(records):
         for record in records:
             if latest[record.symbol] is not record:
-                refused.setdefault("symbol: stands in the answer again", []).append(record.model_dump_json())
-    refusals = [Refusal(reason, len(texts), texts[0]) for reason, texts in refused.items()]
+                refused.setdefault("symbol: stands in the answer again", Refused()).add(record.model_dump_json())
+    refusals = [Refusal(reason, found.entries, found.texts[0]) for reason, found in refused.items()]
     return Contracts(list(latest.values()), refusals)
 
 

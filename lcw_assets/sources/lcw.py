@@ -6,13 +6,13 @@ a call costs one credit (`status` none); lists come bare, at most 100 entries ea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import from_json
 
+from lcw_assets.sources.lcw_limits import LARGEST_PAGE, entries_of, largest_body, most_entries
 from lcw_assets.sources.lcw_records import (
     Coin,
     CoinPoint,
@@ -24,6 +24,7 @@ from lcw_assets.sources.lcw_records import (
     Platform,
     complaint,
 )
+from lcw_assets.sources.lenient_json import parse
 from lcw_assets.transport.client import Call, Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import CallError, PassingError, PermanentError
@@ -33,7 +34,6 @@ from lcw_assets.transport.retry import retry_after_s
 T = TypeVar("T")
 
 BASE_URL = "https://api.livecoinwatch.com"
-LARGEST_PAGE = 100
 SIMULATOR_HEADER = "x-lcw-simulator"
 
 CoinSort = Literal["rank", "price", "volume", "code", "name", "age"]
@@ -160,7 +160,8 @@ class LiveCoinWatch:
 
     def fetch(self, endpoint: str, request: dict[str, Any]) -> Any:
         """Any endpoint's answer as a JSON document of the right outer shape, its records not looked at yet."""
-        return self._client.call(Call("POST", endpoint, request, self._deadline, self._read))
+        call = Call("POST", endpoint, request, self._deadline, self._read, largest_body(endpoint, request))
+        return self._client.call(call)
 
     def _ask(self, model: type[T], endpoint: str, request: dict[str, Any]) -> T:
         return _validated(model, endpoint, self.fetch(endpoint, request))
@@ -193,13 +194,14 @@ def page_request(*, currency: str, offset: int, limit: int, sort: str, order: st
 
 
 def read_document(answer: Answer, base_url: str) -> Any:
-    """The JSON document of an answer. Raises the `CallError` that the answer amounts to if it is none.
+    """The JSON document of an answer, with null for what cannot be parsed of it. Raises the `CallError` that the answer
+    amounts to if it is none.
 
     An `error` object is an error under any HTTP status, 200 included. Its text is not relied on: the
     documentation and the recordings differ in it.
     """
     try:
-        document: Any = from_json(answer.text)
+        document, _ = parse(answer.text)
     except ValueError:
         document = None
     error = document.get("error") if isinstance(document, dict) else None
@@ -220,6 +222,10 @@ def read_document(answer: Answer, base_url: str) -> Any:
         raise PassingError(answer.endpoint, f"{base_url} sent an empty list of coins", outcome="broken_body")
     if answer.endpoint == "coins/single/history" and not isinstance(document.get("history"), list):
         raise PassingError(answer.endpoint, f"{base_url} sent a history without a list", outcome="broken_body")
+    most = most_entries(answer.endpoint, answer.request)
+    if most is not None and entries_of(answer.endpoint, document) > most:
+        reason = f"{base_url} sent {entries_of(answer.endpoint, document):,} entries where {most:,} at most were due"
+        raise PermanentError(answer.endpoint, reason, outcome="broken_body")
     return document
 
 

@@ -7,14 +7,16 @@ values are multipliers: 1 is no change. Any value may be missing: LCW leaves out
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import from_json, to_json
+
+from lcw_assets.sources.lenient_json import Unreadable, parse
+from lcw_assets.sources.records import Refused, fit_all
 
 # LCW makes codes unique by prefixing underscores; up to 39 of them are known. Never parsed: NAN, TRUE, 00
 # and 0xBTC are coins.
@@ -27,6 +29,9 @@ class Record(BaseModel):
     """Strict, so that an API that starts to send text for numbers is noticed and not guessed at."""
 
     model_config = ConfigDict(strict=True, extra="ignore", validate_by_name=True, defer_build=True)
+
+    # Values, under the API's names, that describe. The others move: without one of them a record is not usable.
+    describing: ClassVar[frozenset[str]] = frozenset()
 
 
 def _multiplier(span: str) -> Any:
@@ -78,8 +83,15 @@ class Coin(Quote):
     webp64: str | None = None
 
 
+Coin.describing = frozenset(
+    info.alias or name for name, info in Coin.model_fields.items() if name not in Quote.model_fields
+)
+
+
 class Exchange(Record):
     """An exchange at a moment. `bid_total` and `ask_total` are null for decentralised ones, whose `depth` is 0."""
+
+    describing = frozenset({"name", "centralized", "usCompliant", "png64", "png128", "webp64", "webp128"})
 
     code: Code
     markets: Count | None = None
@@ -149,39 +161,43 @@ class Platform(Record):
 
 R = TypeVar("R", bound=Record)
 
-
 @dataclass(frozen=True)
-class Reject:
-    """A record that does not validate: its place in the answer, the reason in words, and the record as JSON text."""
+class Records(Generic[R]):
+    """The records of a response of so many `entries`; `places` says where each stood, from 0.
 
-    place: int
-    reason: str
-    text: str
-
-
-def read_records(model: type[R], text: str) -> tuple[list[R], list[Reject]]:
-    """The records of a list answer, or of an answer that is one record, and those that are none.
-
-    One bad record among a hundred costs that record and no other.
+    `usable` are those whose values that move were all readable. `refused` tells by reason what is not among the
+    records, or not as it came.
     """
+
+    entries: int
+    records: Sequence[R]
+    places: Sequence[int]
+    usable: int
+    refused: Mapping[str, Refused] = field(default_factory=dict)
+
+
+def read_records(model: type[R], text: str) -> Records[R]:
+    """The records of a list, or of a response that is one record. What cannot be read costs itself and nothing else."""
     many = text.lstrip().startswith("[")
     try:
         # All at once is three times as fast as one by one, and nearly always right.
-        return (_list_of(model).validate_json(text) if many else [_one(model).validate_json(text)]), []
+        records = _list_of(model).validate_json(text) if many else [_one(model).validate_json(text)]
+        return Records(len(records), records, range(len(records)), len(records))
     except ValidationError:
         pass
     try:
-        document = from_json(text)
+        document, unreadable = parse(text)
     except ValueError as error:
-        return [], [Reject(0, f"not JSON: {error}", text)]
-    good: list[R] = []
-    rejects: list[Reject] = []
-    for place, item in enumerate(document if many else [document]):
-        try:
-            good.append(_one(model).validate_python(item))
-        except ValidationError as error:
-            rejects.append(Reject(place, complaint(error), to_json(item).decode()))
-    return good, rejects
+        refused = Refused()
+        refused.add(text)
+        return Records(0, [], [], 0, {f"not JSON: {error}": refused})
+    if not many:
+        document, unreadable = [document], [Unreadable((0, *one.path), one.reason, text) for one in unreadable]
+    fitted, by_reason = fit_all(_one(model), document, unreadable)
+    good = [one for one in fitted if one.record is not None]
+    usable = sum(model.describing.issuperset(name.partition(".")[0] for name in one.wrong) for one in good)
+    records = [one.record for one in good if one.record is not None]
+    return Records(len(fitted), records, [one.place for one in good], usable, by_reason)
 
 
 def rows_json(records: Sequence[R]) -> str:

@@ -14,8 +14,8 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.errors import CallError, PassingError
-from lcw_assets.transport.exchange import Exchange, Timeouts
+from lcw_assets.transport.errors import CallError, PassingError, PermanentError
+from lcw_assets.transport.exchange import LARGEST_BODY, Exchange, Timeouts
 from lcw_assets.transport.facts import Answer, Attempt
 from lcw_assets.transport.rate_limit import LONGEST_QUIET_S, RateLimit
 from lcw_assets.transport.retry import RetryPolicy
@@ -40,7 +40,8 @@ class Sink(Protocol):
 class Call(Generic[T]):
     """What to ask, until when, and how to read the answer.
 
-    `read` belongs to the source: it raises `PassingError` or `PermanentError` for an answer that is none.
+    `read` belongs to the source: it raises `PassingError` or `PermanentError` for an answer that is none. A body of more
+    than `largest_body` bytes is refused: it is no answer to what was asked.
     """
 
     method: Literal["GET", "POST"]
@@ -48,6 +49,7 @@ class Call(Generic[T]):
     request: dict[str, Any]
     deadline: Deadline
     read: Callable[[Answer], T]
+    largest_body: int = LARGEST_BODY
 
 
 class Client:
@@ -164,6 +166,7 @@ class Client:
             request=call.request,
             secret=self._secret,
             timeouts=self._timeouts,
+            largest_body=call.largest_body,
             # Never zero, which is no time-out at all: it may be called off in this very moment.
             limit_s=max(
                 0.01, min(self._timeouts.attempt_s, self._tuning.of(call.endpoint).attempt_s, call.deadline.left())
@@ -237,6 +240,9 @@ class Client:
     def _keep(self, answer: Answer, call: Call[T]) -> T:
         """Read a whole answer. Whatever comes of that, what the server sent is handed to the sink."""
         try:
+            if answer.cut and answer.http_status == 200:
+                reason = f"{self.base_url} sends over {call.largest_body:,} bytes, and is read no further"
+                raise PermanentError(answer.endpoint, reason, outcome="broken_body")
             value = call.read(answer)
         except CallError as error:
             if error.outcome == "broken_body":

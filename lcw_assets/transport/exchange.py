@@ -18,18 +18,17 @@ from lcw_assets.transport.errors import CallError, PassingError, PermanentError
 from lcw_assets.transport.facts import Answer, Attempt, Outcome
 
 
+# Bytes of a body, where a call says nothing else.
+LARGEST_BODY = 1_000_000
+
+
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds. `attempt_s` bounds one whole attempt; the other two only a silence within it.
-
-    `largest_body` is in bytes: LCW's largest answer is 160 KB, KuCoin's 0.8 MB, and a server that sends more than 32 MB
-    is not one of ours.
-    """
+    """Seconds. `attempt_s` bounds one whole attempt; the other two only a silence within it."""
 
     connect_s: float = 4.0
     read_s: float = 10.0
     attempt_s: float = 15.0
-    largest_body: int = 32 * 1024 * 1024
 
 
 @dataclass(eq=False)
@@ -49,6 +48,7 @@ class Exchange:
     timeouts: Timeouts
     limit_s: float
     hedge: bool = False
+    largest_body: int = LARGEST_BODY
     started_at: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     started: float = field(default_factory=time.perf_counter)
     _responses: list[requests.Response] = field(default_factory=list)
@@ -121,12 +121,13 @@ class Exchange:
         )
         self._responses.append(response)
         with response:
-            body = bytearray()
+            body, cut = bytearray(), False
             for chunk in response.iter_content(256 * 1024):
                 body += chunk
-                if len(body) > self.timeouts.largest_body:
-                    most = self.timeouts.largest_body // 2**20
-                    raise PermanentError(self.endpoint, f"{self.base_url} sends over {most} MB", outcome="rejected")
+                if len(body) > self.largest_body:
+                    del body[self.largest_body :]
+                    cut = True
+                    break
             text = body.decode("utf-8", errors="replace")
             return Answer(
                 source=self.source,
@@ -139,6 +140,7 @@ class Exchange:
                 bytes=response.raw.tell(),
                 headers={name.lower(): value for name, value in response.headers.items()},
                 text=text.replace(self.secret, "***") if self.secret else text,
+                cut=cut,
             )
 
     def _translated(self, error: BaseException) -> BaseException:

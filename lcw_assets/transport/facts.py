@@ -65,7 +65,7 @@ class Attempt:
 class Answer:
     """What a server sent: the body as text, as it came (a secret that it echoes is blotted out).
 
-    The names in `headers` are in lower case.
+    The names in `headers` are in lower case. Of a body that is larger than it may be, `text` is the beginning (`cut`).
     """
 
     source: str
@@ -78,6 +78,7 @@ class Answer:
     bytes: int
     headers: dict[str, str]
     text: str
+    cut: bool = False
 
     def to_row(self) -> dict[str, Any]:
         """The columns of `raw.pulls`, less the cycle's own."""

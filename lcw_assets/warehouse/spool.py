@@ -11,18 +11,22 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from lcw_assets.warehouse.cycle import Cycle
-from lcw_assets.warehouse.errors import UnstorableError
+from lcw_assets.warehouse.errors import UnstorableError, WarehouseError
 from lcw_assets.warehouse.spool_file import Spooled, SpoolError, SpoolWriter, complaint, read_spooled
 
 T = TypeVar("T")
 
 # A cycle spools 2 MB, and DuckDB writes as much again. With less room than this, no credits are spent at all.
 _ROOM_NEEDED = 50 * 1024 * 1024
+
+# Tries to store a file, and seconds between two that count. What takes the process with it (memory, a fault of DuckDB's)
+# would do so each minute for ever. Somebody who kills several processes within a moment says nothing of the file.
+_TRIES, _APART_S = 3, 30.0
 
 
 class Spool:
@@ -65,7 +69,7 @@ class Spool:
 
     def files(self) -> list[Path]:
         """Every cycle that is spooled, oldest first: those that wait, and those that are still written."""
-        return sorted(self.folder.glob("*.jsonl"))
+        return sorted(path for path in self.folder.glob("*.jsonl") if path.is_file())
 
     def read(self, path: Path) -> Spooled | None:
         """A waiting cycle, or `None` if another process has stored it by now. Raises `ValueError` if it is none."""
@@ -76,19 +80,33 @@ class Spool:
     ) -> Iterator[T]:
         """Give each waiting cycle to `store`, oldest first, and forget it when that has returned.
 
-        A file that is no cycle is set aside, and so is one with values that nobody can store: it must not stand in the
-        way of those behind it. For the latter `UnstorableError` is raised, once all others are stored. `own` is one
-        that this process has just spooled, and need not read again.
+        A file that is no cycle is set aside, and so is one with values that nobody can store, or that has failed or
+        taken its process with it three times: it must not stand in the way of those behind it. For the latter two
+        `UnstorableError` is raised, once all others are stored. `own` is one that this process has just spooled, and
+        need not read again.
         """
         unstorable = []
+        for path in self.folder.glob("*.jsonl"):
+            if path.is_dir():
+                log(f"{path} is a folder and no spooled cycle: move it away")
         for path in self.pending():
             mine = own is not None and path.stem == own.cycle.cycle_id and path.exists()
+            if _tries(path) >= _TRIES:
+                why = f"{_TRIES} tries to store it failed, or ended with their process"
+                unstorable.append(f"{path.stem} cannot be stored ({why}): it is set aside as {self.set_aside(path)}")
+                continue
+            _count_try(path)
             try:
                 spooled = own if mine else self.read(path)
             except ValueError as error:
                 log(f"{error}; it is set aside as {self.set_aside(path)}")
                 continue
+            except OSError as error:
+                _forget_tries(path)
+                log(f"{path} cannot be read ({error.strerror}), and waits: give this user the right to")
+                continue
             if spooled is None:
+                _forget_tries(path)
                 continue
             try:
                 stored = store(spooled)
@@ -96,6 +114,10 @@ class Spool:
                 reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
                 unstorable.append(f"{path.stem} cannot be stored ({reason}): it is set aside as {self.set_aside(path)}")
                 continue
+            except BaseException as error:
+                if isinstance(error, _not_its_fault()) or not isinstance(error, Exception):
+                    _forget_tries(path)
+                raise
             self.remove(path)
             yield stored
         if unstorable:
@@ -103,16 +125,47 @@ class Spool:
 
     def set_aside(self, path: Path) -> Path:
         """Take a file that cannot be stored out of the way, so that it does not block those behind it."""
-        return path.rename(path.with_suffix(".unreadable"))
+        aside = path.rename(path.with_suffix(".unreadable"))
+        _forget_tries(path)
+        return aside
 
     def remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
+        _forget_tries(path)
 
     def _sweep(self) -> None:
         """Remove what processes left behind that died between making a file and naming it."""
         for path in self.folder.glob("*.new"):
             if time.time() - path.stat().st_mtime > 3600:
                 path.unlink(missing_ok=True)
+
+
+def _tries(path: Path) -> int:
+    """How often storing a file was begun and did not end well: a byte each, in a file beside it."""
+    try:
+        return path.with_suffix(".tries").stat().st_size
+    except OSError:
+        return 0
+
+
+def _count_try(path: Path) -> None:
+    tries = path.with_suffix(".tries")
+    with suppress(OSError):  # a full disk is no reason not to store
+        if not tries.exists() or not 0 <= time.time() - tries.stat().st_mtime < _APART_S:
+            with tries.open("ab") as file:
+                file.write(b".")
+
+
+def _forget_tries(path: Path) -> None:
+    with suppress(OSError):
+        path.with_suffix(".tries").unlink(missing_ok=True)
+
+
+def _not_its_fault() -> tuple[type[Exception], ...]:
+    """A lock, a full disk, a schema that is not ours."""
+    import duckdb
+
+    return WarehouseError, OSError, duckdb.IOException, duckdb.CatalogException, duckdb.TransactionException
 
 
 def _about_values() -> tuple[type[Exception], ...]:
@@ -131,6 +184,8 @@ def _is_being_written(path: Path) -> bool:
         return True
     except FileNotFoundError:
         return True  # stored by another process since it was listed
+    except PermissionError:
+        return False  # whoever reads it says so
     return False
 
 

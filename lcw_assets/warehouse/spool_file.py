@@ -2,10 +2,13 @@
 
 A line is a JSON object with a `kind`: first the `cycle`, how the `machine` is and what is `planned`, then `attempt`,
 `answer` and `refused` as they come, and at last the `end`. What a server sent stands behind its line as it came, with
-its length in the line: as a JSON text it would be written, and read again, three times as slowly. A line reaches the
-kernel at once, so it outlives the process; the `end` reaches the disk before anybody opens the database, so a finished
-pull outlives the machine as well. (Syncing every line costs 14 disk waits a cycle and saves, after a power cut, part of
-a pull whose cycle is lost anyway.)
+its length in the line: as a JSON text it would be written, and read again, three times as slowly. Each line ends with a
+tab and the CRC-32 of itself and what stands behind it: one flipped digit would be stored as a price. (Files of versions
+before 0.2 have none; the first line tells.)
+
+A line reaches the kernel at once, so it outlives the process; the `end` reaches the disk before anybody opens the
+database, so a finished pull outlives the machine as well. (Syncing every line costs 14 disk waits a cycle and saves,
+after a power cut, part of a pull whose cycle is lost anyway.)
 """
 
 from __future__ import annotations
@@ -13,8 +16,10 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -27,9 +32,19 @@ _KINDS = ("cycle", "machine", "planned", "attempt", "answer", "refused", "end")
 # Without these a line is worth nothing.
 _TEXTS = {"answer": ("endpoint", "payload"), "refused": ("endpoint", "payload", "reason")}
 
+# Bytes of a file. A cycle of 50,000 coins with everything that is known of them has 80 MB.
+CEILING = 256_000_000
+
+# Characters of a refused body that are kept.
+_EXCERPT = 2_000
+
 
 class SpoolError(Exception):
     """The disk does not take the spool. Says which folder and why."""
+
+
+class SpoolFullError(SpoolError):
+    """This load has spooled as much as one may."""
 
 
 class Row(Protocol):
@@ -70,13 +85,18 @@ def quarantined(row: Mapping[str, Any], reason: str, text: str) -> dict[str, Any
 
 
 class SpoolWriter:
-    """A cycle's file while it pulls. Safe to use from several threads; what comes after `close` is not written."""
+    """A cycle's file while it pulls. Safe to use from several threads; what comes after `close` is not written.
 
-    def __init__(self, fd: int, path: Path) -> None:
+    A response that would make it larger than `ceiling` bytes is not taken.
+    """
+
+    def __init__(self, fd: int, path: Path, ceiling: int = CEILING) -> None:
         self.attempts: list[dict[str, Any]] = []
         self._answers: list[dict[str, Any]] = []
         self._refused: list[dict[str, Any]] = []
+        self._digests: set[str] = set()
         self._fd, self._path = fd, path
+        self._ceiling = ceiling
         self._lock = threading.Lock()
         self._size = 0
         self._closed = False
@@ -92,7 +112,20 @@ class SpoolWriter:
         self._answers.append(row)
 
     def refused(self, answer: Row, reason: str) -> None:
-        row = {"reason": reason, **answer.to_row()}
+        """The beginning of a body, its length and its hash, once for each distinct body: a server that sends 30 MB of
+        something else sends them to every call, and again to each repeat.
+        """
+        row = answer.to_row()
+        body = row["payload"].encode()
+        digest = sha256(body).hexdigest()
+        with self._lock:
+            if digest in self._digests:
+                return
+            self._digests.add(digest)
+        row |= {
+            "reason": f"{reason} ({len(body):,} bytes, sha256 {digest})",
+            "payload": row["payload"][:_EXCERPT],
+        }
         self._write({"kind": "refused", **row})
         self._refused.append(row)
 
@@ -126,14 +159,15 @@ class SpoolWriter:
             os.close(self._fd)
 
     def _write(self, line: dict[str, Any]) -> None:
-        if "payload" in line:
-            sent = line.pop("payload").encode()
-            data = b"\n".join((to_json({**line, "payload_bytes": len(sent)}), sent, b""))
-        else:
-            data = to_json(line) + b"\n"
+        sent = line.pop("payload").encode() if "payload" in line else None
+        head = to_json(line if sent is None else {**line, "payload_bytes": len(sent)})
+        head += b"\t%08x\n" % zlib.crc32(sent or b"", zlib.crc32(head))
+        data = head if sent is None else b"".join((head, sent, b"\n"))
         with self._lock:
             if self._closed:
                 return  # a call that outlived its cycle's deadline
+            if sent is not None and self._size + len(data) > self._ceiling:
+                raise SpoolFullError(f"{self._path} takes no more: a load may spool {self._ceiling:,} bytes")
             try:
                 left = memoryview(data)
                 while left:
@@ -148,12 +182,14 @@ def read_spooled(path: Path) -> Spooled | None:
     """What a file holds; `None` if it is gone. Raises `ValueError` if it is no spooled cycle."""
     rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _KINDS}
     damaged = []
+    checked = True
     try:
         with path.open("rb") as file:
             for line in file:
                 behind = file.tell()
+                checked = checked and not (behind == len(line) and line.endswith(b"}\n"))
                 try:
-                    kind, row = _read_line(file, line)
+                    kind, row = _read_line(file, line, checked=checked)
                     rows[kind].append(row)
                 except (ValueError, TypeError, KeyError, AttributeError):
                     damaged.append(line.rstrip(b"\r\n").decode(errors="replace"))
@@ -179,24 +215,29 @@ def read_spooled(path: Path) -> Spooled | None:
     )
 
 
-def _read_line(file: BinaryIO, line: bytes) -> tuple[str, dict[str, Any]]:
-    row = from_json(line)
-    if "payload_bytes" in row:
-        row["payload"] = _payload(file, row.pop("payload_bytes"))
+def _read_line(file: BinaryIO, line: bytes, *, checked: bool) -> tuple[str, dict[str, Any]]:
+    """What a line says. Raises `ValueError` and the like if it is not whole, or not as it was written (`checked`)."""
+    head, _, digest = line.rstrip(b"\r\n").rpartition(b"\t") if checked else (line, b"", b"")
+    row = from_json(head)
+    sent = _payload(file, row.pop("payload_bytes")) if "payload_bytes" in row else None
+    if checked and digest != b"%08x" % zlib.crc32(sent or b"", zlib.crc32(head)):
+        raise ValueError("it was changed on disk")
+    if sent is not None:
+        row["payload"] = sent.decode()
     kind = row.pop("kind")
     if not all(isinstance(row[name], str) for name in _TEXTS.get(kind, ())):
         raise TypeError(kind)
     return kind, row
 
 
-def _payload(file: BinaryIO, length: Any) -> str:
+def _payload(file: BinaryIO, length: Any) -> bytes:
     """What stands behind a line. Raises `ValueError` if the file ends within it."""
     left = os.fstat(file.fileno()).st_size - file.tell()
     if type(length) is not int or not 0 <= length <= left:
         raise ValueError(f"{length} bytes of {left}")
-    text = file.read(length).decode()
+    sent = file.read(length)
     file.readline()
-    return text
+    return sent
 
 
 def complaint(folder: Path, error: OSError) -> str:

@@ -128,9 +128,15 @@ class Desk:
         begins: bool = True,
     ) -> None:
         """Spool one answer, as if it had come `at` that time."""
+        payload = json.dumps({"history": list(points)} if SERIES[series].per_coin else list(points))
+        self.spool_payload(series, code, window, payload, at, begins=begins)
+
+    def spool_payload(
+        self, series: str, code: str, window: Span, payload: str, at: datetime = NOW, *, begins: bool = True
+    ) -> None:
+        """The same, of whatever was answered."""
         made = SERIES[series]
         request = made.request(code, "USD", window.start, window.end)
-        payload = json.dumps({"history": list(points)} if made.per_coin else list(points))
         with self.spool.open(self.batch()) as writer:
             writer.plan([(made.endpoint, {"series": series, "begins": begins})])
             writer.answer(Answer("simulator", made.endpoint, request, at, at, 0.1, 200, len(payload), {}, payload))

@@ -15,7 +15,7 @@ from lcw_assets.alerts.incidents import Alert
 from lcw_assets.alerts.outbox import Outbox
 from lcw_assets.registry.ask import Asked, ask
 from lcw_assets.registry.store import Rules, Stored, StoredSync, store_pending
-from lcw_assets.sources.kucoin_futures import ENDPOINT, TIMEOUTS, KuCoinFutures
+from lcw_assets.sources.kucoin_futures import ENDPOINT, KuCoinFutures
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.facts import Answer
@@ -80,7 +80,6 @@ class Registry:
                 address,
                 source="kucoin-simulator",
                 sink=sink,
-                timeouts=TIMEOUTS,
                 retry=RetryPolicy(attempts=2, first_s=0.01),
             )
             with closing(client):

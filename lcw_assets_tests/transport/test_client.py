@@ -255,8 +255,13 @@ def test_an_endless_answer_is_refused() -> None:
         while True:
             connection.sendall(b" " * 1_000_000)
 
-    with raw_server(flood) as address, pytest.raises(PermanentError, match="over 32 MB"):
-        call(address, Kept(), timeouts=Timeouts(attempt_s=20))
+    sink = Kept()
+    with raw_server(flood) as address, pytest.raises(PermanentError, match="sends over 1,000,000 bytes"):
+        call(address, sink, timeouts=Timeouts(attempt_s=20))
+    [(kept, reason)] = sink.refusals
+    assert (len(kept.text), kept.cut) == (1_000_000, True)
+    assert "is read no further" in reason
+    assert [attempt.outcome for attempt in sink.attempts] == ["broken_body"]  # and it is not asked again
 
 
 def test_a_secret_that_the_server_echoes_is_blotted_out() -> None:

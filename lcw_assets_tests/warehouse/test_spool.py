@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import resource
 import subprocess
 import sys
 import time
+import zlib
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -63,7 +65,9 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
     assert (read.cycle, read.end, read.damaged) == (cycle(), END, [])
     assert read.attempts == [{"endpoint": "status", "latency_s": 0.25}]
     assert read.answers == [{"endpoint": "coins/list", "payload": '[{"name": "₿ \n \\u20bf"}]'}]
-    assert read.refused == [{"endpoint": "overview", "payload": "<html>", "reason": "not JSON"}]
+    digest = hashlib.sha256(b"<html>").hexdigest()
+    reason = f"not JSON (6 bytes, sha256 {digest})"
+    assert read.refused == [{"endpoint": "overview", "payload": "<html>", "reason": reason}]
     spool.remove(path)
     assert spool.pending() == []
     assert spool.read(path) is None
@@ -110,14 +114,25 @@ def test_a_killed_cycle_waits_with_what_it_has(tmp_path: Path) -> None:
     assert read.damaged == ['{"kind":"answer","endpoint":"over']
 
 
-def test_answers_that_an_older_version_spooled_are_read(tmp_path: Path) -> None:
-    with Spool(tmp_path).open(cycle()) as writer:
-        writer.end(END)
-    [path] = Spool(tmp_path).pending()
-    path.write_bytes(path.read_bytes() + b'{"kind":"answer","endpoint":"status","payload":"{\\"a\\": 1}"}\n')
+# As version 0.1 wrote it, and before it versions that had the payload within the line.
+OLD = b"""\
+{"kind":"cycle","cycle_id":"20261120T120000.000Z-aaaaaaaa","run_id":"run","scheduled_at":null,\
+"clock_started_at":"2026-11-20T12:00:00+00:00","started_at":"2026-11-20T12:00:00+00:00","queue_s":0.0,"start_s":0.5,\
+"late_tick":false,"source":"lcw","currency":"USD"}
+{"kind":"answer","endpoint":"status","payload":"{\\"a\\": 1}"}
+{"kind":"answer","endpoint":"overview","payload_bytes":10}
+{"cap": 5}
+{"kind":"end","ended_at":"2026-11-20T12:00:00+00:00","pull_s":1.5,"missing":["exchanges/list: timed out"]}
+"""
+
+
+def test_what_an_older_version_spooled_is_read(tmp_path: Path) -> None:
+    path = tmp_path / f"{cycle().cycle_id}.jsonl"
+    path.write_bytes(OLD)
     read = Spool(tmp_path).read(path)
     assert read is not None
-    assert read.answers == [{"endpoint": "status", "payload": '{"a": 1}'}]
+    assert (read.cycle, read.end, read.damaged) == (cycle(), END, [])
+    assert [row["payload"] for row in read.answers] == ['{"a": 1}', '{"cap": 5}']
 
 
 @pytest.mark.parametrize("length", ["-1", "1e3", "99999999999999999999", '"5"', "true"])
@@ -125,12 +140,23 @@ def test_a_length_that_is_none_costs_its_line(tmp_path: Path, length: str) -> No
     with Spool(tmp_path).open(cycle()) as writer:
         writer.end(END)
     [path] = Spool(tmp_path).pending()
-    line = f'{{"kind":"answer","endpoint":"status","payload_bytes":{length}}}\n{{}}\n'
-    path.write_bytes(path.read_bytes() + line.encode())
+    line = f'{{"kind":"answer","endpoint":"status","payload_bytes":{length}}}'.encode()
+    path.write_bytes(path.read_bytes() + line + b"\t%08x\n{}\n" % zlib.crc32(b"{}", zlib.crc32(line)))
     read = Spool(tmp_path).read(path)
     assert read is not None
     assert (read.answers, read.end) == ([], END)
     assert "payload_bytes" in "".join(read.damaged)
+
+
+def rewrite(path: Path, part: bytes, instead: bytes) -> None:
+    """As if a version had written it that writes `instead` of a part of a line."""
+    lines = path.read_bytes().split(b"\n")
+    assert any(part in line for line in lines)
+    for number, line in enumerate(lines):
+        if part in line:
+            head = line.rpartition(b"\t")[0].replace(part, instead)
+            lines[number] = head + b"\t%08x" % zlib.crc32(head)
+    path.write_bytes(b"\n".join(lines))
 
 
 @pytest.mark.parametrize(
@@ -148,8 +174,7 @@ def test_a_file_of_another_version_is_set_aside_and_blocks_nothing(tmp_path: Pat
         with spool.open(cycle(f"20261120T{minute}00.000Z-aaaaaaaa")) as writer:
             writer.end(END)
     other, _ = spool.pending()
-    assert line in other.read_bytes()
-    other.write_bytes(other.read_bytes().replace(line, instead))
+    rewrite(other, line, instead)
     stored = list(spool.drain(lambda spooled: spooled.cycle.cycle_id, said.append))
     assert stored == ["20261120T120200.000Z-aaaaaaaa"]
     assert "is of another version, or damaged" in said[0]
