@@ -30,7 +30,9 @@ class End:
         """What is wrong with that, if the list had `before` entries the last time that all of it came."""
         if self.entries >= before * (1 - _SHRINKS):
             return []
-        return [f"{self.endpoint}: the list ends after {self.entries:,} of {self.due:,} entries, and had {before:,} before"]
+        return [
+            f"{self.endpoint}: the list ends after {self.entries:,} of {self.due:,} entries, and had {before:,} before"
+        ]
 
 
 def find_shortfalls(spooled: Spooled, parsed: Parsed) -> tuple[list[str], End | None]:
@@ -41,9 +43,8 @@ def find_shortfalls(spooled: Spooled, parsed: Parsed) -> tuple[list[str], End | 
     """
     coins, end = _of_list(parsed.coins, "LCW_COINS", _planned(spooled, "coins/list"))
     exchanges, _ = _of_list(parsed.exchanges, "LCW_EXCHANGES", _planned(spooled, "exchanges/list"))
-    single = [
-        f"{page.endpoint}: its values cannot be used" for page in (*parsed.overview, *parsed.credits) if not page.usable
-    ]
+    others: list[AnsweredPage[Any]] = [*parsed.overview, *parsed.credits]
+    single = [f"{page.endpoint}: its values cannot be used" for page in others if not page.usable]
     return [*_damaged(spooled), *coins, *exchanges, *single], end
 
 

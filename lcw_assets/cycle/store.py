@@ -171,8 +171,8 @@ def _store_cycle(
 def _coins_before(db: DuckDBPyConnection, cycle: Cycle) -> int:
     """How many coins the latest cycle had whose list came whole."""
     row = db.execute(
-        "SELECT coins_seen FROM ops.cycles WHERE status = 'complete' AND source = ? AND currency = ? AND coins_seen > 0 "
-        "ORDER BY started_at DESC LIMIT 1",
+        "SELECT coins_seen FROM ops.cycles "
+        "WHERE status = 'complete' AND source = ? AND currency = ? AND coins_seen > 0 ORDER BY started_at DESC LIMIT 1",
         [cycle.source, cycle.currency],
     ).fetchone()
     return int(row[0]) if row else 0

@@ -42,7 +42,7 @@ def read_covered(
 def read_top(db: DuckDBPyConnection, currency: str, now: datetime, most: int) -> list[str]:
     """The largest coins that the newest cycles have seen. (What is from the future, a wrong clock has written.)"""
     rows = db.execute(
-        "SELECT code FROM market.coins WHERE currency = $currency AND observed_at > (SELECT max(observed_at) "
+        "SELECT code FROM market.current_coins WHERE currency = $currency AND observed_at > (SELECT max(observed_at) "
         "FROM market.coins WHERE currency = $currency AND observed_at <= $now) - INTERVAL 1 HOUR "
         "ORDER BY rank, observed_at DESC LIMIT $most",
         {"currency": currency, "most": most, "now": now},

@@ -6,7 +6,7 @@ a call costs one credit (`status` none); lists come bare, at most 100 entries ea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any, Literal, TypeVar
 

@@ -161,6 +161,7 @@ class Platform(Record):
 
 R = TypeVar("R", bound=Record)
 
+
 @dataclass(frozen=True)
 class Records(Generic[R]):
     """The records of a response of so many `entries`; `places` says where each stood, from 0.

@@ -13,8 +13,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-# A value deeper than in a list in a field of an entry of a list of an envelope is given up with what holds it. Each level
-# is scanned once more.
+# Levels that are taken apart: an envelope, its list, an entry, a list in that. Each is scanned once more.
 _DEEPEST = 4
 
 _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
@@ -24,7 +23,7 @@ _MEMBER = re.compile(rf"\s*({_STRING})\s*:(.*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A value that cannot be parsed: where it stands, why, and the list entry that it is part of (or itself) as text."""
+    """A value that cannot be parsed: where it stands, why, and the text of the list entry that has it (or its own)."""
 
     path: tuple[str | int, ...]
     reason: str
@@ -53,9 +52,7 @@ def _rebuilt(
     """What can be read of a value that cannot be parsed as a whole."""
     text = text.strip()
     if len(path) < _DEEPEST and text.startswith("["):
-        return [
-            _value(item, (*path, place), entry or item, unreadable) for place, item in enumerate(_elements(text))
-        ]
+        return [_value(item, (*path, place), entry or item, unreadable) for place, item in enumerate(_elements(text))]
     if len(path) < _DEEPEST and text.startswith("{"):
         members = {}
         for item in _elements(text):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -34,11 +34,13 @@ class Refused:
 
 @dataclass(frozen=True)
 class Fitted(Generic[R]):
-    """An entry of a response: its place from 0, its record (null if it is none), and the names of what did not fit."""
+    """An entry of a response: its place from 0, and its record with null for each value that did not fit (`wrong`, by
+    name, such as `delta.day`, with the reason). Null if the record cannot be without one of them.
+    """
 
     place: int
     record: R | None
-    wrong: Sequence[str]
+    wrong: Mapping[str, str]
 
 
 def fit_all(
@@ -57,33 +59,30 @@ def fit_all(
     for one in unreadable:
         place, *names = one.path[within:]
         lost.setdefault(int(place), ({}, one.text))[0][".".join(map(str, names)) or "record"] = one.reason
-    fitted, refused = [], dict[str, Refused]()
+    fitted: list[Fitted[R]] = []
+    refused: dict[str, Refused] = {}
     for place, entry in enumerate(entries):
         known, sent = lost.get(place, ({}, ""))
         sent = sent or to_json(entry, inf_nan_mode="constants").decode()
-        record, wrong = fit(model, clean(entry), known)
-        for name, reason in wrong.items():
+        fitted.append(_fit(model, place, clean(entry), known))
+        for name, reason in fitted[-1].wrong.items():
             refused.setdefault(f"{name}: {reason}", Refused()).add(sent)
-        fitted.append(Fitted(place, record, list(wrong)))
     return fitted, refused
 
 
-def fit(model: TypeAdapter[R], entry: Any, unreadable: dict[str, str]) -> tuple[R | None, dict[str, str]]:
-    """The record of an entry, with null for each value that does not fit, and these with the reason (`delta.day`).
-
-    Null, with the reason, if the record cannot be without it. What is `unreadable` is null in the entry already.
-    """
+def _fit(model: TypeAdapter[R], place: int, entry: Any, unreadable: Mapping[str, str]) -> Fitted[R]:
+    """What is `unreadable` is null in the entry already."""
     wrong = dict(unreadable)
     while True:
         try:
-            return model.validate_python(entry), wrong
+            return Fitted(place, model.validate_python(entry), wrong)
         except ValidationError as error:
             problems = error.errors(include_url=False, include_input=False, include_context=False)
         found: dict[str, str] = {}
         for problem in problems:
             name = _set_null(entry, problem["loc"])
             if name is None or name in wrong:
-                return None, wrong or {"record": problem["msg"]}
+                return Fitted(place, None, wrong or {"record": problem["msg"]})
             found.setdefault(name, problem["msg"])
         wrong |= found
 

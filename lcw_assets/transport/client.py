@@ -40,8 +40,8 @@ class Sink(Protocol):
 class Call(Generic[T]):
     """What to ask, until when, and how to read the answer.
 
-    `read` belongs to the source: it raises `PassingError` or `PermanentError` for an answer that is none. A body of more
-    than `largest_body` bytes is refused: it is no answer to what was asked.
+    `read` belongs to the source: it raises `PassingError` or `PermanentError` for an answer that is none. A body of
+    more than `largest_body` bytes is refused: it is no answer to what was asked.
     """
 
     method: Literal["GET", "POST"]
@@ -237,13 +237,16 @@ class Client:
             self._slots.release()
             raise PassingError(call.endpoint, _NO_TIME, outcome="deadline")
 
+    def _read(self, answer: Answer, call: Call[T]) -> T:
+        if answer.cut and answer.http_status == 200:
+            reason = f"{self.base_url} sends over {call.largest_body:,} bytes, and is read no further"
+            raise PermanentError(answer.endpoint, reason, outcome="broken_body")
+        return call.read(answer)
+
     def _keep(self, answer: Answer, call: Call[T]) -> T:
         """Read a whole answer. Whatever comes of that, what the server sent is handed to the sink."""
         try:
-            if answer.cut and answer.http_status == 200:
-                reason = f"{self.base_url} sends over {call.largest_body:,} bytes, and is read no further"
-                raise PermanentError(answer.endpoint, reason, outcome="broken_body")
-            value = call.read(answer)
+            value = self._read(answer, call)
         except CallError as error:
             if error.outcome == "broken_body":
                 self._sink.refused(answer, str(error))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from lcw_assets.transport.facts import Outcome
 
-
 # Characters of a reason. It may quote a server, and stands in a row of every attempt.
 _LONGEST = 500
 
@@ -12,8 +11,8 @@ _LONGEST = 500
 class CallError(Exception):
     """A call that brought no answer.
 
-    `reason` is one line for a person, cut to what one can read; `str` puts the endpoint before it. `retry_after_s` is what the server asked
-    for, in seconds from now, never negative.
+    `reason` is one line for a person, cut to what one can read; `str` puts the endpoint before it. `retry_after_s` is
+    what the server asked for, in seconds from now, never negative.
     """
 
     def __init__(self, endpoint: str, reason: str, *, outcome: Outcome, retry_after_s: float | None = None) -> None:

@@ -17,7 +17,6 @@ from requests import exceptions as requests_errors
 from lcw_assets.transport.errors import CallError, PassingError, PermanentError
 from lcw_assets.transport.facts import Answer, Attempt, Outcome
 
-
 # Bytes of a body, where a call says nothing else.
 LARGEST_BODY = 1_000_000
 

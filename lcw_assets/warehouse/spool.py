@@ -17,14 +17,14 @@ from typing import TypeVar
 
 from lcw_assets.warehouse.cycle import Cycle
 from lcw_assets.warehouse.errors import UnstorableError, WarehouseError
-from lcw_assets.warehouse.spool_file import Spooled, SpoolError, SpoolWriter, complaint, read_spooled
+from lcw_assets.warehouse.spool_file import CEILING, Spooled, SpoolError, SpoolWriter, complaint, read_spooled
 
 T = TypeVar("T")
 
 # A cycle spools 2 MB, and DuckDB writes as much again. With less room than this, no credits are spent at all.
 _ROOM_NEEDED = 50 * 1024 * 1024
 
-# Tries to store a file, and seconds between two that count. What takes the process with it (memory, a fault of DuckDB's)
+# Tries to store a file, and seconds between two that count. What takes the process with it (memory, a fault in DuckDB)
 # would do so each minute for ever. Somebody who kills several processes within a moment says nothing of the file.
 _TRIES, _APART_S = 3, 30.0
 
@@ -53,7 +53,7 @@ class Spool:
             fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
         except OSError as error:
             raise SpoolError(complaint(self.folder, error)) from None
-        writer = SpoolWriter(fd, path)
+        writer = SpoolWriter(fd, path, CEILING)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             writer.cycle(cycle)

@@ -90,7 +90,7 @@ class SpoolWriter:
     A response that would make it larger than `ceiling` bytes is not taken.
     """
 
-    def __init__(self, fd: int, path: Path, ceiling: int = CEILING) -> None:
+    def __init__(self, fd: int, path: Path, ceiling: int) -> None:
         self.attempts: list[dict[str, Any]] = []
         self._answers: list[dict[str, Any]] = []
         self._refused: list[dict[str, Any]] = []

@@ -18,10 +18,11 @@ from lcw_assets.sources.lcw import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.exchange import Timeouts
+from lcw_assets.transport.facts import Answer
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tuning import Tuning
 from lcw_assets.warehouse.connection import open_database
-from lcw_assets.warehouse.cycle import Cycle
+from lcw_assets.warehouse.cycle import Cycle, PullEnd
 from lcw_assets.warehouse.spool import Spool
 
 _numbers = itertools.count()
@@ -46,20 +47,11 @@ class Bench:
         self, address: str, *, coins: int = 300, seconds: float = 20.0, in_flight: int = 4, meta: bool = True
     ) -> Pulled:
         now = datetime.now(timezone.utc)
-        cycle = Cycle(
-            cycle_id=f"{now:%Y%m%dT%H%M%S}.{next(_numbers):04}Z-test",
-            run_id="run",
-            scheduled_at=None,
-            clock_started_at=now,
-            started_at=now,
-            queue_s=0.0,
-            start_s=0.0,
-            late_tick=False,
-            source="simulator",
-            currency="USD",
-        )
+        cycle = self.cycle(now)
         deadline = Deadline.after(seconds)
+        calls = plan_cycle(coins=coins, exchanges=100, currency="USD", meta=meta)
         with self.spool.open(cycle) as sink:
+            sink.plan((call.endpoint, call.request) for call in calls)
             client = Client(
                 address,
                 source="simulator",
@@ -71,13 +63,36 @@ class Bench:
             with closing(client):
                 pulled = pull(
                     LiveCoinWatch(client, deadline=deadline, simulated=True),
-                    plan_cycle(coins=coins, exchanges=100, currency="USD", meta=meta),
+                    calls,
                     deadline=deadline,
                     in_flight=in_flight,
                     log=self.said.append,
                 )
             sink.end(pulled.end(now))
         return pulled
+
+    @staticmethod
+    def cycle(now: datetime) -> Cycle:
+        return Cycle(
+            cycle_id=f"{now:%Y%m%dT%H%M%S}.{next(_numbers):04}Z-test",
+            run_id="run",
+            scheduled_at=None,
+            clock_started_at=now,
+            started_at=now,
+            queue_s=0.0,
+            start_s=0.0,
+            late_tick=False,
+            source="simulator",
+            currency="USD",
+        )
+
+    def spool_page(self, payload: str, *, limit: int = 100, meta: bool = True) -> None:
+        """Spool a cycle that was answered with this page of coins, and nothing else."""
+        now = datetime.now(timezone.utc)
+        request = {"currency": "USD", "offset": 0, "limit": limit, "meta": meta}
+        with self.spool.open(self.cycle(now)) as sink:
+            sink.answer(Answer("simulator", "coins/list", request, now, now, 0.1, 200, len(payload), {}, payload))
+            sink.end(PullEnd(now, 0.1, []))
 
     def store(self, clock: StoreClock | None = None) -> Stored:
         connect = partial(open_database, self.database, lock_wait_s=0.2)

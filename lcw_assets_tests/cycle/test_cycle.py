@@ -14,6 +14,7 @@ import pytest
 
 from lcw_assets.cycle.facts import StoreClock
 from lcw_assets.simulator.faults import Draw, Fault
+from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import LockedError, WarehouseError
 from lcw_assets_tests.conftest import NOON, StartSimulator
 from lcw_assets_tests.cycle.cycles import Bench
@@ -362,3 +363,66 @@ def test_a_pull_that_gives_up_lets_in_what_is_on_its_way(bench: Bench, start_sim
     assert [entry.endpoint for entry in simulator.ledger.entries if entry.good] == ["overview"]
     assert len(pulled.missing) == 13  # each of the others, asked for or not
     assert len(simulator.ledger.entries) <= 7
+
+
+# What is listed now.
+
+
+def test_current_coins_are_those_of_the_last_complete_cycle(bench: Bench, start_simulator: StartSimulator) -> None:
+    """Coins that left the pages keep their rank in market.coins: rank 298 stood there three times."""
+    now = NOON
+    _, address = start_simulator(clock=lambda: now, seed=5)
+    for hours in (0, 30, 60):
+        now = NOON + timedelta(hours=hours)
+        bench.pull(address)
+        bench.store()
+    assert bench.query("SELECT count(*) FROM market.coins")[0][0] > 300
+    assert bench.query("SELECT count(*), count(DISTINCT rank), max(rank) FROM market.current_coins") == [
+        (300, 300, 300)
+    ]
+    assert bench.query("SELECT count(*) FROM market.current_exchanges") == [(100,)]
+    columns = "SELECT list(column_name) FROM (DESCRIBE market.{})"
+    assert bench.query(columns.format("current_coins")) == bench.query(columns.format("coins"))
+
+
+def test_a_partial_cycle_adds_to_what_is_current_and_takes_nothing(
+    bench: Bench, start_simulator: StartSimulator
+) -> None:
+    bench.pull(start_simulator()[1])
+    bench.store()
+    _, address = start_simulator(
+        clock=lambda: NOON + timedelta(hours=40), profile=faulty("coins/list", Fault("error", status=500), offset=100)
+    )
+    bench.pull(address)
+    [cycle] = bench.store().cycles
+    assert cycle.row["status"] == "partial"
+    current = {code for (code,) in bench.query("SELECT code FROM market.current_coins")}
+    assert current == {code for (code,) in bench.query("SELECT code FROM market.coins")}
+    assert bench.query("SELECT count(DISTINCT cycle_id) FROM market.current_coins") == [(2,)]
+
+
+def test_before_any_complete_cycle_all_is_current_and_currencies_are_apart(
+    bench: Bench, start_simulator: StartSimulator
+) -> None:
+    _, address = start_simulator(profile=faulty("overview", Fault("error", status=500)))
+    bench.pull(address)
+    bench.store()
+    assert bench.query("SELECT count(*) FROM market.current_coins") == [(300,)]
+    with open_database(bench.database) as db:
+        db.execute("INSERT INTO market.coins SELECT * REPLACE ('EUR' AS currency, 'x' AS cycle_id) FROM market.coins")
+    assert bench.query("SELECT currency, count(*) FROM market.current_coins GROUP BY ALL ORDER BY ALL") == [
+        ("EUR", 300), ("USD", 300)
+    ]  # fmt: skip
+
+
+def test_a_cycle_that_a_wrong_clock_stamped_does_not_empty_what_is_current(
+    bench: Bench, start_simulator: StartSimulator
+) -> None:
+    bench.pull(start_simulator()[1])
+    bench.store()
+    with open_database(bench.database) as db:
+        db.execute(
+            "INSERT INTO ops.cycles SELECT * REPLACE ('2999' AS cycle_id, started_at + INTERVAL 900 YEAR AS started_at) "
+            "FROM ops.cycles"
+        )
+    assert bench.query("SELECT count(*) FROM market.current_coins") == [(300,)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,31 @@ def test_an_answer_that_is_no_json_any_more_is_set_aside_and_blocks_nothing(desk
         desk.store()
     assert desk.query("SELECT code FROM history.coin_daily") == [("ETH",)]
     assert desk.spool.pending() == []
+
+
+@pytest.mark.parametrize(
+    ("value", "rates"),
+    [
+        (r'"\ud83d"', [1.0, None, 3.0]),
+        ("9" * 5_000, [1.0, None, 3.0]),
+        ("[" * 500 + "]" * 500, [1.0, 3.0]),
+        ("1e999", [1.0, 3.0]),
+    ],
+    ids=["lone surrogate", "5,000 digits", "nested", "infinite"],
+)
+def test_a_value_that_cannot_be_read_costs_itself_and_no_batch(
+    desk: Desk, value: str, rates: list[float | None]
+) -> None:
+    """DuckDB unpacks the points: one lone surrogate in a name made it refuse four hundred responses."""
+    points = json.dumps(daily(3, [1.0, 2.0, 3.0])).replace('"rate": 2.0', '"rate": @, "name": @').replace("@", value)
+    desk.spool_payload("coin_daily", "BTC", YEAR, f'{{"history":{points},"name":{value}}}')
+    desk.spool_answer("coin_daily", "ETH", YEAR, daily(1, [5.0]))
+    stored = desk.store()
+    assert desk.spool.pending() == []
+    stored_rates = desk.query("SELECT rate FROM history.coin_daily WHERE code = 'BTC' ORDER BY bucket")
+    assert [rate for (rate,) in stored_rates] == rates
+    assert desk.query("SELECT rate FROM history.coin_daily WHERE code = 'ETH'") == [(5.0,)]
+    assert stored.quarantined == desk.query("SELECT count(*) FROM ops.quarantine")[0][0] >= 1
 
 
 def test_a_backfill_that_died_before_it_asked_leaves_nothing(desk: Desk) -> None:

@@ -131,7 +131,9 @@ def test_a_broken_body_is_kept_for_a_look(registry: Registry, start_simulator: S
     assert "it is not JSON" in (registry.ask(address).why or "")
     [sync] = registry.store().syncs
     assert sync.found.status == "failed"
-    assert registry.query("SELECT count(*) FROM ops.quarantine WHERE reason LIKE '%not JSON%'") == [(1,)]  # of two tries
+    assert registry.query("SELECT count(*) FROM ops.quarantine WHERE reason LIKE '%not JSON%'") == [
+        (1,)
+    ]  # of two tries
     assert registry.query("SELECT count(*) FROM registry.tokens") == [(0,)]
 
 

@@ -39,7 +39,11 @@ def test_the_recorded_page_keeps_every_value(recorded_lcw: Path) -> None:
 
 def test_a_value_that_cannot_be_read_costs_itself_and_a_record_without_a_code_is_none() -> None:
     read = read_records(Coin, '[{"code":"A","rate":1},{"code":"B","rate":"2","cap":5},{"rate":3},7,{"code":"C"}]')
-    assert [(coin.code, coin.rate, coin.cap) for coin in read.records] == [("A", 1, None), ("B", None, 5), ("C", None, None)]
+    assert [(coin.code, coin.rate, coin.cap) for coin in read.records] == [
+        ("A", 1, None),
+        ("B", None, 5),
+        ("C", None, None),
+    ]
     assert (read.entries, list(read.places), read.usable) == (5, [0, 1, 4], 2)
     assert {reason: [json.loads(text) for text in refused.texts] for reason, refused in read.refused.items()} == {
         "rate: Input should be a valid number": [{"code": "B", "rate": "2", "cap": 5}],
@@ -131,7 +135,9 @@ def test_what_cannot_be_stored_is_refused_with_a_reason(record: str, reason: str
 
 
 def test_numbers_come_in_every_form() -> None:
-    [coin] = read_records(Coin, '[{"code":"BTT","rate":6.124797550357514e-7,"volume":5,"circulatingSupply":1e33}]').records
+    [coin] = read_records(
+        Coin, '[{"code":"BTT","rate":6.124797550357514e-7,"volume":5,"circulatingSupply":1e33}]'
+    ).records
     assert (coin.rate, coin.volume, coin.circulating_supply) == (6.124797550357514e-7, 5.0, 1e33)
 
 

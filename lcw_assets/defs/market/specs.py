@@ -29,9 +29,18 @@ def store_specs() -> list[dg.AssetSpec]:
     latest = "latest values, one row a `(code, currency)`."
     changes = "a row only where they differ from the ones before."
     return [
-        _spec("market/coins", f"Every coin's {latest}", "raw/coins"),
+        _spec(
+            "market/coins",
+            f"Every coin's {latest} A coin that has left the pages keeps its last ones: `market.current_coins` has "
+            "those that are listed now.",
+            "raw/coins",
+        ),
         _spec("market/coin_ticks", f"Every change of a coin's values: {changes}", "market/coins"),
-        _spec("market/exchanges", f"Every exchange's {latest}", "raw/exchanges"),
+        _spec(
+            "market/exchanges",
+            f"Every exchange's {latest} `market.current_exchanges` has those that are listed now.",
+            "raw/exchanges",
+        ),
         _spec(
             "market/exchange_ticks",
             f"Every change of an exchange's values: {changes}",

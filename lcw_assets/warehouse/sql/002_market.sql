@@ -32,7 +32,7 @@ CREATE TABLE market.coins (
     png64              VARCHAR,               -- icon address
     webp32             VARCHAR,               -- icon address
     webp64             VARCHAR,               -- icon address
-    observed_at        TIMESTAMPTZ NOT NULL,  -- when these values were answered
+    observed_at        TIMESTAMPTZ NOT NULL,  -- when these values were last confirmed; long ago for a coin that has left
     changed_at         TIMESTAMPTZ NOT NULL,  -- when they last differed from the ones before
     cycle_id           VARCHAR NOT NULL,      -- the cycle that observed them
 );
@@ -72,7 +72,7 @@ CREATE TABLE market.exchanges (
     png128            VARCHAR,               -- icon address
     webp64            VARCHAR,               -- icon address
     webp128           VARCHAR,               -- icon address
-    observed_at       TIMESTAMPTZ NOT NULL,  -- when these values were answered
+    observed_at       TIMESTAMPTZ NOT NULL,  -- when these values were last confirmed; long ago for one that has left
     changed_at        TIMESTAMPTZ NOT NULL,  -- when they last differed from the ones before
     cycle_id          VARCHAR NOT NULL,      -- the cycle that observed them
 );
