@@ -42,6 +42,9 @@ def test_a_value_costs_itself_for_as_long_as_its_contract_is_listed(registry: Re
         "SELECT count(DISTINCT sync_id) FROM (SELECT cycle_id AS sync_id FROM ops.quarantine)"
     )
     assert reasons == (0 if (name, value) == ("aNewField", "1e999") else 2)
+    if name == "aNewField":
+        [(unknown,)] = registry.query("SELECT unknown_fields FROM registry.tokens WHERE symbol = 'ODDUSDTM'")
+        assert json.loads(unknown, parse_constant=pytest.fail)[name] in (None, [None])  # JSON that anybody can read
     assert registry.minute(contract("AUSDTM"), contract("BUSDTM")).found.changes.delisted == 1
 
 
