@@ -43,7 +43,7 @@ def test_a_value_is_named_by_its_place_and_shown_with_its_entry() -> None:
     ],
 )
 def test_what_is_no_json_is_refused_as_a_whole(text: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError):  # noqa: PT011 - the parser says what it likes
         parse(text)
 
 
