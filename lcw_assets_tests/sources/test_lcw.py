@@ -226,3 +226,14 @@ def test_retry_after_is_obeyed(start_simulator: StartSimulator) -> None:
     _, address = start_simulator(profile=lambda _: next(turns))
     connect(address, sink=sink).status()
     assert sink.attempts[1].waited_s >= 1.0
+
+
+def test_what_a_server_says_is_quoted_as_far_as_one_can_read_it() -> None:
+    """It stands in a row of every attempt: 30 KB of a stack trace are no reason."""
+    said = b'{"error":{"code":400,"status":"Bad request","description":"' + b"x" * 30_000 + b'"}}'
+    sink = Kept()
+    with raw_server(answer("400 Bad", said)) as address, pytest.raises(PermanentError) as raised:
+        connect(address, sink=sink).overview()
+    assert len(raised.value.reason) == 501
+    assert raised.value.reason.startswith("400 Bad request: xxx")
+    assert [len(attempt.error or "") for attempt in sink.attempts] == [501]
