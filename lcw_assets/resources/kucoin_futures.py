@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from lcw_assets.environment import ca_bundle
 from lcw_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,7 +33,12 @@ class KuCoinFuturesResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 address = stack.enter_context(Simulator().serve())
             rate_limit = RateLimit(settings.registry_rate_limit_file, RATE)
             client = Client(
-                address, source=settings.registry_source, sink=sink, rate_limit=rate_limit, timeouts=TIMEOUTS
+                address,
+                source=settings.registry_source,
+                sink=sink,
+                ca_bundle=ca_bundle(),
+                rate_limit=rate_limit,
+                timeouts=TIMEOUTS,
             )
             stack.callback(client.close)
             yield KuCoinFutures(client, deadline=deadline, simulated=settings.simulated, rate_limit=rate_limit)

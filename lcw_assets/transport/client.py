@@ -8,9 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
-from urllib.parse import urlsplit
 
-import requests
 from requests.adapters import HTTPAdapter
 
 from lcw_assets.transport.deadline import Deadline
@@ -19,6 +17,8 @@ from lcw_assets.transport.exchange import Exchange, Timeouts
 from lcw_assets.transport.facts import Answer, Attempt
 from lcw_assets.transport.rate_limit import LONGEST_QUIET_S, RateLimit
 from lcw_assets.transport.retry import RetryPolicy
+from lcw_assets.transport.route import Bundle, Route
+from lcw_assets.transport.secret import Secret
 from lcw_assets.transport.tuning import HedgeBudget, Tuning
 
 T = TypeVar("T")
@@ -53,7 +53,8 @@ class Call(Generic[T]):
 class Client:
     """A server's pooled session. Safe to use from several threads.
 
-    `source` names the server in facts. `secret` is blotted out of whatever the server sends back.
+    `source` names the server in facts. `secret` is blotted out of errors and refused answers, and out of good data if
+    it is too long to be a word there. `ca_bundle` is a variable, and the path that it holds.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Client:
         sink: Sink,
         headers: Mapping[str, str] | None = None,
         secret: str | None = None,
+        ca_bundle: Bundle | None = None,
         tuning: Tuning | None = None,
         rate_limit: RateLimit | None = None,
         timeouts: Timeouts | None = None,
@@ -72,7 +74,7 @@ class Client:
         self.base_url = base_url.rstrip("/")
         self._source = source
         self._sink = sink
-        self._secret = secret
+        self._secret = Secret(secret)
         self._tuning = tuning or Tuning()
         self._rate_limit = rate_limit
         self._hedges = HedgeBudget(self._tuning.hedges)
@@ -80,10 +82,9 @@ class Client:
         self._retry = retry or RetryPolicy()
         self._slots = threading.BoundedSemaphore(self._tuning.in_flight)
         self._quiet_until = 0.0
-        self._session = requests.Session()
+        self._route = Route.to(self.base_url, ca_bundle)
+        self._session = self._route.session()
         self._session.headers.update({"User-Agent": "lcw-assets", **(headers or {})})
-        # A proxy or a ~/.netrc of the user's is meant for the outside; loopback must not take that way.
-        self._session.trust_env = urlsplit(base_url).hostname not in ("127.0.0.1", "localhost", "::1")
         adapter = HTTPAdapter(pool_connections=1, pool_maxsize=self._tuning.in_flight)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
@@ -157,12 +158,11 @@ class Client:
     ) -> Exchange:
         exchange = Exchange(
             session=self._session,
+            route=self._route,
             source=self._source,
-            base_url=self.base_url,
             method=call.method,
             endpoint=call.endpoint,
             request=call.request,
-            secret=self._secret,
             timeouts=self._timeouts,
             # Never zero, which is no time-out at all: it may be called off in this very moment.
             limit_s=max(
@@ -236,8 +236,11 @@ class Client:
 
     def _keep(self, answer: Answer, call: Call[T]) -> T:
         """Read a whole answer. Whatever comes of that, what the server sent is handed to the sink."""
+        sent, answer = answer, self._secret.blot_out(answer)
         try:
             value = call.read(answer)
+            if answer is not sent and self._secret.may_be_a_word:
+                value, answer = call.read(sent), sent  # good data, and not an echo
         except CallError as error:
             if error.outcome == "broken_body":
                 self._sink.refused(answer, str(error))
