@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lcw_assets.sources.gateway import gateway_error
 from lcw_assets.sources.kucoin_futures_records import Contracts, NoContractsError, read_contracts
 from lcw_assets.transport.client import Call, Client
 from lcw_assets.transport.deadline import Deadline
@@ -91,6 +92,9 @@ def read_answer(answer: Answer, base_url: str) -> Contracts:
 
 
 def _call_error(answer: Answer, base_url: str, error: NoContractsError) -> CallError:
+    foreign = gateway_error(answer, base_url, "KuCoin") if error.code is None else None
+    if foreign:
+        return foreign
     if error.code == _TOO_MANY or answer.http_status == 429:
         return PassingError(
             answer.endpoint,

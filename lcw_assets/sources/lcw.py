@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
+from lcw_assets.sources.gateway import gateway_error
 from lcw_assets.sources.lcw_records import (
     Coin,
     CoinPoint,
@@ -26,7 +27,7 @@ from lcw_assets.sources.lcw_records import (
 )
 from lcw_assets.transport.client import Call, Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.errors import CallError, PassingError, PermanentError
+from lcw_assets.transport.errors import CallError, PassingError, PermanentError, RefusedError
 from lcw_assets.transport.facts import Answer
 from lcw_assets.transport.retry import retry_after_s
 
@@ -43,12 +44,8 @@ Order = Literal["ascending", "descending"]
 _ANSWERS_WITH_A_LIST = ("overview/history", "coins/list", "coins/map", "fiats/all", "platforms/all", "exchanges/list")
 
 
-class RefusedError(PermanentError):
-    """An error that every further call would meet as well, so that nothing more should be asked."""
-
-
 class WrongKeyError(RefusedError):
-    """401, 403."""
+    """401 or 403, in Live Coin Watch's own words. In anybody else's it is not about the key."""
 
 
 class OutOfCreditsError(RefusedError):
@@ -203,6 +200,9 @@ def read_document(answer: Answer, base_url: str) -> Any:
     except ValueError:
         document = None
     error = document.get("error") if isinstance(document, dict) else None
+    own = isinstance(error, dict) and "description" in error
+    if not own and (foreign := gateway_error(answer, base_url, "Live Coin Watch")):
+        raise foreign
     if isinstance(error, dict):
         code = error["code"] if isinstance(error.get("code"), int) else answer.http_status
         raise _api_error(answer, code, f"{code} {error.get('status', '')}: {error.get('description', '')}")
