@@ -26,15 +26,8 @@ class Environment(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Dagster reads `.env` to the letter: it leaves the byte order mark in the first name and a Ctrl-Z in the last
-        value, which some editors write.
-        """
         if isinstance(env_settings, EnvSettingsSource):
-            given = env_settings.env_vars
-            marked = {name[1:]: value for name, value in given.items() if name.startswith("\ufeff")}
-            env_settings.env_vars = {
-                name: value and value.rstrip("\x1a") for name, value in {**given, **marked}.items()
-            }
+            env_settings.env_vars = {name.lower(): value for name, value in variables().items() if value}
         return init_settings, env_settings
 
 
@@ -66,5 +59,13 @@ def ca_bundle() -> tuple[str, str] | None:
 
     `requests` reads both, in this order, but only together with the proxies and ~/.netrc.
     """
-    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-    return next(((name, path) for name in names if (path := os.environ.get(name))), None)
+    names, given = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), variables()
+    return next(((name, path) for name in names if (path := given.get(name))), None)
+
+
+def variables() -> dict[str, str]:
+    """The environment. Dagster reads `.env` to the letter: it leaves the byte order mark in the first name and a Ctrl-Z
+    in the last value, which some editors write.
+    """
+    marked = {name[1:]: value for name, value in os.environ.items() if name.startswith("\ufeff")}
+    return {name: value.rstrip("\x1a") for name, value in {**os.environ, **marked}.items()}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from lcw_assets.addresses import HttpAddress, ShownAddress, key_fault, shown
-from lcw_assets.environment import Environment, apply_dotenv
+from lcw_assets.environment import Environment, apply_dotenv, variables
 from lcw_assets.user_files import UserFileError
 
 
@@ -239,7 +238,7 @@ def _say(problem: Any, given: dict[str, Any]) -> str:
     """`LCW_COINS=0 is out of range: 1 to 50000`. Never the value of a secret."""
     variable = str(problem["loc"][0])
     field = _VARIABLES[variable]
-    raw = str(given.get(variable, os.environ.get(variable, "")))
+    raw = str(given.get(variable, variables().get(variable, "")))
     value = "" if variable in ("LCW_API_KEY", "LCW_ALERT_URLS") else "=" + shown(raw)
     bounds = {kind: getattr(item, kind) for item in field.metadata for kind in ("ge", "le") if hasattr(item, kind)}
     if bounds:
