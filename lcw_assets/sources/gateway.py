@@ -55,7 +55,7 @@ def gateway_error(answer: Answer, base_url: str, api: str) -> CallError | None:
     kind = BannedError if number in _BANNED else BlockedError
     reason = (
         f"{who or 'A CDN, firewall or proxy'}, in front of {base_url}, does not let this through ({told}"
-        f"{_titled(page)}): it is no answer of {api}'s. Try again later, or from another network"
+        f"{_titled(page)}): {api} has not seen the request. Try again later, or from another network"
     )
     return kind(answer.endpoint, reason, outcome="rejected")
 

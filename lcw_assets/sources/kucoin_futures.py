@@ -6,6 +6,7 @@ contract. Weight 3 of 2,000 in 30 s an address, which the `gw-ratelimit-*` heade
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from lcw_assets.sources.gateway import gateway_error
@@ -92,8 +93,8 @@ def read_answer(answer: Answer, base_url: str) -> Contracts:
 
 
 def _call_error(answer: Answer, base_url: str, error: NoContractsError) -> CallError:
-    foreign = gateway_error(answer, base_url, "KuCoin") if error.code is None else None
-    if foreign:
+    own = re.fullmatch(r"\d{6}", error.code or "")
+    if not own and (foreign := gateway_error(answer, base_url, "KuCoin")):
         return foreign
     if error.code == _TOO_MANY or answer.http_status == 429:
         return PassingError(

@@ -139,7 +139,7 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], str, Outcome], ...] = (
     ((http.client.RemoteDisconnected,), "closed the connection without an answer", "connection"),
     ((http.client.IncompleteRead,), "cut its answer off in the middle", "connection"),
     ((ConnectionError,), "cut the connection off", "connection"),
-    ((http.client.BadStatusLine,), "does not answer in HTTP", "connection"),
+    ((http.client.BadStatusLine,), "does not speak HTTP", "connection"),
     ((requests_errors.Timeout, urllib3_errors.TimeoutError, TimeoutError), "was silent for too long", "timeout"),
 )
 

@@ -265,7 +265,7 @@ def test_what_speaks_no_http_is_no_proxy(monkeypatch: pytest.MonkeyPatch) -> Non
 
     with raw_server(ssh) as address:
         name = through(monkeypatch, address)
-        assert failed_behind(PassingError) == f"https://{OUTSIDE}, through {name}, does not answer in HTTP"
+        assert failed_behind(PassingError) == f"https://{OUTSIDE}, through {name}, does not speak HTTP"
 
 
 def test_silence_behind_a_proxy_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
