@@ -49,5 +49,5 @@ ShownAddress = Annotated[str, AfterValidator(_without_user)]
 
 
 def shown(value: str) -> str:
-    """A setting's value as it may be shown: whatever stands before an @ may be a password."""
-    return re.sub(r"(?s)^([a-zA-Z][a-zA-Z0-9+.-]*://)?.*@", r"\1***@", value)
+    """A setting's value as it may be shown: before an @ there may be a password, and in a query as well."""
+    return re.sub(r"(?s)\?.*", "?***", re.sub(r"(?s)^([a-zA-Z][a-zA-Z0-9+.-]*://)?.*@", r"\1***@", value))

@@ -43,18 +43,21 @@ def _talk(talk: Callable[[socket.socket], None], connection: socket.socket) -> N
             talk(connection)
 
 
-def read_request(connection: socket.socket) -> None:
-    """All of it: closing a connection with something unread resets it, and what was sent may be lost on the way."""
+def read_request(connection: socket.socket) -> bytes:
+    """Its head, once all of it has come: closing a connection with something unread resets it, and what was sent may be
+    lost on the way.
+    """
     received = b""
     while b"\r\n\r\n" not in received:
         chunk = connection.recv(65536)
         if not chunk:
-            return
+            return received
         received += chunk
     head, _, body = received.partition(b"\r\n\r\n")
     length = re.search(rb"(?i)content-length: (\d+)", head)
     while length and len(body) < int(length[1]) and (chunk := connection.recv(65536)):
         body += chunk
+    return head
 
 
 def drip(text: bytes, after: bytes = b"") -> Callable[[socket.socket], None]:

@@ -62,7 +62,7 @@ def test_an_empty_key_is_no_key(monkeypatch: pytest.MonkeyPatch, empty: str) -> 
         ("LCW_BASE_URL", "me:pw@host", "LCW_BASE_URL=***@host: it must look like https://host"),
         ("LCW_BASE_URL", "http://ho st", "LCW_BASE_URL=http://ho st: it must look like https://host"),
         ("LCW_BASE_URL", "http://host:99999", "LCW_BASE_URL=http://host:99999: it must look like https://host"),
-        ("LCW_BASE_URL", "http://host/?key=1", "LCW_BASE_URL=http://host/?key=1: it must look like https://host"),
+        ("LCW_BASE_URL", "http://host/?key=1", "LCW_BASE_URL=http://host/?***: it must look like https://host"),
         ("KUCOIN_FUTURES_BASE_URL", "http://:pw@host", "KUCOIN_FUTURES_BASE_URL=http://***@host: it must look like"),
         ("LCW_CURRENCY", "a b", "LCW_CURRENCY=a b: it must be a code such as USD, EUR or BTC"),
     ],

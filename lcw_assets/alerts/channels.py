@@ -49,7 +49,7 @@ class Channel:
                 if self._notifier.notify(body=body(alert, link), title=title(alert), notify_type=_kind(alert)):
                     return None
             except Exception as error:  # noqa: BLE001 - whatever a plug-in meets is what is wrong with this channel
-                said.errors.append(error)
+                said.warnings.append(f"{type(error).__name__}: {error}")
         return _why(said)
 
     def _blot_out(self, reason: str) -> str:
@@ -100,7 +100,7 @@ def _why(said: Said) -> str:
     # A mail server's words on one of several recipients stand in the warning itself, as b'...'.
     complaint = re.sub(r"\bb(['\"])(.*?)\1", r"\2", "; ".join(warning.rstrip(".") for warning in said.warnings[-3:]))
     if re.search(r"error=3\d\d", complaint):
-        complaint += ": it leads to another address, and alerts go to none but the one that is given. Give that one"
+        complaint += ": it redirects, and a redirected alert may lose its message. Set the address that it leads to"
     cause = _cause(said.errors[-1]) if said.errors else ""
     return ": ".join(filter(None, (complaint, cause))) or "refused, without a reason"
 
@@ -108,7 +108,7 @@ def _why(said: Said) -> str:
 def _cause(error: BaseException) -> str:
     """An error of the network, or a mail server's own words: `535 5.7.8 authentication failed`."""
     from requests.exceptions import InvalidURL
-    from urllib3.exceptions import LocationParseError
+    from urllib3.exceptions import LocationParseError, ProxyError
 
     from lcw_assets.transport.route import chain
 
@@ -117,15 +117,16 @@ def _cause(error: BaseException) -> str:
         return "; ".join(_reply(code, text) for code, text in dict.fromkeys(replies))
     if isinstance(error, smtplib.SMTPResponseException):
         return _reply(error.smtp_code, error.smtp_error)
-    last = chain(error)[-1]
-    if isinstance(last, InvalidURL | LocationParseError):
-        return "this address or a proxy's is none"  # and is not shown: a part of it may be a password
-    return str(last) or type(last).__name__
+    met = chain(error)
+    if isinstance(met[-1], InvalidURL | LocationParseError):
+        return "this address, or that of a proxy, is none"  # not shown: a part of it may be a password
+    who = "the proxy: " if any(isinstance(one, ProxyError) for one in met) else ""
+    return f"{who}{str(met[-1]) or type(met[-1]).__name__}"
 
 
 def _reply(code: int, text: bytes | str) -> str:
     words = text.decode(errors="replace") if isinstance(text, bytes) else text
-    return f"{code} {' '.join(words.split())}"
+    return f"{code} {' '.join(''.join(sign if sign.isprintable() else ' ' for sign in words).split())}"
 
 
 def title(alert: Alert) -> str:

@@ -48,7 +48,7 @@ class Discretion(logging.Filter):
             return record.name != "apprise"
         if record.name == "apprise":
             error = sys.exc_info()[1]
-            if error is not None and error not in self.said.errors:
+            if isinstance(error, OSError) and error not in self.said.errors:  # those of requests and smtplib are
                 self.said.errors.append(error)
             if record.levelno >= logging.WARNING:
                 self.said.warnings.append(record.getMessage())
