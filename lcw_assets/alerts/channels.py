@@ -49,7 +49,9 @@ class Channel:
                 if self._notifier.notify(body=body(alert, link), title=title(alert), notify_type=_kind(alert)):
                     return None
             except Exception as error:  # noqa: BLE001 - whatever a plug-in meets is what is wrong with this channel
-                said.warnings.append(f"{type(error).__name__}: {error}")
+                no_bundle = "CA certificate bundle" in str(error)  # requests names the path alone
+                who = "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE" if no_bundle else type(error).__name__
+                said.warnings.append(f"{who}: {error}")
         return _why(said)
 
     def _blot_out(self, reason: str) -> str:

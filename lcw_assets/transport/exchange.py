@@ -90,7 +90,7 @@ class Exchange:
                 response.raw.shutdown()
 
     def overdue(self) -> PassingError:
-        reason = f"{self.base_url} gave no whole answer within {self.limit_s:.1f} s"
+        reason = f"{self.route.server} gave no whole answer within {self.limit_s:.1f} s"
         return PassingError(self.endpoint, reason, outcome="timeout")
 
     def fact(

@@ -42,6 +42,11 @@ class Route:
         kind = urlsplit(base_url).scheme if address == proxies.get(urlsplit(base_url).scheme) else "all"
         return cls(base_url, _proxy_name(address, f"{kind.upper()}_PROXY"), ca_bundle, proxies)
 
+    @property
+    def server(self) -> str:
+        """How the server is called in errors. Behind a proxy, either of them may have failed."""
+        return f"{self.base_url}, through {self.proxy}," if self.proxy else self.base_url
+
     def session(self) -> requests.Session:
         """One that takes this way. What else `requests` reads in the environment is ~/.netrc, and the key header is the
         only authentication: a default entry there would be sent to every host.
@@ -76,7 +81,7 @@ class Route:
         tunnel = re.search(r"Tunnel connection failed: (\d+) ?([\w -]{,40})", str(error)) if by_proxy else None
         if tunnel:
             return self._refused_tunnel(endpoint, int(tunnel[1]), tunnel[2])
-        who = self.proxy if by_proxy else self.base_url + (f", through {self.proxy}," if self.proxy else "")
+        who = self.proxy if by_proxy else self.server
         what, outcome, lasting = explain_tls(met, self.ca_bundle) or self._explain_connection(met)
         kind = RefusedError if lasting else PassingError
         return kind(endpoint, f"{who} {what}", outcome="rejected" if lasting else outcome)

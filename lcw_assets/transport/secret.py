@@ -24,7 +24,6 @@ class Secret:
 
     def blot_out(self, answer: Answer) -> Answer:
         """The answer less the secret, in capitals as well; the very same where it does not hold it."""
-        if not self._text:
+        if not self._text or self._text.lower() not in answer.text.lower():
             return answer
-        text, times = re.subn(re.escape(self._text), "***", answer.text, flags=re.IGNORECASE)
-        return replace(answer, text=text) if times else answer
+        return replace(answer, text=re.sub(re.escape(self._text), "***", answer.text, flags=re.IGNORECASE))

@@ -206,6 +206,14 @@ def test_a_server_that_is_not_there_says_so(address: str, words: str) -> None:
     assert re.search(words, why)
 
 
+def test_a_ca_bundle_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CURL_CA_BUNDLE", "/no/such.pem")
+    [why] = send("jsons://127.0.0.1:1/").values()
+    assert why
+    assert why.startswith("REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE: Could not find")
+    assert why.endswith("/no/such.pem")
+
+
 def test_a_proxy_that_is_not_there_is_named_as_one_and_its_password_is_not_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -274,7 +274,7 @@ def test_silence_behind_a_proxy_names_both(monkeypatch: pytest.MonkeyPatch) -> N
         reason = failed_behind(PassingError, seconds=0.4)
     assert reason in (
         f"https://{OUTSIDE}, through {name}, was silent for too long",
-        f"https://{OUTSIDE} gave no whole answer within 0.4 s",
+        f"https://{OUTSIDE}, through {name}, gave no whole answer within 0.4 s",
     )
 
 
