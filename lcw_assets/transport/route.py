@@ -8,7 +8,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions as urllib3_errors
@@ -127,9 +127,6 @@ class Route:
         if isinstance(last, OSError) and last.strerror:
             return f"cannot be reached ({last.strerror})", "connection", False
         text = "".join(sign if sign.isprintable() else " " for sign in str(last))
-        for address in self._proxies.values():
-            for secret in re.split(r"[:@/]+", unquote(address) if "@" in address else ""):
-                text = text.replace(secret, "***") if len(secret) > 3 else text
         return f"failed: {type(last).__name__}: {text[:200]}", "connection", False
 
 
