@@ -47,7 +47,10 @@ class DataSettings(Environment):
     @field_validator("data_dir", "sla_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value else None
+        try:
+            return value.expanduser().absolute() if value else None
+        except RuntimeError as error:  # there is no such home folder
+            raise ValueError(str(error)) from None
 
     @property
     def simulated(self) -> bool:

@@ -64,6 +64,7 @@ def test_an_empty_key_is_no_key(monkeypatch: pytest.MonkeyPatch, empty: str) -> 
         ("LCW_BASE_URL", "http://host:99999", "LCW_BASE_URL=http://host:99999: it must look like https://host"),
         ("LCW_BASE_URL", "http://host/?key=1", "LCW_BASE_URL=http://host/?***: it must look like https://host"),
         ("KUCOIN_FUTURES_BASE_URL", "http://:pw@host", "KUCOIN_FUTURES_BASE_URL=http://***@host: it must look like"),
+        ("LCW_DATA_DIR", "~nobody-of-this-name/x", "LCW_DATA_DIR=~nobody-of-this-name/x: Could not determine home"),
         ("LCW_CURRENCY", "a b", "LCW_CURRENCY=a b: it must be a code such as USD, EUR or BTC"),
     ],
 )

@@ -44,9 +44,13 @@ class Channel:
         return self._blot_out(why) if why else None
 
     def _notify(self, alert: Alert, link: str | None) -> str | None:
+        from apprise import NotifyType
+
         with _DISCRETION.listen() as said:
             try:
-                if self._notifier.notify(body=body(alert, link), title=title(alert), notify_type=_kind(alert)):
+                if self._notifier.notify(
+                    body=body(alert, link), title=title(alert), notify_type=NotifyType(_kind(alert))
+                ):
                     return None
             except Exception as error:  # noqa: BLE001 - whatever a plug-in meets is what is wrong with this channel
                 no_bundle = "CA certificate bundle" in str(error)  # requests names the path alone
@@ -120,7 +124,7 @@ def _cause(error: BaseException) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         return _reply(error.smtp_code, error.smtp_error)
     met = chain(error)
-    if isinstance(met[-1], InvalidURL | LocationParseError):
+    if any(isinstance(one, InvalidURL | LocationParseError) for one in met):
         return "this address, or that of a proxy, is none"  # not shown: a part of it may be a password
     who = "the proxy: " if any(isinstance(one, ProxyError) for one in met) else ""
     return f"{who}{str(met[-1]) or type(met[-1]).__name__}"
