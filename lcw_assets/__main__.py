@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lcw_assets.alerts.channels import read_channels, send_all
 from lcw_assets.alerts.incidents import Alert
+from lcw_assets.environment import hidden_by_dotenv
 from lcw_assets.performance.measures import Window, judge, read_measures
 from lcw_assets.performance.sla import SlaError, load_sla
 from lcw_assets.settings import DataSettings, SettingsError, load_dotenv_settings
@@ -27,6 +28,7 @@ def main() -> int:
     now = datetime.now(timezone.utc)
     try:
         settings = load_dotenv_settings()
+        sys.stderr.writelines(f"{line}\n" for line in hidden_by_dotenv())
         if parser.parse_args().what == "alert-test":
             lines, well = alert_test(settings, now)
         else:

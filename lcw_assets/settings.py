@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lcw_assets.addresses import HttpAddress, ShownAddress, key_fault, shown
+from lcw_assets.environment import Environment, apply_dotenv, variables
+from lcw_assets.user_files import UserFileError
 
 
 class SettingsError(ValueError):
     """A setting is out of range. The text names every such variable, its value and what is allowed."""
 
 
-class DataSettings(BaseSettings):
+class DataSettings(Environment):
     """Where the data is and who is told of it: all that its readers need. Takes any value, so that nothing can fail."""
-
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
     api_key: SecretStr | None = Field(
         None, alias="LCW_API_KEY", description="Live Coin Watch API key; without one the simulator serves"
@@ -37,7 +35,7 @@ class DataSettings(BaseSettings):
         alias="LCW_ALERT_URLS",
         description="who is told, as addresses that apprise knows, with spaces between them",
     )
-    ui_url: str = Field(
+    ui_url: ShownAddress = Field(
         "http://127.0.0.1:3000", alias="LCW_UI_URL", description="where alerts link to: the address of Dagster's UI"
     )
 
@@ -49,7 +47,10 @@ class DataSettings(BaseSettings):
     @field_validator("data_dir", "sla_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value else None
+        try:
+            return value.expanduser().absolute() if value else None
+        except RuntimeError as error:  # there is no such home folder
+            raise ValueError(str(error)) from None
 
     @property
     def simulated(self) -> bool:
@@ -93,7 +94,7 @@ class DataSettings(BaseSettings):
 class Settings(DataSettings):
     """Everything. An empty variable counts as not set."""
 
-    base_url: str | None = Field(
+    base_url: HttpAddress | None = Field(
         None, alias="LCW_BASE_URL", description="another address for the API, such as a simulator that runs alone"
     )
     currency: str = Field("USD", alias="LCW_CURRENCY", description="fiat or coin code that rates and volumes are in")
@@ -150,7 +151,7 @@ class Settings(DataSettings):
         le=10_000_000,
         description="credits a day for filling gaps in history without being asked; 0 fills none",
     )
-    kucoin_base_url: str | None = Field(
+    kucoin_base_url: HttpAddress | None = Field(
         None,
         alias="KUCOIN_FUTURES_BASE_URL",
         description="another address for KuCoin's futures API, such as a simulator that runs alone",
@@ -203,10 +204,9 @@ class Settings(DataSettings):
 
     @field_validator("api_key")
     @classmethod
-    def _printable(cls, value: SecretStr | None) -> SecretStr | None:
-        key = value.get_secret_value() if value else ""
-        if not (key.isascii() and key.isprintable()):
-            raise ValueError("it holds a character that no HTTP header can carry")
+    def _a_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and (fault := key_fault(value.get_secret_value())):
+            raise ValueError(fault)
         return value
 
     @field_validator("currency")
@@ -215,16 +215,6 @@ class Settings(DataSettings):
         if len(value) > 64 or value.split() != [value]:
             raise ValueError("it must be a code such as USD, EUR or BTC")
         return value
-
-    @field_validator("base_url", "kucoin_base_url")
-    @classmethod
-    def _http_address(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-            raise ValueError("it must look like https://host or http://host:port, without user name or query")
-        return value.rstrip("/")
 
 
 def load_settings(**given: Any) -> Settings:
@@ -236,10 +226,12 @@ def load_settings(**given: Any) -> Settings:
 
 
 def load_dotenv_settings() -> Settings:
-    """The same with a `.env` of the current folder on top, as every `dagster` command reads it."""
-    from dotenv import dotenv_values
-
-    return load_settings(**{key: value for key, value in dotenv_values(".env").items() if key in _VARIABLES and value})
+    """The same with a `.env` of the current folder on top, as every `dagster` command has it."""
+    try:
+        apply_dotenv()
+    except UserFileError as error:
+        raise SettingsError(str(error)) from None
+    return load_settings()
 
 
 _VARIABLES = {str(field.alias): field for field in Settings.model_fields.values()}
@@ -249,9 +241,8 @@ def _say(problem: Any, given: dict[str, Any]) -> str:
     """`LCW_COINS=0 is out of range: 1 to 50000`. Never the value of a secret."""
     variable = str(problem["loc"][0])
     field = _VARIABLES[variable]
-    raw = str(given.get(variable, os.environ.get(variable, "")))
-    # An address may hold a password, where it has no place.
-    value = "" if variable in ("LCW_API_KEY", "LCW_ALERT_URLS") else "=" + re.sub(r"//.*@", "//***@", raw)
+    raw = str(given.get(variable, variables().get(variable, "")))
+    value = "" if variable in ("LCW_API_KEY", "LCW_ALERT_URLS") else "=" + shown(raw)
     bounds = {kind: getattr(item, kind) for item in field.metadata for kind in ("ge", "le") if hasattr(item, kind)}
     if bounds:
         return f"{variable}{value} is out of range: it must be a number from {bounds['ge']} to {bounds['le']}"

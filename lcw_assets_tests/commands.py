@@ -31,7 +31,9 @@ class Project:
 
     def environment(self, **variables: str) -> dict[str, str]:
         kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("LCW_", "KUCOIN_", "DAGSTER_"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("LCW_", "KUCOIN_", "DAGSTER_")) and not is_about_the_network(name)
         }
         own = {"DAGSTER_HOME": str(self.folder), "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore:Function"}
         return {**kept, **own, **variables}
@@ -56,6 +58,11 @@ class Project:
     def cycle(self, **variables: str) -> subprocess.CompletedProcess[str]:
         """What `make cycle` runs, less the set-up."""
         return self.run(*CYCLE, **variables)
+
+
+def is_about_the_network(variable: str) -> bool:
+    """Proxies and certificates of the developer's own."""
+    return variable.upper().endswith(("_PROXY", "_CA_BUNDLE")) or variable in ("NETRC", "SSLKEYLOGFILE")
 
 
 CYCLE = ("job", "execute", "-m", "lcw_assets.definitions", "-j", "fetch_cycle")

@@ -17,6 +17,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from lcw_assets.definitions import defs
 from lcw_assets.simulator.server import Simulator
+from lcw_assets_tests.commands import is_about_the_network
 
 # Machines are slow and noisy; what a test needs is the same examples everywhere.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
@@ -37,7 +38,7 @@ StartSimulator = Callable[..., tuple[Simulator, str]]
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the developer's reaches a test, and no test writes beside its own folder."""
     for name in list(os.environ):
-        if name.startswith(("LCW_", "KUCOIN_")):
+        if name.startswith(("LCW_", "KUCOIN_")) or is_about_the_network(name):
             monkeypatch.delenv(name)
     monkeypatch.setenv("LCW_DATA_DIR", str(tmp_path / "data"))
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import requests
 
 
 @contextmanager
@@ -38,18 +43,21 @@ def _talk(talk: Callable[[socket.socket], None], connection: socket.socket) -> N
             talk(connection)
 
 
-def read_request(connection: socket.socket) -> None:
-    """All of it: closing a connection with something unread resets it, and what was sent may be lost on the way."""
+def read_request(connection: socket.socket) -> bytes:
+    """Its head, once all of it has come: closing a connection with something unread resets it, and what was sent may be
+    lost on the way.
+    """
     received = b""
     while b"\r\n\r\n" not in received:
         chunk = connection.recv(65536)
         if not chunk:
-            return
+            return received
         received += chunk
     head, _, body = received.partition(b"\r\n\r\n")
     length = re.search(rb"(?i)content-length: (\d+)", head)
     while length and len(body) < int(length[1]) and (chunk := connection.recv(65536)):
         body += chunk
+    return head
 
 
 def drip(text: bytes, after: bytes = b"") -> Callable[[socket.socket], None]:
@@ -81,3 +89,31 @@ def answer(status: str, body: bytes, *headers: str, announced: int | None = None
         connection.sendall(head.encode() + b"\r\n\r\n" + body)
 
     return talk
+
+
+@contextmanager
+def rewritten(address: str, change: Callable[[str, Any], Any]) -> Iterator[str]:
+    """A server before another one. `change` gets the endpoint and each good document, and gives what is answered."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            content = self.rfile.read(int(self.headers["content-length"]))
+            response = requests.post(address + self.path, data=content, headers=dict(self.headers.items()), timeout=30)
+            document = response.json()
+            sent = json.dumps(change(self.path.strip("/"), document) if response.ok else document).encode()
+            self.send_response(response.status_code)
+            self.send_header("Content-Length", str(len(sent)))
+            self.end_headers()
+            self.wfile.write(sent)
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()

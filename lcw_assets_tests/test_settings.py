@@ -7,9 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from lcw_assets.settings import DataSettings, Settings, SettingsError, load_dotenv_settings, load_settings
+from lcw_assets.addresses import SHORTEST_KEY
+from lcw_assets.environment import ca_bundle
+from lcw_assets.settings import DataSettings, Settings, SettingsError, load_settings
+from lcw_assets.transport.secret import NO_WORD
+from lcw_assets.user_files import read_dotenv
 
 ROOT = Path(__file__).parents[1]
+
+# As Live Coin Watch gives them.
+KEY = "0d5a1c3e-7b62-4f18-9a4d-2f6e8c0b7d91"
 
 
 def test_without_any_variable_it_is_a_demo(tmp_path: Path) -> None:
@@ -22,12 +29,12 @@ def test_without_any_variable_it_is_a_demo(tmp_path: Path) -> None:
 
 def test_a_key_makes_it_real_and_keeps_it_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     demo = load_settings()
-    monkeypatch.setenv("LCW_API_KEY", " k3y\n")
+    monkeypatch.setenv("LCW_API_KEY", f" {KEY}\n")
     settings = load_settings()
     assert (settings.source, settings.database.name) == ("lcw", "lcw.duckdb")
     assert settings.spool_dir != demo.spool_dir
-    assert settings.api_key and settings.api_key.get_secret_value() == "k3y"
-    assert "k3y" not in repr(settings)
+    assert settings.api_key and settings.api_key.get_secret_value() == KEY
+    assert KEY not in repr(settings)
 
 
 @pytest.mark.parametrize("empty", ["", "   "])
@@ -47,6 +54,17 @@ def test_an_empty_key_is_no_key(monkeypatch: pytest.MonkeyPatch, empty: str) -> 
         ("LCW_CYCLE_DEADLINE_S", "nan", "LCW_CYCLE_DEADLINE_S=nan is out of range: it must be a number from 5 to 55"),
         ("LCW_BASE_URL", "localhost:8899", "LCW_BASE_URL=localhost:8899: it must look like https://host"),
         ("LCW_BASE_URL", "http://me:pw@host", "LCW_BASE_URL=http://***@host: it must look like https://host"),
+        ("LCW_BASE_URL", "http://:pw@host", "LCW_BASE_URL=http://***@host: it must look like https://host"),
+        ("LCW_BASE_URL", "http://pw@host", "LCW_BASE_URL=http://***@host: it must look like https://host"),
+        ("LCW_BASE_URL", "http://me:p/w@host", "LCW_BASE_URL=http://***@host: it must look like https://host"),
+        ("LCW_BASE_URL", "http://me:p#w@h@host", "LCW_BASE_URL=http://***@host: it must look like https://host"),
+        ("LCW_BASE_URL", "http:/me:pw@host", "LCW_BASE_URL=***@host: it must look like https://host"),
+        ("LCW_BASE_URL", "me:pw@host", "LCW_BASE_URL=***@host: it must look like https://host"),
+        ("LCW_BASE_URL", "http://ho st", "LCW_BASE_URL=http://ho st: it must look like https://host"),
+        ("LCW_BASE_URL", "http://host:99999", "LCW_BASE_URL=http://host:99999: it must look like https://host"),
+        ("LCW_BASE_URL", "http://host/?key=1", "LCW_BASE_URL=http://host/?***: it must look like https://host"),
+        ("KUCOIN_FUTURES_BASE_URL", "http://:pw@host", "KUCOIN_FUTURES_BASE_URL=http://***@host: it must look like"),
+        ("LCW_DATA_DIR", "~nobody-of-this-name/x", "LCW_DATA_DIR=~nobody-of-this-name/x: Could not determine home"),
         ("LCW_CURRENCY", "a b", "LCW_CURRENCY=a b: it must be a code such as USD, EUR or BTC"),
     ],
 )
@@ -66,19 +84,66 @@ def test_everything_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatc
         load_settings()
 
 
+@pytest.mark.parametrize("key", ["C1", "USDT", "Ethereum", "x" * 19, "two words of a long sentence"])
+def test_what_is_too_short_for_a_key_is_refused_unseen(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """It may be a word, such as the code of a coin, and would be blotted out wherever it stands."""
+    monkeypatch.setenv("LCW_API_KEY", key)
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert str(raised.value) == (
+        f"LCW_API_KEY: {len(key)} characters are no key of Live Coin Watch, which has 36 and no blanks: "
+        "copy it from https://www.livecoinwatch.com/tools/api, or set it to nothing for demo data"
+    )
+
+
+def test_no_key_that_is_taken_counts_as_a_word() -> None:
+    assert SHORTEST_KEY >= NO_WORD
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("http://me:pw@host:3000/x", "http://host:3000/x"),
+        ("https://:pw@host", "https://host"),
+        ("me:p/w@host", "host"),
+        ("http://host:3000", "http://host:3000"),
+    ],
+)
+def test_links_in_alerts_hold_no_password(monkeypatch: pytest.MonkeyPatch, given: str, shown: str) -> None:
+    monkeypatch.setenv("LCW_UI_URL", given)
+    assert DataSettings().ui_url == load_settings().ui_url == shown
+
+
 def test_a_key_that_no_header_can_carry_is_refused_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LCW_API_KEY", "sécret")
+    monkeypatch.setenv("LCW_API_KEY", "sécret-of-a-length-that-is-right")
     with pytest.raises(SettingsError) as raised:
         load_settings()
     assert str(raised.value) == "LCW_API_KEY: it holds a character that no HTTP header can carry"
     assert DataSettings().database.name == "lcw.duckdb"  # who only reads need not care
 
 
-def test_a_dotenv_file_counts_where_dagster_reads_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("LCW_COINS=300\nLCW_API_KEY=\nOTHER=1\n")
-    monkeypatch.chdir(tmp_path)
-    assert load_dotenv_settings().coins == 300
-    assert load_settings().coins == 1000
+def test_a_name_and_a_value_that_an_editor_marked_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Dagster leaves them in the environment, of a .env with a byte order mark and a trailing Ctrl-Z."""
+    monkeypatch.setenv("LCW_COINS", "100")
+    monkeypatch.setenv("\ufeffLCW_COINS", "200")
+    monkeypatch.setenv("LCW_EXCHANGES", "50\x1a")
+    settings = load_settings()
+    assert (settings.coins, settings.exchanges) == (200, 50)
+
+
+def test_the_ca_bundle_is_named_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ca_bundle() is None
+    monkeypatch.setenv("CURL_CA_BUNDLE", "/b.pem")
+    assert ca_bundle() == ("CURL_CA_BUNDLE", "/b.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/a.pem")
+    assert ca_bundle() == ("REQUESTS_CA_BUNDLE", "/a.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "")
+    assert ca_bundle() == ("CURL_CA_BUNDLE", "/b.pem")
+
+
+def test_the_example_file_sets_nothing() -> None:
+    """Copied to .env, it would hide what the shell exports."""
+    assert read_dotenv(ROOT / ".env.example") == {}
 
 
 def test_the_example_file_names_every_variable_with_its_default() -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import re
-import threading
+import smtplib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
+from lcw_assets.alerts.discretion import Discretion, Said
 from lcw_assets.alerts.incidents import Alert
 from lcw_assets.transport.threads import bounded, fan_out
 
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
 
 # A mail server may take its time, and a look of a sensor a minute at most.
 _SEND_S = 10.0
+
+# Values in an address that are no secret, and are words of what may go wrong.
+_MODES = {"starttls", "ssl", "insecure"}
 
 _ADDRESS = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)|\s+")
 
@@ -42,19 +44,23 @@ class Channel:
         return self._blot_out(why) if why else None
 
     def _notify(self, alert: Alert, link: str | None) -> str | None:
+        from apprise import NotifyType
+
         with _DISCRETION.listen() as said:
             try:
-                if self._notifier.notify(body=body(alert, link), title=title(alert), notify_type=_kind(alert)):
+                if self._notifier.notify(
+                    body=body(alert, link), title=title(alert), notify_type=NotifyType(_kind(alert))
+                ):
                     return None
             except Exception as error:  # noqa: BLE001 - whatever a plug-in meets is what is wrong with this channel
-                return f"{type(error).__name__}: {error}"
-        return said[-1] if said else "refused, without a reason"
+                no_bundle = "CA certificate bundle" in str(error)  # requests names the path alone
+                who = "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE" if no_bundle else type(error).__name__
+                said.warnings.append(f"{who}: {error}")
+        return _why(said)
 
     def _blot_out(self, reason: str) -> str:
         """Without anything that stands in the address: user names, passwords, tokens, hosts."""
-        address = f"{self._address} {unquote(self._address)}"
-        parts = {part for part in re.split(r"[^A-Za-z0-9_.~-]+", address) if len(part) >= 3}
-        for part in sorted(parts, key=len, reverse=True):
+        for part in sorted(_parts(self._address), key=len, reverse=True):
             reason = re.sub(re.escape(part), "***", reason, flags=re.IGNORECASE)
         return reason[:300]
 
@@ -70,6 +76,8 @@ def read_channels(addresses: str | None) -> tuple[list[Channel], dict[str, str]]
         with _DISCRETION.listen():
             notifier = apprise.Apprise.instantiate(address, suppress_exceptions=True)
         if isinstance(notifier, apprise.NotifyBase):
+            # A POST that is redirected goes on as a GET, without the message, and a page there says 200.
+            notifier.redirects = False
             channels.append(Channel(f"{number} ({notifier.service_name})", notifier, address))
         else:
             wrong[str(number)] = (
@@ -81,7 +89,50 @@ def read_channels(addresses: str | None) -> tuple[list[Channel], dict[str, str]]
 def send_all(channels: Sequence[Channel], alert: Alert, link: str | None) -> dict[str, str | None]:
     """Send to all at once. By channel: null if it took the alert, else the reason why not."""
     tasks = [partial(channel.send, alert, link) for channel in channels]
-    return {channels[index].name: result() for index, result in fan_out(tasks, max(1, len(tasks)))}
+    results = {index: result() for index, result in fan_out(tasks, max(1, len(tasks)))}
+    return {channel.name: results[index] for index, channel in enumerate(channels)}
+
+
+def _parts(address: str) -> Iterator[str]:
+    """What must not be shown of an address: all but its scheme, the names in its query, and modes."""
+    rest, _, query = address.partition("://")[2].partition("?")
+    given = [value or name for name, value in parse_qsl(query, keep_blank_values=True)]
+    texts = [rest, unquote(rest), *(value for value in given if value.lower() not in _MODES)]
+    return (part for text in texts for part in re.split(r"[^A-Za-z0-9_.~-]+", text) if len(part) >= 3)
+
+
+def _why(said: Said) -> str:
+    """Why a channel did not take an alert: what its plug-in complains of, and in whose words."""
+    # A mail server's words on one of several recipients stand in the warning itself, as b'...'.
+    complaint = re.sub(r"\bb(['\"])(.*?)\1", r"\2", "; ".join(warning.rstrip(".") for warning in said.warnings[-3:]))
+    if re.search(r"error=3\d\d", complaint):
+        complaint += ": it redirects, and a redirected alert may lose its message. Set the address that it leads to"
+    cause = _cause(said.errors[-1]) if said.errors else ""
+    return ": ".join(filter(None, (complaint, cause))) or "refused, without a reason"
+
+
+def _cause(error: BaseException) -> str:
+    """An error of the network, or a mail server's own words: `535 5.7.8 authentication failed`."""
+    from requests.exceptions import InvalidURL
+    from urllib3.exceptions import LocationParseError, ProxyError
+
+    from lcw_assets.transport.route import chain
+
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        replies = [reply for reply in error.recipients.values() if isinstance(reply, tuple)]
+        return "; ".join(_reply(code, text) for code, text in dict.fromkeys(replies))
+    if isinstance(error, smtplib.SMTPResponseException):
+        return _reply(error.smtp_code, error.smtp_error)
+    met = chain(error)
+    if any(isinstance(one, InvalidURL | LocationParseError) for one in met):
+        return "this address, or that of a proxy, is none"  # not shown: a part of it may be a password
+    who = "the proxy: " if any(isinstance(one, ProxyError) for one in met) else ""
+    return f"{who}{str(met[-1]) or type(met[-1]).__name__}"
+
+
+def _reply(code: int, text: bytes | str) -> str:
+    words = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return f"{code} {' '.join(''.join(sign if sign.isprintable() else ' ' for sign in words).split())}"
 
 
 def title(alert: Alert) -> str:
@@ -114,36 +165,4 @@ def _kind(alert: Alert) -> str:
     return "info" if alert.kind == "news" else "failure" if alert.severity == "critical" else "warning"
 
 
-class _Discretion(logging.Filter):
-    """Keeps what apprise logs, and while a thread sends also what urllib3 logs, from everybody else's logs: addresses
-    are full of secrets. What apprise complains of in this thread is in `said`.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._local = threading.local()
-
-    @property
-    def said(self) -> list[str] | None:
-        return getattr(self._local, "said", None)
-
-    @contextmanager
-    def listen(self) -> Iterator[list[str]]:
-        for name in ("apprise", "urllib3.connectionpool"):
-            logging.getLogger(name).addFilter(self)
-        said: list[str] = []
-        self._local.said = said
-        try:
-            yield said
-        finally:
-            self._local.said = None
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if self.said is None:
-            return record.name != "apprise"
-        if record.name == "apprise" and record.levelno >= logging.WARNING:
-            self.said.append(record.getMessage())
-        return False
-
-
-_DISCRETION = _Discretion()
+_DISCRETION = Discretion()

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lcw_assets.sources.lcw import page_request
-from lcw_assets.sources.lcw_limits import LARGEST_PAGE
+from lcw_assets.sources.lcw_requests import LARGEST_PAGE, page_request
 
 
 @dataclass(frozen=True)

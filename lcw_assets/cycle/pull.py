@@ -13,10 +13,10 @@ from itertools import chain
 from typing import Any
 
 from lcw_assets.cycle.plan import PlannedCall
-from lcw_assets.sources.lcw import LiveCoinWatch, RefusedError
+from lcw_assets.sources.lcw import LiveCoinWatch
 from lcw_assets.sources.lcw_records import Credits, read_records
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.errors import CallError
+from lcw_assets.transport.errors import CallError, RefusedError
 from lcw_assets.transport.threads import fan_out
 from lcw_assets.warehouse.cycle import PullEnd
 from lcw_assets.warehouse.spool_file import SpoolFullError

@@ -1,11 +1,13 @@
 """A run's clock and name, for the steps that keep facts about themselves."""
 
 from datetime import datetime, timezone
+from functools import cache
 
 import dagster as dg
 
 from lcw_assets.cycle.clock import CycleClock, read_clock
 from lcw_assets.defs.guard import SCHEDULED_AT_TAG
+from lcw_assets.environment import hidden_by_dotenv
 from lcw_assets.settings import Settings, SettingsError, load_settings
 
 
@@ -34,7 +36,15 @@ def run_name(context: dg.AssetExecutionContext, clock: CycleClock) -> str:
 
 def run_settings() -> Settings:
     """The settings; one that is out of range fails the run in one line."""
+    _warn_of_hidden()
     try:
         return load_settings()
     except SettingsError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
+
+
+@cache
+def _warn_of_hidden() -> None:
+    """Once a process: each step of a run reads the settings."""
+    for line in hidden_by_dotenv():
+        dg.get_dagster_logger().warning(line)

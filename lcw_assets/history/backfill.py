@@ -12,9 +12,10 @@ from lcw_assets.history.batches import Batches
 from lcw_assets.history.plan import Ask, Births, Plan
 from lcw_assets.history.purse import Purse
 from lcw_assets.history.store import StoredPoints
-from lcw_assets.sources.lcw import LiveCoinWatch, OutOfCreditsError, RefusedError, UnknownCodeError
+from lcw_assets.sources.gateway import BlockedError
+from lcw_assets.sources.lcw import LiveCoinWatch, OutOfCreditsError, UnknownCodeError
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.errors import CallError, PassingError, PermanentError
+from lcw_assets.transport.errors import CallError, PassingError, PermanentError, RefusedError
 from lcw_assets.transport.threads import fan_out
 from lcw_assets.warehouse.errors import LockedError
 
@@ -232,10 +233,9 @@ class _Run:
             self.result.ends("credits", error.reason)
         except RefusedError as error:
             self.result.ends("refused", error.reason)
-        except PermanentError:
-            self._in_a_row = 0
         except CallError as error:
-            self._in_a_row += 1
+            answered = isinstance(error, PermanentError) and not isinstance(error, BlockedError)
+            self._in_a_row = 0 if answered else self._in_a_row + 1
             if self._in_a_row >= _GIVE_UP_AFTER:
                 why = f"{self._in_a_row} calls in a row brought nothing, the last one: {error.reason}"
                 self.result.ends("unanswered", why)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from lcw_assets.user_files import UserFileError, read_text
+
 
 class TrackedError(ValueError):
     """The list of coins is none. Says what it is and how one looks."""
@@ -25,15 +27,13 @@ def read_tracked(text: str, top: Callable[[int], Sequence[str]]) -> list[str]:
         return codes
     if kind == "file" and colon:
         try:
-            text = Path(rest).expanduser().read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise TrackedError(f"LCW_TRACKED_COINS={text}: that file cannot be read: {error}") from None
-    codes = list(dict.fromkeys(text.replace(",", " ").split()))
-    if not codes:
+            text = read_text(Path(rest).expanduser())
+        except (UserFileError, RuntimeError) as error:  # RuntimeError: there is no such home folder
+            raise TrackedError(f"LCW_TRACKED_COINS={text}: {error}") from None
+    words = text.replace(",", " ").split()
+    if not words:
         raise TrackedError("LCW_TRACKED_COINS names no coin: set it to codes (BTC,ETH), top:100, or file:coins.txt")
-    long = [code for code in codes if len(code) > 64]
+    long = [place for place, word in enumerate(words, 1) if len(word) > 64]
     if long:
-        raise TrackedError(
-            f"LCW_TRACKED_COINS: {long[0][:20]}… has over 64 characters: no code of Live Coin Watch does"
-        )
-    return codes
+        raise TrackedError(f"LCW_TRACKED_COINS: code {long[0]} has over 64 characters: none of Live Coin Watch does")
+    return list(dict.fromkeys(words))

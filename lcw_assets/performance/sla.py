@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import operator
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lcw_assets.user_files import UserFileError, read_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -139,11 +142,13 @@ def load_sla(file: Path | None = None) -> Sla:
     """The SLA from `file`, or the one that comes with the project. Raises `SlaError`."""
     path = file or BUILT_IN
     try:
-        return Sla.model_validate(tomllib.loads(path.read_text()))
-    except OSError as error:
-        raise SlaError(f"the SLA file {path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SlaError(f"the SLA file {path} is not TOML: {error}") from None
+        return Sla.model_validate(tomllib.loads(read_text(path)))
+    except UserFileError as error:
+        raise SlaError(f"the SLA file {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        # The place alone: what else the error says may be words of the file, and it may be another file than was meant.
+        place = re.search(r"at line \d+, column \d+", str(error))
+        raise SlaError(f"the SLA file {path} is not TOML {place[0] if place else 'at its end'}") from None
     except ValidationError as error:
         wrong = "; ".join(_say(problem["loc"], str(problem["msg"])) for problem in error.errors())
         raise SlaError(f"the SLA file {path}: {wrong}") from None

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from lcw_assets.environment import ca_bundle
 from lcw_assets.settings import Settings
 
 if TYPE_CHECKING:
     from lcw_assets.sources.kucoin_futures import KuCoinFutures
-    from lcw_assets.transport.client import Sink
+    from lcw_assets.transport.call import Sink
     from lcw_assets.transport.deadline import Deadline
 
 
@@ -31,6 +32,12 @@ class KuCoinFuturesResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
                 address = stack.enter_context(Simulator().serve())
             rate_limit = RateLimit(settings.registry_rate_limit_file, RATE)
-            client = Client(address, source=settings.registry_source, sink=sink, rate_limit=rate_limit)
+            client = Client(
+                address,
+                source=settings.registry_source,
+                sink=sink,
+                ca_bundle=ca_bundle(),
+                rate_limit=rate_limit,
+            )
             stack.callback(client.close)
             yield KuCoinFutures(client, deadline=deadline, simulated=settings.simulated, rate_limit=rate_limit)

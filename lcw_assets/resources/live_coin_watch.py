@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from lcw_assets.environment import ca_bundle
 from lcw_assets.settings import Settings
 
 if TYPE_CHECKING:
     from lcw_assets.sources.lcw import LiveCoinWatch
-    from lcw_assets.transport.client import Sink
+    from lcw_assets.transport.call import Sink
     from lcw_assets.transport.deadline import Deadline
     from lcw_assets.transport.tuning import Tuning
 
@@ -46,6 +47,7 @@ class LiveCoinWatchResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 sink=sink,
                 headers={"x-api-key": key} if key else {},
                 secret=key,
+                ca_bundle=ca_bundle(),
                 tuning=tuning,
                 rate_limit=RateLimit(settings.rate_limit_file, rate, first=first),
             )

@@ -6,10 +6,13 @@ contract. Weight 3 of 2,000 in 30 s an address, which the `gw-ratelimit-*` heade
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
+from lcw_assets.sources.gateway import gateway_error
 from lcw_assets.sources.kucoin_futures_records import Contracts, NoContractsError, read_contracts
-from lcw_assets.transport.client import Call, Client
+from lcw_assets.transport.call import Call
+from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import CallError, PassingError, PermanentError
 from lcw_assets.transport.facts import Answer
@@ -98,6 +101,9 @@ def read_answer(answer: Answer, base_url: str) -> Contracts:
 
 
 def _call_error(answer: Answer, base_url: str, error: NoContractsError) -> CallError:
+    own = re.fullmatch(r"\d{6}", error.code or "")
+    if not own and (foreign := gateway_error(answer, base_url, "KuCoin")):
+        return foreign
     if error.code == _TOO_MANY or answer.http_status == 429:
         return PassingError(
             answer.endpoint,

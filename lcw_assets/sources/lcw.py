@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from lcw_assets.sources.lcw_limits import LARGEST_PAGE, entries_of, largest_body, most_entries
+from lcw_assets.sources.gateway import gateway_error
 from lcw_assets.sources.lcw_records import (
     Coin,
     CoinPoint,
@@ -24,10 +24,12 @@ from lcw_assets.sources.lcw_records import (
     Platform,
     complaint,
 )
+from lcw_assets.sources.lcw_requests import LARGEST_PAGE, entries_of, largest_body, most_entries, page_request
 from lcw_assets.sources.lenient_json import parse
-from lcw_assets.transport.client import Call, Client
+from lcw_assets.transport.call import Call
+from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.errors import CallError, PassingError, PermanentError
+from lcw_assets.transport.errors import CallError, PassingError, PermanentError, RefusedError
 from lcw_assets.transport.facts import Answer
 from lcw_assets.transport.retry import retry_after_s
 
@@ -43,12 +45,8 @@ Order = Literal["ascending", "descending"]
 _ANSWERS_WITH_A_LIST = ("overview/history", "coins/list", "coins/map", "fiats/all", "platforms/all", "exchanges/list")
 
 
-class RefusedError(PermanentError):
-    """An error that every further call would meet as well, so that nothing more should be asked."""
-
-
 class WrongKeyError(RefusedError):
-    """401, 403."""
+    """401 or 403, in Live Coin Watch's own words. In anybody else's it is not about the key."""
 
 
 class OutOfCreditsError(RefusedError):
@@ -177,22 +175,6 @@ class LiveCoinWatch:
         return read_document(answer, self._client.base_url)
 
 
-def page_request(*, currency: str, offset: int, limit: int, sort: str, order: str, meta: bool) -> dict[str, Any]:
-    """The request for a page of `coins/list`, `coins/map` or `exchanges/list`."""
-    if not 1 <= limit <= LARGEST_PAGE:
-        raise ValueError(f"limit={limit}: Live Coin Watch gives 1 to {LARGEST_PAGE} entries a call")
-    if offset < 0:
-        raise ValueError(f"offset={offset}: the first entry is at 0")
-    return {
-        "currency": currency,
-        "sort": sort,
-        "order": order,
-        "offset": offset,
-        "limit": limit,
-        "meta": meta,
-    }
-
-
 def read_document(answer: Answer, base_url: str) -> Any:
     """The JSON document of an answer, with null for what cannot be parsed of it. Raises the `CallError` that the answer
     amounts to if it is none.
@@ -205,6 +187,9 @@ def read_document(answer: Answer, base_url: str) -> Any:
     except ValueError:
         document = None
     error = document.get("error") if isinstance(document, dict) else None
+    own = isinstance(error, dict) and "description" in error
+    if not own and (foreign := gateway_error(answer, base_url, "Live Coin Watch")):
+        raise foreign
     if isinstance(error, dict):
         code = error["code"] if isinstance(error.get("code"), int) else answer.http_status
         raise _api_error(answer, code, f"{code} {error.get('status', '')}: {error.get('description', '')}")

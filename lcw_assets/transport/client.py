@@ -6,19 +6,18 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, Literal, Protocol, TypeVar
-from urllib.parse import urlsplit
+from typing import TypeVar
 
-import requests
 from requests.adapters import HTTPAdapter
 
-from lcw_assets.transport.deadline import Deadline
+from lcw_assets.transport.call import Call, Sink
 from lcw_assets.transport.errors import CallError, PassingError, PermanentError
-from lcw_assets.transport.exchange import LARGEST_BODY, Exchange, Timeouts
+from lcw_assets.transport.exchange import Exchange, Timeouts
 from lcw_assets.transport.facts import Answer, Attempt
 from lcw_assets.transport.rate_limit import LONGEST_QUIET_S, RateLimit
 from lcw_assets.transport.retry import RetryPolicy
+from lcw_assets.transport.route import Bundle, Route
+from lcw_assets.transport.secret import Secret
 from lcw_assets.transport.tuning import HedgeBudget, Tuning
 
 T = TypeVar("T")
@@ -26,36 +25,11 @@ T = TypeVar("T")
 _NO_TIME = "no time was left to ask"
 
 
-class Sink(Protocol):
-    """Where a call leaves what must not be lost. Called from several threads, while the call still runs."""
-
-    def attempt(self, attempt: Attempt) -> None: ...
-
-    def answer(self, answer: Answer) -> None: ...
-
-    def refused(self, answer: Answer, reason: str) -> None: ...
-
-
-@dataclass(frozen=True)
-class Call(Generic[T]):
-    """What to ask, until when, and how to read the answer.
-
-    `read` belongs to the source: it raises `PassingError` or `PermanentError` for an answer that is none. A body of
-    more than `largest_body` bytes is refused: it is no answer to what was asked.
-    """
-
-    method: Literal["GET", "POST"]
-    endpoint: str
-    request: dict[str, Any]
-    deadline: Deadline
-    read: Callable[[Answer], T]
-    largest_body: int = LARGEST_BODY
-
-
 class Client:
     """A server's pooled session. Safe to use from several threads.
 
-    `source` names the server in facts. `secret` is blotted out of whatever the server sends back.
+    `source` names the server in facts. `secret` is blotted out of errors and refused answers, and out of good data if
+    it is too long to be a word there. `ca_bundle` is a variable, and the path that it holds.
     """
 
     def __init__(
@@ -66,6 +40,7 @@ class Client:
         sink: Sink,
         headers: Mapping[str, str] | None = None,
         secret: str | None = None,
+        ca_bundle: Bundle | None = None,
         tuning: Tuning | None = None,
         rate_limit: RateLimit | None = None,
         timeouts: Timeouts | None = None,
@@ -74,7 +49,7 @@ class Client:
         self.base_url = base_url.rstrip("/")
         self._source = source
         self._sink = sink
-        self._secret = secret
+        self._secret = Secret(secret)
         self._tuning = tuning or Tuning()
         self._rate_limit = rate_limit
         self._hedges = HedgeBudget(self._tuning.hedges)
@@ -82,10 +57,9 @@ class Client:
         self._retry = retry or RetryPolicy()
         self._slots = threading.BoundedSemaphore(self._tuning.in_flight)
         self._quiet_until = 0.0
-        self._session = requests.Session()
+        self._route = Route.to(self.base_url, ca_bundle)
+        self._session = self._route.session()
         self._session.headers.update({"User-Agent": "lcw-assets", **(headers or {})})
-        # A proxy or a ~/.netrc of the user's is meant for the outside; loopback must not take that way.
-        self._session.trust_env = urlsplit(base_url).hostname not in ("127.0.0.1", "localhost", "::1")
         adapter = HTTPAdapter(pool_connections=1, pool_maxsize=self._tuning.in_flight)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
@@ -159,12 +133,11 @@ class Client:
     ) -> Exchange:
         exchange = Exchange(
             session=self._session,
+            route=self._route,
             source=self._source,
-            base_url=self.base_url,
             method=call.method,
             endpoint=call.endpoint,
             request=call.request,
-            secret=self._secret,
             timeouts=self._timeouts,
             largest_body=call.largest_body,
             # Never zero, which is no time-out at all: it may be called off in this very moment.
@@ -245,8 +218,11 @@ class Client:
 
     def _keep(self, answer: Answer, call: Call[T]) -> T:
         """Read a whole answer. Whatever comes of that, what the server sent is handed to the sink."""
+        sent, answer = answer, self._secret.blot_out(answer)
         try:
             value = self._read(answer, call)
+            if answer is not sent and self._secret.may_be_a_word:
+                value, answer = self._read(sent, call), sent  # good data, and not an echo
         except CallError as error:
             if error.outcome == "broken_body":
                 self._sink.refused(answer, str(error))

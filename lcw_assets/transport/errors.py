@@ -31,3 +31,7 @@ class PassingError(CallError):
 
 class PermanentError(CallError):
     """It will not work until somebody changes something: a bad key, an unknown code, a wrong address."""
+
+
+class RefusedError(PermanentError):
+    """One that every further call would meet as well, so that nothing more should be asked."""

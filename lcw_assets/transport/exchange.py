@@ -12,13 +12,11 @@ from datetime import datetime, timezone
 from typing import Any, Literal
 
 import requests
-from requests import exceptions as requests_errors
 
-from lcw_assets.transport.errors import CallError, PassingError, PermanentError
+from lcw_assets.transport.call import LARGEST_BODY
+from lcw_assets.transport.errors import PassingError
 from lcw_assets.transport.facts import Answer, Attempt, Outcome
-
-# Bytes of a body, where a call says nothing else.
-LARGEST_BODY = 1_000_000
+from lcw_assets.transport.route import Route
 
 
 @dataclass(frozen=True)
@@ -38,12 +36,11 @@ class Exchange:
     """
 
     session: requests.Session
+    route: Route
     source: str
-    base_url: str
     method: Literal["GET", "POST"]
     endpoint: str
     request: dict[str, Any]
-    secret: str | None
     timeouts: Timeouts
     limit_s: float
     hedge: bool = False
@@ -51,6 +48,10 @@ class Exchange:
     started_at: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     started: float = field(default_factory=time.perf_counter)
     _responses: list[requests.Response] = field(default_factory=list)
+
+    @property
+    def base_url(self) -> str:
+        return self.route.base_url
 
     @property
     def overdue_at(self) -> float:
@@ -66,7 +67,7 @@ class Exchange:
             try:
                 answer = self._exchange()
             except BaseException as error:  # noqa: BLE001 - not swallowed: raised again by whoever waits
-                raised = self._translated(error)
+                raised = self.route.explain(self.endpoint, error)
 
                 def fail() -> Answer:
                     raise raised from None
@@ -86,7 +87,7 @@ class Exchange:
                 response.raw.shutdown()
 
     def overdue(self) -> PassingError:
-        reason = f"{self.base_url} gave no whole answer within {self.limit_s:.1f} s"
+        reason = f"{self.route.server} gave no whole answer within {self.limit_s:.1f} s"
         return PassingError(self.endpoint, reason, outcome="timeout")
 
     def fact(
@@ -120,6 +121,8 @@ class Exchange:
         )
         self._responses.append(response)
         with response:
+            if response.status_code == 407:
+                raise self.route.wants_password(self.endpoint)
             body, cut = bytearray(), False
             for chunk in response.iter_content(256 * 1024):
                 body += chunk
@@ -127,7 +130,6 @@ class Exchange:
                     del body[self.largest_body :]
                     cut = True
                     break
-            text = body.decode("utf-8", errors="replace")
             return Answer(
                 source=self.source,
                 endpoint=self.endpoint,
@@ -138,30 +140,6 @@ class Exchange:
                 http_status=response.status_code,
                 bytes=response.raw.tell(),
                 headers={name.lower(): value for name, value in response.headers.items()},
-                text=text.replace(self.secret, "***") if self.secret else text,
+                text=body.decode("utf-8", errors="replace"),
                 cut=cut,
             )
-
-    def _translated(self, error: BaseException) -> BaseException:
-        if isinstance(error, CallError) or not isinstance(error, requests_errors.RequestException):
-            return error
-        if isinstance(error, requests_errors.Timeout):
-            return PassingError(self.endpoint, f"{self.base_url} was silent for too long", outcome="timeout")
-        if isinstance(error, requests_errors.SSLError | requests_errors.InvalidURL):
-            return PermanentError(self.endpoint, f"{self.base_url}: {error}", outcome="rejected")
-        return PassingError(self.endpoint, f"{self.base_url} {_meaning(error)}", outcome="connection")
-
-
-def _meaning(error: requests_errors.RequestException) -> str:
-    """The part of a nested network error that tells a person something."""
-    text = str(error)
-    for sign, meaning in (
-        ("Connection refused", "refuses connections"),
-        ("Failed to resolve", "is not a name that can be found"),
-        ("Connection reset", "cut the connection off"),
-        ("Remote end closed", "closed the connection without an answer"),
-        ("IncompleteRead", "cut its answer off in the middle"),
-    ):
-        if sign in text:
-            return meaning
-    return f"failed: {text}"

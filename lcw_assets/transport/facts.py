@@ -63,7 +63,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server sent: the body as text, as it came (a secret that it echoes is blotted out).
+    """What a server sent: the body as text, as it came.
 
     The names in `headers` are in lower case. Of a body that is larger than it may be, `text` is the beginning (`cut`).
     """

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 
 
 @dataclass
@@ -50,10 +51,25 @@ def webhook(status: int = 200) -> Iterator[Webhook]:
 
 @dataclass
 class Mailbox:
+    """What came. `login`, `recipient` and `data` are what the server says instead of yes; `recipient` to b@ alone."""
+
     port: int = 0
+    login: str | None = None
+    recipient: str | None = None
+    data: str | None = None
     received: list[EmailMessage] = field(default_factory=list)
 
+    async def handle_RCPT(  # noqa: N802
+        self, _server: object, _session: object, envelope: Any, address: str, _options: object
+    ) -> str:
+        if self.recipient and address.startswith("b@"):
+            return self.recipient
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
     async def handle_DATA(self, _server: object, _session: object, envelope: Any) -> str:  # noqa: N802
+        if self.data:
+            return self.data
         message = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(message, EmailMessage)
         self.received.append(message)
@@ -61,10 +77,16 @@ class Mailbox:
 
 
 @contextmanager
-def mail_server() -> Iterator[Mailbox]:
-    mailbox = Mailbox()
+def mail_server(**says: str) -> Iterator[Mailbox]:
+    mailbox = Mailbox(**says)  # type: ignore[arg-type]
     # The controller connects to itself at the start, so it must be told a port.
-    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port())
+    controller = Controller(
+        mailbox,
+        hostname="127.0.0.1",
+        port=free_port(),
+        authenticator=lambda *_: AuthResult(success=False, handled=False, message=mailbox.login),
+        auth_require_tls=False,
+    )
     controller.start()
     mailbox.port = controller.port
     try:

@@ -200,6 +200,28 @@ def test_a_server_that_is_not_live_coin_watch_is_told_apart(bench: Bench) -> Non
     assert pulled.why == f"{address} answers with HTTP 404: is LCW_BASE_URL right?"
 
 
+def test_a_cdn_that_blocks_one_endpoint_costs_only_that(bench: Bench, start_simulator: StartSimulator) -> None:
+    """A firewall's rule is about one kind of request: the pages of coins still come."""
+    _, address = start_simulator(profile=faulty("exchanges/list", Fault("html", status=403)))
+    pulled = bench.pull(address)
+    assert pulled.refused is None
+    [missed] = pulled.missing
+    assert "exchanges/list page 1 of 1: A CDN, firewall or proxy, in front of" in missed
+    [cycle] = bench.store().cycles
+    assert (cycle.row["status"], cycle.row["coins_seen"]) == ("partial", 300)
+
+
+def test_a_cdn_that_blocks_everything_is_found_out_after_a_few_calls(
+    bench: Bench, start_simulator: StartSimulator
+) -> None:
+    simulator, address = start_simulator(profile=lambda _: Fault("html", status=403))
+    pulled = bench.pull(address, coins=5000)
+    assert pulled.failed
+    assert pulled.why.startswith("A CDN, firewall or proxy, in front of")
+    assert len(pulled.missing) == 54
+    assert len(simulator.ledger.entries) < 20
+
+
 def test_an_empty_list_of_coins_is_an_error(bench: Bench, start_simulator: StartSimulator) -> None:
     with raw_server(answer("200 OK", b"[]")) as address:
         pulled = bench.pull(address, coins=100)

@@ -149,6 +149,20 @@ def test_credits_that_are_gone_end_it_in_order(desk: Desk, start_simulator: Star
     assert desk.query("SELECT count(*) FROM history.asked") == [(3,)]
 
 
+def test_a_cdn_that_blocks_is_not_asked_for_all_of_it(desk: Desk, start_simulator: StartSimulator) -> None:
+    """What the API itself refuses says nothing of the next call. A page of somebody in front of it does."""
+
+    def blocks(draw: Draw) -> Fault:
+        return Fault() if draw.number <= 3 else Fault("html", status=403)
+
+    simulator, address = start_simulator(profile=blocks)
+    desk.in_flight = 2
+    result = desk.backfill(address, desk.plan("coin_hourly", Span(TODAY - 200 * DAY, TODAY), ["BTC"]))
+    assert result.status == "unanswered"
+    assert "16 calls in a row brought nothing, the last one: A CDN, firewall or proxy, in front of" in result.why
+    assert len(simulator.ledger.entries) < 30
+
+
 def test_on_a_day_whose_credits_are_low_nothing_is_asked_again(desk: Desk, start_simulator: StartSimulator) -> None:
     """Not even for how many there are: `dagster job backfill` starts thousands of runs."""
     simulator, address = start_simulator(credits_per_day=30)

@@ -33,14 +33,32 @@ def test_a_file_has_a_code_a_line_or_many(tmp_path: Path) -> None:
     assert read_tracked(f"file:{tmp_path}/coins.txt", top) == ["BTC", "ETH", "DOGE"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("last", ["", "\x1a"])
+def test_a_file_is_read_whatever_editor_saved_it(tmp_path: Path, encoding: str, end: str, last: str) -> None:
+    (tmp_path / "coins.txt").write_bytes(f"BTC{end}ETH{end}{last}".encode(encoding))
+    assert read_tracked(f"file:{tmp_path}/coins.txt", top) == ["BTC", "ETH"]
+
+
+def test_no_error_repeats_what_stands_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "id_rsa"
+    for content in (f"BEGIN {'s3cret' * 20} END".encode(), b"s3cret \xff", "s3cret".encode("utf-16-le")):
+        file.write_bytes(content)
+        with pytest.raises(TrackedError) as raised:
+            read_tracked(f"file:{file}", top)
+        assert "s3c" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("top:0", "after top: comes a number from 1 to 50000"),
         ("top:many", "after top: comes a number"),
         (",", "names no coin"),
-        ("file:/no/such/file", "LCW_TRACKED_COINS=file:/no/such/file: that file cannot be read: .*No such file"),
-        ("X" * 65, "has over 64 characters"),
+        ("file:/no/such/file", "LCW_TRACKED_COINS=file:/no/such/file: /no/such/file cannot be read: No such file"),
+        ("file:~nobody-of-this-name/x", "LCW_TRACKED_COINS=file:~nobody-of-this-name/x: .*home"),
+        (f"BTC,BTC,{'X' * 65}", "code 3 has over 64 characters"),
     ],
 )
 def test_what_is_no_list_says_how_one_looks(text: str, says: str) -> None:

@@ -40,7 +40,7 @@ def test_a_changed_copy_counts(tmp_path: Path) -> None:
         ('"p99_s", under = 45', '"p99_s", under = 45, at_most = 4', "sets.short_term[0]: a target has one of"),
         ('"p99_s", under = 45', '"p99_s", seconds = 1, under = 45', "sets.short_term[0]: `seconds` goes with share_"),
         ("[bands]", "[band]", "bands: Field required; band: Extra inputs are not permitted"),
-        ("[bands]", "[bands", "is not TOML: "),
+        ("[bands]", "[bands", "is not TOML at line 9, column 7"),
     ],
 )
 def test_a_wrong_file_is_refused_by_name_and_place(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -51,6 +51,24 @@ def test_a_wrong_file_is_refused_by_name_and_place(tmp_path: Path, old: str, new
         load_sla(file)
     assert str(raised.value).startswith(f"the SLA file {file}")
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_copy_is_read_whatever_editor_saved_it(tmp_path: Path, encoding: str, end: str) -> None:
+    file = tmp_path / "sla.toml"
+    file.write_bytes(f"{BUILT_IN.read_text()}\x1a".replace("\n", end).encode(encoding))
+    assert load_sla(file) == load_sla()
+
+
+@pytest.mark.parametrize("text", ["s3cret", "[s3cret]\n[s3cret]\n", "s3cret = 1\ns3cret = 2\n", 'a = "s3cret\n"'])
+def test_what_is_no_toml_is_told_by_its_place_and_not_repeated(tmp_path: Path, text: str) -> None:
+    """It may be another file than was meant."""
+    file = tmp_path / "sla.toml"
+    file.write_text(text)
+    with pytest.raises(SlaError, match=r"is not TOML at (line \d+, column \d+|its end)$") as raised:
+        load_sla(file)
+    assert "s3cret" not in str(raised.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lcw_assets.simulator.faults import Draw, Fault
+from lcw_assets.sources.gateway import BlockedError
 from lcw_assets.sources.lcw import (
     LiveCoinWatch,
     NotLiveCoinWatchError,
@@ -193,7 +194,13 @@ def test_these_pass(start_simulator: StartSimulator, fault: Fault) -> None:
         ("200 OK", b'{"error":{"code":"odd","status":"x","description":"x"}}', PermanentError),
         ("429 Too Many", b'{"error":{"code":429,"status":"x","description":"No credits left"}}', OutOfCreditsError),
         ("429 Too Many", b"", PassingError),
-        ("403 Forbidden", b"", WrongKeyError),
+        ("200 OK", b'{"error":{"code":403,"status":"Forbidden","description":"x"}}', WrongKeyError),
+        ("403 Forbidden", b"", BlockedError),
+        ("401 Unauthorized", b"<html>nginx", BlockedError),
+        ("403 Forbidden", b'{"message":"Forbidden"}', BlockedError),
+        ("403 Forbidden", b'{"error":{"code":403,"status":"PERMISSION_DENIED"}}', BlockedError),
+        ("451 Unavailable", b"", BlockedError),
+        ("200 OK", b'{"error":{"code":500}}', PassingError),
         ("410 Gone", b"", PermanentError),
         ("524 Timeout", b"<html>", PassingError),
         ("404 Not Found", b"<html>nginx", NotLiveCoinWatchError),

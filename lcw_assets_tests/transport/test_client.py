@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -12,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from lcw_assets.transport.client import Call, Client
+from lcw_assets.transport.call import Call
+from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import PassingError, PermanentError
 from lcw_assets.transport.exchange import Timeouts
@@ -229,7 +231,7 @@ def test_broken_connections_pass(talk: Any, meaning: str) -> None:
 
 @pytest.mark.parametrize(
     ("address", "meaning"),
-    [("http://127.0.0.1:1", "refuses connections"), ("http://no-such-host.invalid", "not a name that can be found")],
+    [("http://127.0.0.1:1", "refuses connections"), ("http://no-such-host.invalid", "a name that cannot be resolved")],
 )
 def test_an_unreachable_server_is_named(address: str, meaning: str) -> None:
     with pytest.raises(PassingError, match=f"{address} .*{meaning}"):
@@ -264,11 +266,43 @@ def test_an_endless_answer_is_refused() -> None:
     assert [attempt.outcome for attempt in sink.attempts] == ["broken_body"]  # and it is not asked again
 
 
-def test_a_secret_that_the_server_echoes_is_blotted_out() -> None:
+# As Live Coin Watch gives them.
+KEY = "0d5a1c3e-7b62-4f18-9a4d-2f6e8c0b7d91"
+
+
+@pytest.mark.parametrize("echo", [KEY, KEY.upper()])
+def test_a_key_that_the_server_echoes_is_blotted_out(echo: str) -> None:
     sink = Kept()
-    with raw_server(answer("200 OK", b'{"you sent": "s3cr3t"}')) as address:
-        assert call(address, sink, secret="s3cr3t") == '{"you sent": "***"}'
-    assert "s3cr3t" not in repr(sink.answers)
+    body = json.dumps({"you sent": echo, "code": "BTC"})
+    with raw_server(answer("200 OK", body.encode())) as address:
+        assert json.loads(call(address, sink, secret=KEY)) == {"you sent": "***", "code": "BTC"}
+    assert echo not in repr(sink.answers)
+
+
+def test_good_data_is_not_altered_by_a_secret_that_is_a_word_in_it() -> None:
+    """With the key C1, the codes of 110 of 300 coins became ***."""
+    coins = '[{"code": "C1"}, {"code": "C11"}, {"code": "BTC1"}]'
+    sink = Kept()
+    with raw_server(answer("200 OK", coins.encode())) as address:
+        assert call(address, sink, secret="C1") == coins
+    assert [kept.text for kept in sink.answers] == [coins]
+
+
+@pytest.mark.parametrize("secret", ["C1", "pass-phrase", KEY])
+@pytest.mark.parametrize("unforeseen", [False, True])
+def test_a_secret_of_any_length_is_in_no_error_and_no_refused_answer(secret: str, unforeseen: bool) -> None:
+    def quote(answer: Answer) -> None:
+        if unforeseen:
+            raise ValueError(answer.text)
+        raise PermanentError(answer.endpoint, f"it says {answer.text}", outcome="broken_body")
+
+    sink = Kept()
+    expected: type[Exception] = ValueError if unforeseen else PermanentError
+    with raw_server(answer("200 OK", f"you sent {secret}".encode())) as address, pytest.raises(expected) as raised:
+        call(address, sink, read=quote, secret=secret)
+    assert "you sent ***" in str(raised.value)
+    assert [kept.text for kept, _ in sink.refusals] == ["you sent ***"]
+    assert secret not in repr((raised.value, sink.attempts, sink.answers, sink.refusals))
 
 
 def test_an_answer_is_kept_even_if_reading_it_fails_in_an_unforeseen_way() -> None:

@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 import requests
 
-from lcw_assets.transport.client import Call, Client
+from lcw_assets.transport.call import Call
+from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import PassingError
 from lcw_assets.transport.exchange import Exchange, Timeouts
 from lcw_assets.transport.rate_limit import Rate, RateLimit
 from lcw_assets.transport.retry import RetryPolicy
+from lcw_assets.transport.route import Route
 from lcw_assets.transport.tuning import HedgeBudget, Pace, Tuning
 from lcw_assets_tests.servers import answer, raw_server, silence
 from lcw_assets_tests.transport.test_client import Kept, read_text
@@ -153,7 +155,7 @@ def test_giving_up_what_has_just_ended_is_no_error() -> None:
     """The soak found it: the loser of a race may end in the moment in which it is given up."""
     ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with raw_server(GOOD) as address, requests.Session() as session:
-        exchange = Exchange(session, "test", address, "POST", "coins/list", {}, None, Timeouts(), 5.0)
+        exchange = Exchange(session, Route(address), "test", "POST", "coins/list", {}, Timeouts(), 5.0)
         exchange.start(ended)
         _, result = ended.get(timeout=5)
         exchange.abandon()
@@ -165,7 +167,7 @@ def test_giving_up_what_has_just_been_cut_off_is_no_error() -> None:
     """The soak found that too: nothing can be woken of an answer that broke off, and the cycle ended with it."""
     ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with raw_server(answer("200 OK", b"[1", announced=100)) as address, requests.Session() as session:
-        exchange = Exchange(session, "test", address, "POST", "coins/list", {}, None, Timeouts(), 5.0)
+        exchange = Exchange(session, Route(address), "test", "POST", "coins/list", {}, Timeouts(), 5.0)
         exchange.start(ended)
         _, result = ended.get(timeout=5)
         exchange.abandon()

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lcw_assets.transport.client import Call, Client
+from lcw_assets.transport.call import Call
+from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import PassingError
 from lcw_assets.transport.facts import Answer

@@ -123,7 +123,10 @@ def test_an_unknown_coin_is_named_and_the_rest_is_done(
     ("variables", "says"),
     [
         ({"LCW_TRACKED_COINS": "top:100"}, "no coin is known yet, so none is on top: run a cycle first"),
-        ({"LCW_TRACKED_COINS": "file:/none"}, "LCW_TRACKED_COINS=file:/none: that file cannot be read"),
+        (
+            {"LCW_TRACKED_COINS": "file:/none"},
+            "LCW_TRACKED_COINS=file:/none: /none cannot be read: No such file or directory",
+        ),
         ({"LCW_CREDIT_RESERVE": "-1"}, "LCW_CREDIT_RESERVE=-1 is out of range"),
         ({"LCW_BASE_URL": "http://127.0.0.1:9"}, "how many credits are left is not known, so none are spent: "),
     ],

@@ -209,7 +209,7 @@ def test_a_sync_without_an_answer_fails_in_one_line_and_leaves_its_facts(
 def test_with_a_key_a_simulator_is_refused(
     run_sync: RunSync, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LCW_API_KEY", "k3y")
+    monkeypatch.setenv("LCW_API_KEY", "0d5a1c3e-7b62-4f18-9a4d-2f6e8c0b7d91")
     monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", start_simulator()[1])
     assert "is a simulator, and with LCW_API_KEY set" in failure(run_sync())
     assert load_settings().database.name == "lcw.duckdb"

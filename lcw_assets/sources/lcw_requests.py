@@ -1,4 +1,4 @@
-"""How large a response of Live Coin Watch may be: its request explains it. More is no answer to what was asked."""
+"""Requests to Live Coin Watch, and how large a response each explains. More is no answer to what was asked."""
 
 from __future__ import annotations
 
@@ -32,3 +32,19 @@ def largest_body(endpoint: str, request: Mapping[str, Any]) -> int:
 def entries_of(endpoint: str, document: Any) -> int:
     """How many entries there are in a document of the right outer shape."""
     return len(document["history"] if endpoint == "coins/single/history" else document)
+
+
+def page_request(*, currency: str, offset: int, limit: int, sort: str, order: str, meta: bool) -> dict[str, Any]:
+    """The request for a page of `coins/list`, `coins/map` or `exchanges/list`."""
+    if not 1 <= limit <= LARGEST_PAGE:
+        raise ValueError(f"limit={limit}: Live Coin Watch gives 1 to {LARGEST_PAGE} entries a call")
+    if offset < 0:
+        raise ValueError(f"offset={offset}: the first entry is at 0")
+    return {
+        "currency": currency,
+        "sort": sort,
+        "order": order,
+        "offset": offset,
+        "limit": limit,
+        "meta": meta,
+    }

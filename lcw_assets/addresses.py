@@ -1,0 +1,53 @@
+"""Addresses and keys that a user sets: what is refused of them, and how they are shown."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
+
+# Keys of Live Coin Watch are UUIDs: 36 characters. Should that change: the 128 bits of a UUID fit into no fewer than 20
+# characters that can be typed, and what is shorter may be a word, such as the code of a coin.
+SHORTEST_KEY = 20
+
+
+def key_fault(key: str) -> str | None:
+    """What is wrong with an API key, without any part of it."""
+    if not (key.isascii() and key.isprintable()):
+        return "it holds a character that no HTTP header can carry"
+    if len(key) < SHORTEST_KEY or " " in key:
+        return (
+            f"{len(key)} characters are no key of Live Coin Watch, which has 36 and no blanks: "
+            "copy it from https://www.livecoinwatch.com/tools/api, or set it to nothing for demo data"
+        )
+    return None
+
+
+def _http_address(address: str) -> str:
+    """The address of a server, without a slash at its end. It is named in errors and facts, so it holds no password."""
+    try:
+        parts = urlsplit(address)
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole or any(sign in address for sign in "@?#") or not address.isprintable() or " " in address:
+        raise ValueError("it must look like https://host or http://host:port, without user name or query")
+    return address.rstrip("/")
+
+
+def _without_user(address: str) -> str:
+    """The address less its user name and password: a browser asks for them by itself."""
+    return re.sub(r"(?s)^([a-zA-Z][a-zA-Z0-9+.-]*://)?.*@", r"\1", address)
+
+
+HttpAddress = Annotated[str, AfterValidator(_http_address)]
+
+# One that people see, as in an alert.
+ShownAddress = Annotated[str, AfterValidator(_without_user)]
+
+
+def shown(value: str) -> str:
+    """A setting's value as it may be shown: before an @ there may be a password, and in a query as well."""
+    return re.sub(r"(?s)\?.*", "?***", re.sub(r"(?s)^([a-zA-Z][a-zA-Z0-9+.-]*://)?.*@", r"\1***@", value))

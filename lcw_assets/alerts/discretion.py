@@ -1,0 +1,72 @@
+"""What a channel's plug-in complains of while it sends, and nobody else hears: addresses are full of secrets."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Said:
+    """The warnings of a plug-in, and the errors that it had caught when it logged, oldest first."""
+
+    warnings: list[str] = field(default_factory=list)
+    errors: list[BaseException] = field(default_factory=list)
+
+
+class Discretion(logging.Filter):
+    """Keeps what apprise logs, and while a thread sends also what urllib3 logs, from everybody else's logs.
+
+    While a thread sends, ~/.netrc is not read there: a default entry would be sent to every channel's host.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._local = threading.local()
+        self._installed = False
+
+    @property
+    def said(self) -> Said | None:
+        return getattr(self._local, "said", None)
+
+    @contextmanager
+    def listen(self) -> Iterator[Said]:
+        self._install()
+        said = Said()
+        self._local.said = said
+        try:
+            yield said
+        finally:
+            self._local.said = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if self.said is None:
+            return record.name != "apprise"
+        if record.name == "apprise":
+            error = sys.exc_info()[1]
+            if isinstance(error, OSError) and error not in self.said.errors:  # those of requests and smtplib are
+                self.said.errors.append(error)
+            if record.levelno >= logging.WARNING:
+                self.said.warnings.append(record.getMessage())
+        return False
+
+    def _install(self) -> None:
+        if self._installed:
+            return
+        self._installed = True
+        for name in ("apprise", "urllib3.connectionpool"):
+            logging.getLogger(name).addFilter(self)
+        # What a mail server says is logged at DEBUG alone. This filter lets nothing of it pass.
+        logging.getLogger("apprise").setLevel(logging.DEBUG)
+        from requests import sessions
+
+        original = sessions.get_netrc_auth
+
+        def netrc_auth(url: str | bytes, raise_errors: bool = False) -> tuple[str, str] | None:
+            return original(url, raise_errors) if self.said is None else None
+
+        sessions.get_netrc_auth = netrc_auth
