@@ -138,6 +138,7 @@ def _store_cycle(
     append(db, "ops.quarantine", [key | row for row in parsed.quarantine])
     append(db, "ops.calls", [key | row for row in spooled.attempts])
     append(db, "ops.resources", [key | dict(row) for row in (*spooled.machine, machine)])
+    append(db, "ops.lock_waits", spooled.lock_wait_rows(clock.lock_wait))
     coins = _merge_pages(db, "market.coins", "market.coin_ticks", cycle, parsed.coins)
     exchanges = _merge_pages(db, "market.exchanges", "market.exchange_ticks", cycle, parsed.exchanges)
     overview = Merged()

@@ -15,8 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from pydantic_core import to_json
+
 from lcw_assets.warehouse.cycle import Cycle
-from lcw_assets.warehouse.errors import UnstorableError
+from lcw_assets.warehouse.errors import LockWait, UnstorableError
 from lcw_assets.warehouse.spool_file import Spooled, SpoolError, SpoolWriter, complaint, read_spooled
 
 T = TypeVar("T")
@@ -100,6 +102,20 @@ class Spool:
             yield stored
         if unstorable:
             raise UnstorableError(unstorable)
+
+    def locked_out(self, run_id: str, wait: LockWait, log: Callable[[str], None]) -> None:
+        """Leave in the file of this run's load that it could not be stored, and who had the database open."""
+        for path in [path for path in self.files() if f"-{run_id[:8]}" in path.name][-1:]:
+            try:
+                fd = os.open(path, os.O_WRONLY | os.O_APPEND)
+                try:
+                    os.write(fd, to_json({"kind": "lock_wait", **wait.to_row(opened=False)}) + b"\n")
+                finally:
+                    os.close(fd)
+            except FileNotFoundError:
+                pass  # somebody has stored it meanwhile
+            except OSError as error:
+                log(complaint(self.folder, error))
 
     def set_aside(self, path: Path) -> Path:
         """Take a file that cannot be stored out of the way, so that it does not block those behind it."""

@@ -1,11 +1,11 @@
 """A spooled cycle: a file that is written while it pulls, and read back to be stored.
 
 A line is a JSON object with a `kind`: first the `cycle`, how the `machine` is and what is `planned`, then `attempt`,
-`answer` and `refused` as they come, and at last the `end`. What a server sent stands behind its line as it came, with
-its length in the line: as a JSON text it would be written, and read again, three times as slowly. A line reaches the
-kernel at once, so it outlives the process; the `end` reaches the disk before anybody opens the database, so a finished
-pull outlives the machine as well. (Syncing every line costs 14 disk waits a cycle and saves, after a power cut, part of
-a pull whose cycle is lost anyway.)
+`answer` and `refused` as they come, and at last the `end`; a `lock_wait` behind it if the database was locked then.
+What a server sent stands behind its line as it came, with its length in the line: as a JSON text it would be written,
+and read again, three times as slowly. A line reaches the kernel at once, so it outlives the process; the `end` reaches
+the disk before anybody opens the database, so a finished pull outlives the machine as well. (Syncing every line costs
+14 disk waits a cycle and saves, after a power cut, part of a pull whose cycle is lost anyway.)
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ import errno
 import os
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from pydantic_core import from_json, to_json
 
 from lcw_assets.warehouse.cycle import Cycle, PullEnd
+from lcw_assets.warehouse.errors import LockWait
 
-_KINDS = ("cycle", "machine", "planned", "attempt", "answer", "refused", "end")
+_KINDS = ("cycle", "machine", "planned", "attempt", "answer", "refused", "end", "lock_wait")
 
 # Without these a line is worth nothing.
 _TEXTS = {"answer": ("endpoint", "payload"), "refused": ("endpoint", "payload", "reason")}
@@ -52,6 +53,7 @@ class Spooled:
     refused: list[dict[str, Any]]
     damaged: list[str]
     end: PullEnd | None
+    lock_waits: list[dict[str, Any]] = field(default_factory=list)
 
     def quarantine(self) -> list[dict[str, Any]]:
         """What of it is in no other table, as rows of `ops.quarantine` less the cycle's id."""
@@ -62,6 +64,11 @@ class Spooled:
             *(quarantined(row, row["reason"], row["payload"]) for row in self.refused),
             *(quarantined(torn, why, line) for line in self.damaged),
         ]
+
+    def lock_wait_rows(self, wait: LockWait | None) -> list[dict[str, Any]]:
+        """Rows of `ops.lock_waits`: what its own run waited for in vain, and the `wait` before it could be stored."""
+        last = [wait.to_row(opened=True)] if wait and wait.seconds else []
+        return [{"load_id": self.cycle.cycle_id} | row for row in (*self.lock_waits, *last)]
 
 
 def quarantined(row: Mapping[str, Any], reason: str, text: str) -> dict[str, Any]:
@@ -176,6 +183,7 @@ def read_spooled(path: Path) -> Spooled | None:
         refused=rows["refused"],
         damaged=damaged,
         end=end,
+        lock_waits=rows["lock_wait"],
     )
 
 

@@ -195,6 +195,8 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, sla: Sla | Non
     try:
         stored = store_pending(connect, spool, context.log.warning, database=settings.database, sla=sla)
     except LockedError as error:
+        if error.wait:
+            spool.locked_out(context.run.run_id, error.wait, context.log.warning)
         waiting = len(spool.pending())
         context.log.warning(
             f"spooled: {error}. Waiting in {spool.folder}: {waiting}; the next cycle that gets in stores them all"

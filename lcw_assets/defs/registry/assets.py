@@ -111,6 +111,8 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool"
     try:
         stored = store_pending(warehouse.get_connection, spool, context.log.warning, rules=rules, tell=tell, own=own)
     except LockedError as error:
+        if error.wait:
+            spool.locked_out(context.run.run_id, error.wait, context.log.warning)
         waiting = len(spool.pending())
         context.log.warning(
             f"spooled: {error}. Waiting in {spool.folder}: {waiting}; the next sync that gets in stores them all"
