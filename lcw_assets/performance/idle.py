@@ -23,7 +23,7 @@ _STILL_RUNNING = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Tick:
-    """A tick of the schedule that started no run: skipped, or else failed. `reason` is without what differs each time."""
+    """A tick of the schedule that started no run: skipped, or else failed. `reason` is without run ids and moments."""
 
     due_at: datetime
     skipped: bool
