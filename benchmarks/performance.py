@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import table
+from lcw_assets.performance.idle import Schedule
 from lcw_assets.performance.measures import Window
 from lcw_assets.performance.render import render
 from lcw_assets.performance.report import READ_CONFIG, make_report, read_facts
@@ -43,7 +44,7 @@ def report(file: Path, hours: int) -> tuple[float, float]:
     started = time.perf_counter()
     sla = load_sla()
     with open_database(file, config=READ_CONFIG) as db:
-        facts = read_facts(db, Window.before(NOW, hours), sla)
+        facts = read_facts(db, Window.before(NOW, hours), sla, Schedule(NOW))
     read_s = time.perf_counter() - started
     render(make_report(facts, sla, NOW), "Cycle times")
     return read_s, time.perf_counter() - started

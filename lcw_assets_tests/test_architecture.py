@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "lcw_assets"
 
-# What each room may import. `settings`, `console` and the like stand beside them.
+# What each room may import. `settings`, `console` and the like stand beside them, and `rounding`, which imports nothing
+# of ours and is for all.
+FOR_ALL = {"rounding"}
 MAY_IMPORT = {
     "transport": set(),
     "simulator": set(),
@@ -61,7 +63,12 @@ def test_every_room_is_in_the_plan() -> None:
 def test_imports_run_one_way(room: str) -> None:
     for file in files(room):
         rooms = {name.split(".")[1] for name in imports(file) if name.startswith("lcw_assets.")}
-        assert rooms <= MAY_IMPORT[room] | {room}, file
+        assert rooms <= MAY_IMPORT[room] | {room} | (FOR_ALL if room != "simulator" else set()), file
+
+
+def test_what_is_for_all_imports_nothing_of_ours() -> None:
+    for name in FOR_ALL:
+        assert not {found for found in imports(ROOT / f"{name}.py") if found.startswith(("lcw_assets", "dagster"))}
 
 
 @pytest.mark.parametrize("room", sorted(KNOW_NO_DAGSTER))

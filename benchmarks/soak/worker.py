@@ -31,7 +31,7 @@ from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.cycle import Cycle, PullEnd
 from lcw_assets.warehouse.spool import Spool
-from lcw_assets.warehouse.spool_file import SpoolWriter
+from lcw_assets.warehouse.spool_writer import SpoolWriter
 
 
 @dataclass

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from lcw_assets.warehouse.errors import LockWait
 from lcw_assets.warehouse.spool_file import Spooled
 from lcw_assets.warehouse.tables import Merged
 
@@ -26,15 +27,19 @@ class StoreClock:
 
     now: Callable[[], datetime] = _utc_now
     seconds: Callable[[], float] = time.perf_counter
-    lock_wait_s: float = 0.0
+    lock_wait: LockWait | None = None
     started_at: datetime = field(init=False)
     _started: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.started_at, self._started = self.now(), self.seconds()
 
-    def waited(self, seconds: float) -> None:
-        self.lock_wait_s = seconds
+    def waited(self, wait: LockWait) -> None:
+        self.lock_wait = wait
+
+    @property
+    def lock_wait_s(self) -> float:
+        return self.lock_wait.seconds if self.lock_wait else 0.0
 
     def store_s(self) -> float:
         """Seconds of work so far, the wait for the lock apart."""

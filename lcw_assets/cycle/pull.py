@@ -12,6 +12,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from lcw_assets import rounding
 from lcw_assets.cycle.plan import PlannedCall
 from lcw_assets.sources.lcw import LiveCoinWatch
 from lcw_assets.sources.lcw_records import Credits, read_records
@@ -135,7 +136,7 @@ def pull(
                 part.answered += 1
                 part.entries += sum(isinstance(entry, dict) for entry in _entries(document))
                 part.seconds += seconds
-                log(f"{call.label} in {seconds:.2f} s")
+                log(f"{call.label} in {rounding.seconds(seconds)}")
                 if call.part == "credits":
                     pulled.credits = next(iter(read_records(Credits, json.dumps(document)).records), None)
             if over is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -50,13 +50,13 @@ _GROWING = ("market.coin_ticks", "market.exchange_ticks", "market.overview_ticks
 
 @dataclass(frozen=True)
 class TableState:
-    """A table after a store step. Of tables of latest rows also: rows too many for a key, the newest row, and codes
-    with a value below zero.
+    """A table after a store step. Of tables of latest rows also: rows too many for a key, and codes with a value below
+    zero. `confirmed_at` is when the latest answer came that the table agrees with.
     """
 
     rows: int
     duplicates: int = 0
-    newest: datetime | None = None
+    confirmed_at: datetime | None = None
     negative: Sequence[str] = ()
 
 
@@ -82,6 +82,9 @@ class Stored:
     cycles: list[StoredCycle] = field(default_factory=list)
     tables: dict[str, TableState] = field(default_factory=dict)
     standing: Standing | None = None
+
+    def of_run(self, run_id: str) -> StoredCycle | None:
+        return next((cycle for cycle in reversed(self.cycles) if cycle.cycle.run_id == run_id), None)
 
 
 def store_pending(
@@ -138,6 +141,7 @@ def _store_cycle(
     append(db, "ops.quarantine", [key | row for row in parsed.quarantine])
     append(db, "ops.calls", [key | row for row in spooled.attempts])
     append(db, "ops.resources", [key | dict(row) for row in (*spooled.machine, machine)])
+    append(db, "ops.lock_waits", spooled.lock_wait_rows(clock.lock_wait))
     coins = _merge_pages(db, "market.coins", "market.coin_ticks", cycle, parsed.coins)
     exchanges = _merge_pages(db, "market.exchanges", "market.exchange_ticks", cycle, parsed.exchanges)
     overview = Merged()
@@ -197,8 +201,18 @@ def _look_at_tables(db: DuckDBPyConnection, not_after: datetime) -> dict[str, Ta
     for table, values in _LATEST.items():
         duplicates = "count(*) - count(DISTINCT hash(code, currency))"
         negative = f"coalesce(list(code) FILTER (least({values}) < 0), [])"
-        newest = "max(observed_at) FILTER (observed_at <= ?)"
-        row = one_row(db, f"SELECT count(*), {duplicates}, {newest}, {negative} FROM {table}", [not_after])  # noqa: S608
+        confirmed = "max(observed_at) FILTER (observed_at <= ?)"
+        row = one_row(db, f"SELECT count(*), {duplicates}, {confirmed}, {negative} FROM {table}", [not_after])  # noqa: S608
         looked[table] = TableState(*row)
     counts = one_row(db, f"SELECT {', '.join(f'(SELECT count(*) FROM {table})' for table in _GROWING)}")  # noqa: S608
-    return looked | {table: TableState(rows) for table, rows in zip(_GROWING, counts, strict=True)}
+    looked |= {table: TableState(rows) for table, rows in zip(_GROWING, counts, strict=True)}
+    # A row of `overview_ticks` is a change; an answer that changes nothing leaves its body alone.
+    [confirmed_at] = one_row(
+        db,
+        "SELECT max(received_at) FROM raw.pulls AS pull WHERE endpoint = 'overview' "
+        "AND received_at > $not_after::TIMESTAMPTZ - INTERVAL 1 DAY AND received_at <= $not_after AND NOT EXISTS ("
+        "FROM ops.quarantine WHERE endpoint = 'overview' AND received_at = pull.received_at)",
+        {"not_after": not_after},
+    )
+    looked["market.overview_ticks"] = replace(looked["market.overview_ticks"], confirmed_at=confirmed_at)
+    return looked

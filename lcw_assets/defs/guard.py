@@ -1,5 +1,7 @@
 """What a schedule looks at before it starts a run: never two of one job at once."""
 
+import re
+
 import dagster as dg
 
 SCHEDULED_AT_TAG = "lcw/scheduled_at"
@@ -23,3 +25,8 @@ def run_unless_running(context: dg.ScheduleEvaluationContext, job_name: str) -> 
             f"since {run.create_timestamp:%H:%M:%S} UTC"
         )
     return dg.RunRequest(tags={SCHEDULED_AT_TAG: context.scheduled_execution_time.isoformat()})
+
+
+def kind_of_skip(reason: str | None) -> str:
+    """A reason without the run and the moment that it names, so that the same thing counts as the same."""
+    return re.sub(r"^run \S+ of (\S+) is (\S+) since .*$", r"a run of \1 was \2", reason or "no reason given")

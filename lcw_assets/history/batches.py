@@ -12,7 +12,7 @@ from lcw_assets.history.series import Series
 from lcw_assets.transport.facts import Answer, Attempt
 from lcw_assets.warehouse.cycle import Cycle, PullEnd
 from lcw_assets.warehouse.spool import Spool
-from lcw_assets.warehouse.spool_file import SpoolWriter
+from lcw_assets.warehouse.spool_writer import SpoolWriter
 
 
 def _now() -> datetime:

@@ -1,12 +1,16 @@
-"""Why a cycle was slow, in words, from its own facts."""
+"""Why a cycle was slow, in words, from its own facts. What they only suggest is called likely."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
+
+from lcw_assets.performance.machine import Machine, pressure
+from lcw_assets.rounding import seconds
+from lcw_assets.warehouse.errors import lock_holder
 
 # In the order they happen. They add up to `cycle_s`.
 PHASES = ("queue_s", "start_s", "pull_s", "handover_s", "lock_wait_s", "store_s")
@@ -15,7 +19,6 @@ _PHASE_WORDS = {
     "queue_s": "the run waited {} in Dagster's queue before its process existed",
     "start_s": "starting the process took {}, imports included",
     "handover_s": "{} passed between pulling and storing, in Dagster or in the spool",
-    "lock_wait_s": "the database was held open by another process for {}",
     "store_s": "storing took {}",
 }
 _OUTCOME_WORDS = {
@@ -72,32 +75,87 @@ def failure(outcome: str, http_status: int | None) -> str:
     return _OUTCOME_WORDS.get(outcome, outcome)
 
 
-def explain(phases: Mapping[str, float | None], calls: Sequence[CallFact], least: Mapping[str, float | None]) -> str:
-    """The phase that took most over the least it can take (`least`, seconds), and what held it up.
+@dataclass(frozen=True)
+class LockWaitFact:
+    """A row of `ops.lock_waits`: `opened` is false where the cycle gave up and stayed in the spool."""
+
+    waited_s: float
+    holder: str | None
+    pid: int | None
+    opened: bool
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What a cycle is compared with: the `least` seconds that each phase took in a window, and the median machine."""
+
+    least: Mapping[str, float | None] = field(default_factory=dict)
+    machine: Machine = field(default_factory=Machine)
+
+
+def explain(
+    phases: Mapping[str, float | None],
+    calls: Sequence[CallFact],
+    usual: Usual,
+    machine: Machine | None = None,
+    lock_waits: Sequence[LockWaitFact] = (),
+) -> str:
+    """The phase that took most over the least it can take, what held it up, and whether the machine was busy.
 
     Not over its median: where most cycles are slow, that is slow as well.
     """
     if phases.get("pull_s") is None:
-        told = describe_calls(calls)
-        return "its process died while it pulled; a later cycle stored what it had" + (f" ({told})" if told else "")
+        slowest = f" ({describe_calls(calls)[0]})" if calls else ""
+        cause = f"its process died while it pulled; a later cycle stored what it had{slowest}"
+        return cause + _machine_note(machine, usual, is_cause=False)
     took = {phase: phases.get(phase) or 0.0 for phase in PHASES}
-    excess = {phase: took[phase] - (least.get(phase) or 0.0) for phase in PHASES}
+    excess = {phase: took[phase] - (usual.least.get(phase) or 0.0) for phase in PHASES}
     # Where every cycle was as slow as this one (where it is the only one, say), the excess tells nothing.
     tells = max(excess.values()) > sum(took.values()) / 10
     worst = max(PHASES, key=lambda phase: excess[phase] if tells else took[phase])
-    seconds = took[worst]
+    locked = _lock_cause(worst, took[worst], lock_waits)
+    if locked:
+        return locked
     if worst != "pull_s":
-        return _PHASE_WORDS[worst].format(f"{seconds:.1f} s")
-    return describe_calls(calls, pull_s=seconds) or f"pulling took {seconds:.1f} s, and no call left a fact"
+        return _PHASE_WORDS[worst].format(seconds(took[worst])) + _machine_note(machine, usual, is_cause=True)
+    cause, explained = describe_calls(calls, pull_s=took[worst])
+    return cause + _machine_note(machine, usual, is_cause=not explained)
 
 
-def describe_calls(calls: Sequence[CallFact], *, pull_s: float | None = None) -> str:
-    """What the slowest call of a pull met. Empty if there is none.
+def _lock_cause(phase: str, took_s: float, lock_waits: Sequence[LockWaitFact]) -> str | None:
+    """Null if no lock explains this phase."""
+    opened = max((wait for wait in lock_waits if wait.opened), key=lambda wait: wait.waited_s, default=None)
+    gave_up = [wait for wait in lock_waits if not wait.opened]
+    if phase == "lock_wait_s":
+        by = lock_holder(opened.holder, opened.pid) if opened else "another process"
+        return f"it waited {seconds(took_s)} for the database, held open by {by} for most of that"
+    if phase == "handover_s" and gave_up:
+        by = lock_holder(gave_up[0].holder, gave_up[0].pid)
+        return (
+            f"it waited in the spool for {seconds(took_s)}: the database was held open by {by} when it was to be stored"
+        )
+    return None
+
+
+def _machine_note(machine: Machine | None, usual: Usual, *, is_cause: bool) -> str:
+    """What the machine adds to a cause. `is_cause`: the facts name nothing else that took the time."""
+    strained = pressure(machine, usual.machine) if machine else None
+    if strained is None:
+        return ""
+    if not strained.unusual:
+        return f"; the machine was as busy as it usually is ({strained.said})"
+    if is_cause:
+        return f", likely because the machine was busy ({strained.said})"
+    return f"; the machine was busy meanwhile ({strained.said})"
+
+
+def describe_calls(calls: Sequence[CallFact], *, pull_s: float | None = None) -> tuple[str, bool]:
+    """What the slowest call of a pull met, and whether that explains the time that the pull took (`pull_s`, seconds).
 
     A call counts from its first request on: what it waited before that is time that other calls took.
     """
     if not calls:
-        return ""
+        return f"pulling took {seconds(pull_s or 0.0)}, and no call left a fact", False
     of_label = sorted(calls, key=lambda call: (call.label, call.attempt))
     chains = [list(chain) for _, chain in groupby(of_label, key=lambda call: call.label)]
     slowest = max(chains, key=_chain_s)
@@ -105,14 +163,15 @@ def describe_calls(calls: Sequence[CallFact], *, pull_s: float | None = None) ->
     if pull_s and took < pull_s / 2:
         wait = max(calls, key=lambda call: call.waited_s if call.attempt == 1 else 0.0)
         if wait.attempt == 1 and wait.waited_s > pull_s / 2 and any(call.outcome == "rate_limited" for call in calls):
-            return f"all calls paused after a 429: {wait.label} waited {wait.waited_s:.1f} s for its turn"
+            paused = f"{wait.label} waited {seconds(wait.waited_s)} for its turn"
+            return f"likely a pause of all calls after a 429: {paused}", True
         if sum(map(_chain_s, chains)) < pull_s / 2:
-            return f"pulling took {pull_s:.1f} s and its slowest call only {took:.1f} s: the process was held up"
-        return (
-            f"all calls were slow: {len(chains)} calls took {sum(map(_chain_s, chains)) / len(chains):.1f} s each, "
-            f"at most {took:.1f} s ({slowest[0].label})"
-        )
-    return _describe_chain(slowest, took)
+            only = f"pulling took {seconds(pull_s)} and its slowest call only {seconds(took)}"
+            return f"{only}: the process was likely held up", False
+        each = seconds(sum(map(_chain_s, chains)) / len(chains))
+        most = f"at most {seconds(took)} ({slowest[0].label})"
+        return f"all calls were slow: {len(chains)} calls took {each} each, {most}", True
+    return _describe_chain(slowest, took), True
 
 
 def _chain_s(chain: Sequence[CallFact]) -> float:
@@ -134,7 +193,7 @@ def _describe_chain(chain: Sequence[CallFact], took: float) -> str:
     longest_wait = max(chain, key=lambda call: call.waited_s if call.attempt > 1 else 0.0)
     if slowest.latency_s >= took * 0.6:
         before = [call.failure for call in chain if call.attempt == slowest.attempt - 1]
-        text = f"{label} took {slowest.latency_s:.1f} s on attempt {slowest.attempt}"
+        text = f"{label} took {seconds(slowest.latency_s)} on attempt {slowest.attempt}"
         text += f" after {before[0]}" if before else ""
         if slowest.outcome == "superseded":
             return f"{text}, until a second request was answered"
@@ -142,8 +201,8 @@ def _describe_chain(chain: Sequence[CallFact], took: float) -> str:
     if longest_wait.attempt > 1 and longest_wait.waited_s >= took * 0.6:
         before = [call.failure for call in chain if call.attempt == longest_wait.attempt - 1]
         after = f" after {before[0]}" if before else ""
-        return f"{label} waited {longest_wait.waited_s:.1f} s before attempt {longest_wait.attempt}{after}"
-    return f"{label} took {took:.1f} s over {len(chain)} attempts: {_counted(failures)}"
+        return f"{label} waited {seconds(longest_wait.waited_s)} before attempt {longest_wait.attempt}{after}"
+    return f"{label} took {seconds(took)} over {len(chain)} attempts: {_counted(failures)}"
 
 
 def _counted(failures: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lcw_assets.performance.causes import CallFact, call_label
+from lcw_assets.rounding import seconds
 from lcw_assets.warehouse.spool import Spool
 from lcw_assets.warehouse.spool_file import Spooled
 
@@ -22,14 +23,14 @@ def explain_running(spool: Spool, run_id: str, now: datetime) -> str:
     if spooled is None:
         return "it has not begun to pull: it is queued or still starting, or stored by now"
     if spooled.end:
-        return f"it has pulled in {spooled.end.pull_s:.1f} s and waits to be stored"
+        return f"it has pulled in {seconds(spooled.end.pull_s)} and waits to be stored"
     answered = {_key(row) for row in spooled.answers}
     waiting = [row for row in spooled.planned if _key(row) not in answered]
     if not waiting:
         return "every answer is there, and the process has not gone on"
-    seconds, text = max((_wait(row, spooled, now) for row in waiting), key=lambda wait: wait[0])
+    waited_s, text = max((_wait(row, spooled, now) for row in waiting), key=lambda wait: wait[0])
     others = f"; {len(waiting)} of {len(spooled.planned)} calls are missing" if len(waiting) > 1 else ""
-    return f"{text.format(seconds)}{others}"
+    return f"{text.format(waited_s)}{others}"
 
 
 def _wait(planned: Mapping[str, Any], spooled: Spooled, now: datetime) -> tuple[float, str]:

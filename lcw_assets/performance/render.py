@@ -11,13 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lcw_assets.performance.charts import distribution_chart, on_page, on_white, time_chart
+from lcw_assets.performance.idle import most_common_reason
 from lcw_assets.performance.measures import Verdict
 from lcw_assets.performance.report import Report, Row
+from lcw_assets.rounding import digits, percent, seconds
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
+
+# Stretches without a cycle that are named.
+_STRETCHES = 5
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class _Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     note: str = ""
+    prose: bool = False  # the last column is text
 
 
 def render(report: Report, title: str) -> tuple[str, str]:
@@ -47,7 +53,7 @@ def render(report: Report, title: str) -> tuple[str, str]:
         "headline": _headline(report),
         "status_line": _status_line(report),
         "bands": _bands(report),
-        "tables": [_phases(report), _endpoints(report), _changes(report), _resources(report)],
+        "tables": [_idle(report), _phases(report), _endpoints(report), _changes(report), _resources(report)],
         "sla_word": _sla_word,
     }
     on_pages = {name: Markup(on_page(svg)) for name, svg in charts.items()}  # noqa: S704 - drawn here
@@ -89,6 +95,27 @@ def _bands(report: Report) -> list[tuple[str, str, float | None]]:
     return [(name, limit, share) for (name, share), limit in zip(shares.items(), limits, strict=True)]
 
 
+def _idle(report: Report) -> _Table:
+    idle = report.facts.idle
+    longest = [f"{_moment(stretch.start)} to {_moment(stretch.end)}" for stretch in idle.stretches[:_STRETCHES]]
+    more = len(idle.stretches) - len(longest)
+    rows = [
+        [
+            "minutes without a cycle",
+            f"{idle.minutes:,} of {idle.looked_at:,}",
+            "; ".join(longest) + (f"; and {more:,} shorter" if more else ""),
+        ]
+    ]
+    if idle.ticks_known:
+        reason = most_common_reason(idle.skipped)
+        while_one_ran = f"{idle.skipped_for_a_cycle:,} while a cycle ran; most often: {reason}" if reason else ""
+        rows.append(["skipped ticks", f"{len(idle.skipped):,}", while_one_ran])
+        rows.append(["failed ticks", f"{len(idle.failed):,}", most_common_reason(idle.failed)])
+    note = "a minute in which a cycle was still running counts as one with a cycle, and its tick as skipped"
+    note += "" if idle.ticks_known else "; Dagster has forgotten the ticks of that time"
+    return _Table("Minutes without a cycle", ("", "number", "which"), rows, note, prose=True)
+
+
 def _phases(report: Report) -> _Table:
     columns = ("phase", "mean", "median", "p95", "p99", "slowest", "share")
     rows = [
@@ -127,7 +154,7 @@ def _changes(report: Report) -> _Table:
             _seconds(change.now_s),
             _seconds(change.mean_before_s),
             _seconds(change.mean_now_s),
-            f"{change.difference_s:+.2f} s",
+            seconds(change.difference_s, "+"),
             "" if change.chance is None else f"{change.chance:.2g}",
             change.trend,
         ]
@@ -172,25 +199,25 @@ def _sla_word(verdicts: Sequence[Verdict]) -> Any:
 
 
 def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f} s"
+    return "" if value is None else seconds(value)
 
 
 def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.2f} %"
+    return "" if share is None else percent(share)
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:,.3g}"
+    return "" if value is None else digits(value)
 
 
 def _bytes(value: float | None) -> str:
     if value is None:
         return ""
     for unit in ("B", "KB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:,.3g} {unit}"
+        if value < 999.5:
+            return f"{digits(value)} {unit}"
         value /= 1000
-    return f"{value:,.1f} TB"
+    return f"{digits(value)} TB"
 
 
 def _moment(value: datetime) -> str:
@@ -219,6 +246,7 @@ def _templates() -> Environment:
     )
     templates.filters |= {
         "seconds": _seconds,
+        "limit": lambda limit_s: f"{limit_s:g} s",
         "percent": _percent,
         "moment": _moment,
         "words": _words,

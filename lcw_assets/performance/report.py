@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from lcw_assets.performance.causes import PHASES
 from lcw_assets.performance.changes import Change, Samples, compare, read_samples
+from lcw_assets.performance.idle import Idle, Schedule, read_idle
 from lcw_assets.performance.measures import Measures, Verdict, Window, judge, query, read_measures
 from lcw_assets.performance.sla import Sla
-from lcw_assets.performance.slow import SlowCycle, read_slowest
+from lcw_assets.performance.slow import SlowCycle, read_slowest, read_usual
 from lcw_assets.warehouse.tables import one_row
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Facts:
     samples: Samples
     samples_before: Samples
     before: Measures
+    idle: Idle
 
 
 @dataclass(frozen=True)
@@ -84,12 +86,11 @@ class Report:
         }
 
 
-def read_facts(db: DuckDBPyConnection, window: Window, sla: Sla) -> Facts:
+def read_facts(db: DuckDBPyConnection, window: Window, sla: Sla, schedule: Schedule) -> Facts:
     """Read a window. Meant to be short: whoever reads keeps the next cycle from storing."""
     parameters = window.parameters()
     measures = read_measures(db, window, sla.seconds())
     phases = sorted(_rows(db, "phases", parameters), key=lambda row: PHASES.index(row["phase"]))
-    least = {row["phase"]: row["fastest_s"] for row in phases}
     sources = db.execute(
         "SELECT DISTINCT source FROM ops.cycles WHERE started_at >= $start AND started_at < $end ORDER BY source",
         parameters,
@@ -109,7 +110,7 @@ def read_facts(db: DuckDBPyConnection, window: Window, sla: Sla) -> Facts:
         measures=measures,
         phases=phases,
         endpoints=_rows(db, "endpoints", parameters),
-        slowest=read_slowest(db, window, over_s=0.0, most=_SLOWEST, least=least),
+        slowest=read_slowest(db, window, over_s=sla.bands.fast_s, most=_SLOWEST, usual=read_usual(db, window)),
         resources=_rows(db, "resources", parameters),
         series=_rows(db, "series", {**parameters, "bucket_us": bucket_us}),
         histogram=_rows(db, "histogram", parameters),
@@ -117,6 +118,7 @@ def read_facts(db: DuckDBPyConnection, window: Window, sla: Sla) -> Facts:
         samples=read_samples(db, window),
         samples_before=read_samples(db, window.previous()),
         before=before,
+        idle=read_idle(db, window, schedule),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from lcw_assets import rounding
 from lcw_assets.user_files import UserFileError, read_text
 
 if sys.version_info >= (3, 11):
@@ -62,13 +63,13 @@ class Target(_Section):
     def limit(self) -> str:
         """Such as `under 45 s`, `at least 95 %`."""
         word, _, bound = self._bound()
-        return f"{word} {self.say(bound)}"
+        return f"{word} {bound:g} s" if self.measure.endswith("_s") else f"{word} {100 * bound:g} %"
 
     def say(self, value: float | None) -> str:
-        """A value of this measure, with its unit."""
+        """A measured value, with its unit."""
         if value is None:
             return "none"
-        return f"{value:.4g} s" if self.measure.endswith("_s") else f"{100 * value:.3g} %"
+        return rounding.seconds(value) if self.measure.endswith("_s") else rounding.percent(value)
 
     def meets(self, value: float) -> bool:
         _, compare, bound = self._bound()

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from lcw_assets.performance.causes import PHASES, CallFact, explain, failure
+from lcw_assets.performance.causes import PHASES, CallFact, LockWaitFact, Usual, explain, failure
+from lcw_assets.performance.machine import Machine
 from lcw_assets.performance.measures import Window, query
 from lcw_assets.warehouse.tables import append, one_row
 
@@ -40,32 +41,25 @@ def read_slowest(
     *,
     over_s: float,
     most: int,
-    least: Mapping[str, float | None],
+    usual: Usual,
     new: bool = False,
 ) -> list[SlowCycle]:
-    """At most `most` cycles of the window that took over `over_s`, the slowest first; with `new`, not yet reported.
-
-    `least` has the least seconds that each phase took.
-    """
+    """At most `most` cycles of the window that took over `over_s`, the slowest first; with `new`, not yet reported."""
     columns, rows = query(db, "slowest", {**window.parameters(), "over_s": over_s, "most": most, "new": new})
-    return [_slow_cycle(dict(zip(columns, row, strict=True)), least) for row in rows]
+    return [_slow_cycle(dict(zip(columns, row, strict=True)), usual) for row in rows]
 
 
-def read_least(db: DuckDBPyConnection, window: Window) -> dict[str, float | None]:
-    """The least seconds of each phase over a window."""
-    columns = ", ".join(f"min({phase}) FILTER ({phase} >= 0)" for phase in PHASES)
-    row = db.execute(
-        f"SELECT {columns} FROM ops.cycles WHERE started_at >= $start AND started_at < $end",  # noqa: S608 - own names
-        window.parameters(),
-    ).fetchone()
-    return dict(zip(PHASES, row or (), strict=True))
+def read_usual(db: DuckDBPyConnection, window: Window) -> Usual:
+    """The least seconds of each phase over a window, and how busy the machine was in the median of its cycles."""
+    columns, [row] = query(db, "usual", window.parameters())
+    values = dict(zip(columns, row, strict=True))
+    return Usual({phase: values.pop(phase) for phase in PHASES}, Machine(**values))
 
 
 def add_slow_cycles(db: DuckDBPyConnection, *, over_s: float, now: datetime) -> tuple[list[SlowCycle], int]:
     """Bring `reports.slow_cycles` up to date. Gives those that were added, the newest first, and how many it has."""
     window = Window(_EVER, now)
-    least = read_least(db, window)
-    found = read_slowest(db, window, over_s=over_s, most=_MOST, least=least, new=True)
+    found = read_slowest(db, window, over_s=over_s, most=_MOST, usual=read_usual(db, window), new=True)
     added = sorted(found, key=lambda slow: slow.started_at, reverse=True)
     append(
         db,
@@ -97,9 +91,13 @@ def read_failures(db: DuckDBPyConnection, window: Window) -> list[str]:
     return [f"{times} of {failures} failed calls met {failure(outcome, status)} at {endpoint}"]
 
 
-def _slow_cycle(row: Mapping[str, Any], least: Mapping[str, float | None]) -> SlowCycle:
+def _slow_cycle(row: Mapping[str, Any], usual: Usual) -> SlowCycle:
     phases = {phase: row[phase] for phase in PHASES}
     calls = [CallFact.from_row(call) for call in row["attempts"] or ()]
+    machine = Machine(**{name: row[name] for name in Machine.__annotations__})
+    waits = [
+        LockWaitFact(**{name: wait[name] for name in LockWaitFact.__annotations__}) for wait in row["lock_waits"] or ()
+    ]
     return SlowCycle(
         cycle_id=row["cycle_id"],
         run_id=row["run_id"],
@@ -107,5 +105,5 @@ def _slow_cycle(row: Mapping[str, Any], least: Mapping[str, float | None]) -> Sl
         cycle_s=row["cycle_s"],
         status=row["status"],
         phases=phases,
-        cause=explain(phases, calls, least),
+        cause=explain(phases, calls, usual, machine, waits),
     )

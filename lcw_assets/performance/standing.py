@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from lcw_assets.performance.measures import Measures, Verdict, Window, judge, read_measures
 from lcw_assets.performance.sla import CheckName, Sla, Target
-from lcw_assets.performance.slow import read_failures, read_least, read_slowest
+from lcw_assets.performance.slow import read_failures, read_slowest, read_usual
+from lcw_assets.rounding import seconds
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -44,8 +45,8 @@ def read_standing(db: DuckDBPyConnection, cycle: Mapping[str, Any], sla: Sla) ->
     cause = None
     if cycle["cycle_s"] > sla.checks.cycle_warn_s:
         own = Window(started_at, started_at + timedelta(microseconds=1))
-        least = read_least(db, Window(now - timedelta(hours=1), started_at))
-        slow = read_slowest(db, own, over_s=sla.checks.cycle_warn_s, most=1, least=least)
+        usual = read_usual(db, Window(now - timedelta(hours=1), started_at))
+        slow = read_slowest(db, own, over_s=sla.checks.cycle_warn_s, most=1, usual=usual)
         cause = slow[0].cause if slow else None
     return Standing(cycle["cycle_s"], cause, windows)
 
@@ -58,6 +59,6 @@ def _window(db: DuckDBPyConnection, window: Window, targets: Sequence[Target], s
     if broken & {"complete", "error_rate"}:
         causes += read_failures(db, window)
     if broken - {"complete", "error_rate"}:
-        slowest = read_slowest(db, window, over_s=0.0, most=1, least=read_least(db, window))
-        causes += [f"the slowest, {cycle.cycle_id} with {cycle.cycle_s:.1f} s: {cycle.cause}" for cycle in slowest]
+        slowest = read_slowest(db, window, over_s=0.0, most=1, usual=read_usual(db, window))
+        causes += [f"the slowest, {cycle.cycle_id} with {seconds(cycle.cycle_s)}: {cycle.cause}" for cycle in slowest]
     return WindowStanding(measures, verdicts, "; ".join(causes) or None)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Literal
 
+from lcw_assets.rounding import digits
 from lcw_assets.warehouse.spool_file import Spooled
 
 Status = Literal["applied", "held", "older", "failed"]
@@ -38,9 +39,9 @@ class Phases:
         return (self.api or 0.0) + self.load + self.process + self.write + self.checks
 
     def __str__(self) -> str:
-        """`sync 0.41 s: api 0.28, load 0.01, process 0.02, write 0.04, checks 0.06`."""
-        parts = (f"{name} {seconds:.2f}" for name, seconds in vars(self).items() if seconds is not None)
-        return f"sync {self.total:.2f} s: {', '.join(parts)}"
+        """`sync 0.412 s: api 0.281, load 0.0121, process 0.0214, write 0.0405, checks 0.0570`."""
+        parts = (f"{name} {digits(seconds)}" for name, seconds in vars(self).items() if seconds is not None)
+        return f"sync {digits(self.total)} s: {', '.join(parts)}"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lcw_assets.rounding import percent
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -32,6 +34,6 @@ def doubt(contracts: int, listed: int, missing: int, limits: Limits) -> str | No
     else:
         return None
     return (
-        f"{missing} of {listed} listed contracts ({100 * share:.0f} %) are missing: {why}. "
+        f"{missing} of {listed} listed contracts ({percent(share)}) are missing: {why}. "
         "The last good state is kept, until a second answer lacks the same"
     )

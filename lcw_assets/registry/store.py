@@ -19,7 +19,7 @@ from lcw_assets.registry.plausible import Limits
 from lcw_assets.sources.kucoin_futures_records import Contracts, NoContractsError, Refusal, read_contracts
 from lcw_assets.warehouse.connection import OpenDatabase, compact
 from lcw_assets.warehouse.cycle import Cycle
-from lcw_assets.warehouse.errors import WarehouseError
+from lcw_assets.warehouse.errors import LockWait, WarehouseError
 from lcw_assets.warehouse.spool import Spool
 from lcw_assets.warehouse.spool_file import Spooled, quarantined
 from lcw_assets.warehouse.tables import CLOCKS_DIFFER, append, append_row, transaction
@@ -55,10 +55,14 @@ class Stored:
     """The syncs that were stored, oldest first, and how the tables are now. `opening_s` counts for the first."""
 
     now: datetime
-    lock_wait_s: float = 0.0
+    lock_wait: LockWait | None = None
     opening_s: float = 0.0
     syncs: list[StoredSync] = field(default_factory=list)
     look: Look | None = None
+
+    @property
+    def lock_wait_s(self) -> float:
+        return self.lock_wait.seconds if self.lock_wait else 0.0
 
 
 def store_pending(
@@ -82,8 +86,8 @@ def store_pending(
     stored = Stored(now or datetime.now(timezone.utc))
     opened = time.perf_counter()
 
-    def waited(seconds: float) -> None:
-        stored.lock_wait_s = seconds
+    def waited(wait: LockWait) -> None:
+        stored.lock_wait = wait
 
     try:
         with open_database(on_wait=waited, config={"threads": 1}) as db:
@@ -140,6 +144,7 @@ def _store_sync(db: DuckDBPyConnection, spooled: Spooled, rules: Rules, phases: 
             append(db, "raw.pulls", [key | row for row in spooled.answers], long="payload")
         append(db, "ops.quarantine", [key | row for row in refused])
         append(db, "ops.calls", [key | row for row in spooled.attempts])
+        append(db, "ops.lock_waits", spooled.lock_wait_rows(stored.lock_wait))
     with phases.of("checks"):
         told = found.changes.listed or found.changes.relisted or found.changes.delisted
         news = read_news(db, sync.cycle_id, found.observed_at) if told and found.observed_at else {}

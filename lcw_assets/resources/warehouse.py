@@ -13,6 +13,8 @@ from lcw_assets.warehouse.connection import LOCK_WAIT_S, open_database
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from lcw_assets.warehouse.errors import LockWait
+
 
 class WarehouseResource(DuckDBResource):
     """dagster-duckdb's resource, with what a file that several processes share needs besides.
@@ -34,7 +36,7 @@ class WarehouseResource(DuckDBResource):
         *,
         read_only: bool = False,
         lock_wait_s: float | None = None,
-        on_wait: Callable[[float], None] = lambda _seconds: None,
+        on_wait: "Callable[[LockWait], None]" = lambda _wait: None,
         config: Mapping[str, Any] | None = None,
     ) -> "Iterator[DuckDBPyConnection]":
         """A connection in UTC. Raises `LockedError` and other `WarehouseError`s, each with the way out."""

@@ -83,6 +83,8 @@ def _fit(model: TypeAdapter[R], place: int, entry: Any, unreadable: Mapping[str,
             name = _set_null(entry, problem["loc"])
             if name is None or name in wrong:
                 return Fitted(place, None, wrong or {"record": problem["msg"]})
+            if problem["type"] == "missing":
+                return Fitted(place, None, {**wrong, **found, name: problem["msg"]})
             found.setdefault(name, problem["msg"])
         wrong |= found
 

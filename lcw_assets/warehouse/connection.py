@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from lcw_assets.warehouse.errors import LockedError, NewerSchemaError, WarehouseError
+from lcw_assets.warehouse.errors import LockedError, LockWait, NewerSchemaError, WarehouseError, lock_holder
 from lcw_assets.warehouse.schema import migrate
 
 if TYPE_CHECKING:
@@ -17,12 +19,14 @@ if TYPE_CHECKING:
 
 LOCK_WAIT_S = 5.0
 
+_Holder: TypeAlias = "tuple[str | None, int | None]"
+
 
 class OpenDatabase(Protocol):
     """`open_database` for one file."""
 
     def __call__(
-        self, *, on_wait: Callable[[float], None], config: Mapping[str, Any]
+        self, *, on_wait: Callable[[LockWait], None], config: Mapping[str, Any]
     ) -> AbstractContextManager[DuckDBPyConnection]: ...
 
 
@@ -32,18 +36,18 @@ def open_database(
     *,
     read_only: bool = False,
     lock_wait_s: float = LOCK_WAIT_S,
-    on_wait: Callable[[float], None] = lambda _seconds: None,
+    on_wait: Callable[[LockWait], None] = lambda _wait: None,
     config: Mapping[str, Any] | None = None,
 ) -> Iterator[DuckDBPyConnection]:
     """A connection in UTC, closed when the block ends however it ends.
 
-    `on_wait` is told the seconds that another process kept the file locked. Raises `LockedError` once that has taken
+    `on_wait` gets how long another process kept the file locked, and which. Raises `LockedError` once that has taken
     `lock_wait_s`, and `WarehouseError`, with the way out, for a file that is missing (read-only), corrupt, or newer
     than this project or this DuckDB.
     """
-    db, waited_s = _connect(path, read_only, lock_wait_s, config or {})
+    db, wait = _connect(path, read_only, lock_wait_s, config or {})
     try:
-        on_wait(waited_s)
+        on_wait(wait)
         db.execute("SET TimeZone = 'UTC'")
         if not read_only:
             # Closing a database writes what changed, and by default merges small row groups while at it: with the
@@ -62,7 +66,7 @@ def compact(db: DuckDBPyConnection) -> None:
 
 def _connect(
     path: Path, read_only: bool, lock_wait_s: float, config: Mapping[str, Any]
-) -> tuple[DuckDBPyConnection, float]:
+) -> tuple[DuckDBPyConnection, LockWait]:
     import duckdb
 
     if read_only and not path.exists():
@@ -72,20 +76,34 @@ def _connect(
     # on none.) And 1.5 still writes the storage of 1.0 unless told otherwise,
     # which knows no zstd: raw.pulls gets ten times as big.
     config = {"default_block_size": 65536, "storage_compatibility_version": "latest", **config}
-    started = time.monotonic()
+    began_at, started = datetime.now(timezone.utc), time.monotonic()
     waited_s = 0.0
+    holders: Counter[_Holder] = Counter()
     while True:
         try:
-            return duckdb.connect(str(path), read_only, dict(config)), waited_s
+            db = duckdb.connect(str(path), read_only, dict(config))
         except duckdb.Error as error:
             if "Could not set lock" not in str(error):
                 raise WarehouseError(_advice(path, error)) from None
+            holders[_holder(error)] += 1
             if waited_s >= lock_wait_s:
-                holder = re.search(r"held in (\S+)(?: \(PID (\d+)\))?", str(error))
-                by = f"{holder[1]} (process {holder[2]})" if holder else "another process"
-                raise LockedError(f"{path} is held open by {by}") from None
+                by = lock_holder(*_holder(error))
+                raise LockedError(f"{path} is held open by {by}", _wait(began_at, waited_s, holders)) from None
+        else:
+            return db, _wait(began_at, waited_s, holders)
         time.sleep(min(0.05, lock_wait_s))
         waited_s = time.monotonic() - started
+
+
+def _wait(began_at: datetime, waited_s: float, holders: Counter[_Holder]) -> LockWait:
+    """`holders` counts how often each was met: several may have had the file in turn."""
+    return LockWait(began_at, waited_s, *(holders.most_common(1)[0][0] if holders else (None, None)))
+
+
+def _holder(error: Exception) -> _Holder:
+    """The program that has the file open, and its process. DuckDB says neither where the system does not tell."""
+    found = re.search(r"held in (\S+)(?: \(PID (\d+)\))?", str(error))
+    return (found[1], int(found[2]) if found[2] else None) if found else (None, None)
 
 
 def _upgrade(db: DuckDBPyConnection, path: Path) -> None:

@@ -3,6 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class LockWait:
+    """A wait for the database, in seconds, and the program and process that had it open for most of that."""
+
+    began_at: datetime
+    seconds: float = 0.0
+    holder: str | None = None
+    pid: int | None = None
+
+    def to_row(self, *, opened: bool) -> dict[str, Any]:
+        """A row of `ops.lock_waits`, less the load's id."""
+        return {
+            "waited_at": self.began_at.isoformat(),
+            "waited_s": self.seconds,
+            "holder": self.holder,
+            "pid": self.pid,
+            "opened": opened,
+        }
+
+
+def lock_holder(holder: str | None, pid: int | None) -> str:
+    """Such as `/usr/bin/python3.11 (process 4711)`."""
+    program = holder or "another process"
+    return program if pid is None else f"{program} (process {pid})"
 
 
 class WarehouseError(Exception):
@@ -11,6 +40,10 @@ class WarehouseError(Exception):
 
 class LockedError(WarehouseError):
     """Another process has the file open. DuckDB lets one process write, and then nobody else read."""
+
+    def __init__(self, message: str, wait: LockWait | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 class NewerSchemaError(WarehouseError):

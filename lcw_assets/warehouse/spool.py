@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from lcw_assets.warehouse.cycle import Cycle
-from lcw_assets.warehouse.errors import UnstorableError, WarehouseError
-from lcw_assets.warehouse.spool_file import CEILING, Spooled, SpoolError, SpoolWriter, complaint, read_spooled
+from lcw_assets.warehouse.errors import LockWait, UnstorableError, WarehouseError
+from lcw_assets.warehouse.spool_file import Spooled, SpoolError, as_line, complaint, read_spooled
+from lcw_assets.warehouse.spool_writer import CEILING, SpoolWriter
 
 T = TypeVar("T")
 
@@ -122,6 +123,20 @@ class Spool:
             yield stored
         if unstorable:
             raise UnstorableError(unstorable)
+
+    def locked_out(self, run_id: str, wait: LockWait, log: Callable[[str], None]) -> None:
+        """Leave in the file of this run's load that it could not be stored, and who had the database open."""
+        for path in [path for path in self.files() if f"-{run_id[:8]}" in path.name][-1:]:
+            try:
+                fd = os.open(path, os.O_WRONLY | os.O_APPEND)
+                try:
+                    os.write(fd, as_line({"kind": "lock_wait", **wait.to_row(opened=False)}))
+                finally:
+                    os.close(fd)
+            except FileNotFoundError:
+                pass  # somebody has stored it meanwhile
+            except OSError as error:
+                log(complaint(self.folder, error))
 
     def set_aside(self, path: Path) -> Path:
         """Take a file that cannot be stored out of the way, so that it does not block those behind it."""

@@ -1,10 +1,10 @@
 """A spooled cycle: a file that is written while it pulls, and read back to be stored.
 
 A line is a JSON object with a `kind`: first the `cycle`, how the `machine` is and what is `planned`, then `attempt`,
-`answer` and `refused` as they come, and at last the `end`. What a server sent stands behind its line as it came, with
-its length in the line: as a JSON text it would be written, and read again, three times as slowly. Each line ends with a
-tab and the CRC-32 of itself and what stands behind it: one flipped digit would be stored as a price. (Files of versions
-before 0.2 have none; the first line tells.)
+`answer` and `refused` as they come, and at last the `end`; a `lock_wait` behind it if the database was locked then.
+What a server sent stands behind its line as it came, with its length in the line: as a JSON text it would be written,
+and read again, three times as slowly. Each line ends with a tab and the CRC-32 of itself and what stands behind it: one
+flipped digit would be stored as a price. (Files of versions before 0.2 have none; the first line tells.)
 
 A line reaches the kernel at once, so it outlives the process; the `end` reaches the disk before anybody opens the
 database, so a finished pull outlives the machine as well. (Syncing every line costs 14 disk waits a cycle and saves,
@@ -15,28 +15,21 @@ from __future__ import annotations
 
 import errno
 import os
-import threading
 import zlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 from pydantic_core import from_json, to_json
 
 from lcw_assets.warehouse.cycle import Cycle, PullEnd
+from lcw_assets.warehouse.errors import LockWait
 
-_KINDS = ("cycle", "machine", "planned", "attempt", "answer", "refused", "end")
+_KINDS = ("cycle", "machine", "planned", "attempt", "answer", "refused", "end", "lock_wait")
 
 # Without these a line is worth nothing.
 _TEXTS = {"answer": ("endpoint", "payload"), "refused": ("endpoint", "payload", "reason")}
-
-# Bytes of a file. A cycle of 50,000 coins with everything that is known of them has 80 MB.
-CEILING = 256_000_000
-
-# Characters of a refused body that are kept.
-_EXCERPT = 2_000
 
 
 class SpoolError(Exception):
@@ -45,10 +38,6 @@ class SpoolError(Exception):
 
 class SpoolFullError(SpoolError):
     """This load has spooled as much as one may."""
-
-
-class Row(Protocol):
-    def to_row(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -67,6 +56,7 @@ class Spooled:
     refused: list[dict[str, Any]]
     damaged: list[str]
     end: PullEnd | None
+    lock_waits: list[dict[str, Any]] = field(default_factory=list)
 
     def quarantine(self) -> list[dict[str, Any]]:
         """What of it is in no other table, as rows of `ops.quarantine` less the cycle's id."""
@@ -78,104 +68,22 @@ class Spooled:
             *(quarantined(torn, why, line) for line in self.damaged),
         ]
 
+    def lock_wait_rows(self, wait: LockWait | None) -> list[dict[str, Any]]:
+        """Rows of `ops.lock_waits`: what its own run waited for in vain, and the `wait` before it could be stored."""
+        last = [wait.to_row(opened=True)] if wait and wait.seconds else []
+        return [{"load_id": self.cycle.cycle_id} | row for row in (*self.lock_waits, *last)]
+
 
 def quarantined(row: Mapping[str, Any], reason: str, text: str) -> dict[str, Any]:
     """A row of `ops.quarantine`, less the cycle's id. `row` is that of the answer."""
     return {name: row[name] for name in ("source", "endpoint", "received_at")} | {"reason": reason, "payload": text}
 
 
-class SpoolWriter:
-    """A cycle's file while it pulls. Safe to use from several threads; what comes after `close` is not written.
-
-    A response that would make it larger than `ceiling` bytes is not taken.
-    """
-
-    def __init__(self, fd: int, path: Path, ceiling: int) -> None:
-        self.attempts: list[dict[str, Any]] = []
-        self._answers: list[dict[str, Any]] = []
-        self._refused: list[dict[str, Any]] = []
-        self._digests: set[str] = set()
-        self._fd, self._path = fd, path
-        self._ceiling = ceiling
-        self._lock = threading.Lock()
-        self._size = 0
-        self._closed = False
-
-    def attempt(self, attempt: Row) -> None:
-        row = attempt.to_row()
-        self.attempts.append(row)
-        self._write({"kind": "attempt", **row})
-
-    def answer(self, answer: Row) -> None:
-        row = answer.to_row()
-        self._write({"kind": "answer", **row})
-        self._answers.append(row)
-
-    def refused(self, answer: Row, reason: str) -> None:
-        """The beginning of a body, its length and its hash, once for each distinct body: a server that sends 30 MB of
-        something else sends them to every call, and again to each repeat.
-        """
-        row = answer.to_row()
-        body = row["payload"].encode()
-        digest = sha256(body).hexdigest()
-        with self._lock:
-            if digest in self._digests:
-                return
-            self._digests.add(digest)
-        row |= {
-            "reason": f"{reason} ({len(body):,} bytes, sha256 {digest})",
-            "payload": row["payload"][:_EXCERPT],
-        }
-        self._write({"kind": "refused", **row})
-        self._refused.append(row)
-
-    def spooled(self, cycle: Cycle, end: PullEnd) -> Spooled:
-        """What `Spool.read` will find: for who stores it at once, and need not read 9 MB that were just written."""
-        return Spooled(cycle, [], [], self.attempts, self._answers, self._refused, [], end)
-
-    def cycle(self, cycle: Cycle) -> None:
-        self._write({"kind": "cycle", **cycle.to_row()})
-
-    def machine(self, measured: dict[str, Any]) -> None:
-        """A row of `ops.resources`, less the cycle's id."""
-        self._write({"kind": "machine", **measured})
-
-    def plan(self, calls: Iterable[tuple[str, dict[str, Any]]]) -> None:
-        """What the cycle will ask for: so that whoever looks meanwhile knows what is missing."""
-        for endpoint, request in calls:
-            self._write({"kind": "planned", "endpoint": endpoint, "request": request})
-
-    def end(self, end: PullEnd) -> None:
-        """The pull is over: on the disk itself when this returns."""
-        self._write({"kind": "end", **end.to_row()})
-        try:
-            os.fsync(self._fd)
-        except OSError as error:
-            raise SpoolError(complaint(self._path.parent, error)) from None
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            os.close(self._fd)
-
-    def _write(self, line: dict[str, Any]) -> None:
-        sent = line.pop("payload").encode() if "payload" in line else None
-        head = to_json(line if sent is None else {**line, "payload_bytes": len(sent)})
-        head += b"\t%08x\n" % zlib.crc32(sent or b"", zlib.crc32(head))
-        data = head if sent is None else b"".join((head, sent, b"\n"))
-        with self._lock:
-            if self._closed:
-                return  # a call that outlived its cycle's deadline
-            if sent is not None and self._size + len(data) > self._ceiling:
-                raise SpoolFullError(f"{self._path} takes no more: a load may spool {self._ceiling:,} bytes")
-            try:
-                left = memoryview(data)
-                while left:
-                    left = left[os.write(self._fd, left) :]
-            except OSError as error:
-                os.ftruncate(self._fd, self._size)  # no half line for the lines after it
-                raise SpoolError(complaint(self._path.parent, error)) from None
-            self._size += len(data)
+def as_line(line: Mapping[str, Any], sent: bytes | None = None) -> bytes:
+    """A line of a spooled file, and what a server `sent` behind it."""
+    head = to_json(line if sent is None else {**line, "payload_bytes": len(sent)})
+    head += b"\t%08x\n" % zlib.crc32(sent or b"", zlib.crc32(head))
+    return head if sent is None else b"".join((head, sent, b"\n"))
 
 
 def read_spooled(path: Path) -> Spooled | None:
@@ -212,12 +120,13 @@ def read_spooled(path: Path) -> Spooled | None:
         refused=rows["refused"],
         damaged=damaged,
         end=end,
+        lock_waits=rows["lock_wait"],
     )
 
 
 def _read_line(file: BinaryIO, line: bytes, *, checked: bool) -> tuple[str, dict[str, Any]]:
     """What a line says. Raises `ValueError` and the like if it is not whole, or not as it was written (`checked`)."""
-    head, _, digest = line.rstrip(b"\r\n").rpartition(b"\t") if checked else (line, b"", b"")
+    head, _, digest = line.rstrip(b"\r\n").partition(b"\t")  # within a JSON text a tab is escaped
     row = from_json(head)
     sent = _payload(file, row.pop("payload_bytes")) if "payload_bytes" in row else None
     if checked and digest != b"%08x" % zlib.crc32(sent or b"", zlib.crc32(head)):

@@ -5,17 +5,23 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import shutil
+import subprocess
+import threading
 import time
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lcw_assets.cycle.facts import StoreClock
+from lcw_assets.cycle.store import store_pending
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.warehouse.connection import open_database
-from lcw_assets.warehouse.errors import LockedError, WarehouseError
+from lcw_assets.warehouse.errors import LockedError, LockWait, WarehouseError
+from lcw_assets.warehouse.spool import Spool
 from lcw_assets_tests.conftest import NOON, StartSimulator
 from lcw_assets_tests.cycle.cycles import Bench
 from lcw_assets_tests.servers import answer, raw_server, silence
@@ -285,6 +291,101 @@ def test_a_locked_database_leaves_the_cycle_in_the_spool_and_the_next_stores_bot
     assert [cycle.row["status"] for cycle in stored.cycles] == ["complete", "complete"]
     assert bench.query("SELECT count(*), count(DISTINCT cycle_id) FROM ops.cycles") == [(3, 3)]
     assert bench.query("SELECT count(*) FROM raw.pulls") == [(21,)]
+
+
+def test_a_cycle_that_waited_for_the_database_says_who_had_it(bench: Bench, start_simulator: StartSimulator) -> None:
+    """And one that met nobody says nothing."""
+    _, address = start_simulator()
+    bench.pull(address)
+    bench.store()
+    assert bench.query("SELECT count(*) FROM ops.lock_waits") == [(0,)]
+    bench.pull(address)
+    with held_open(bench.database) as holder:
+        assert holder.stdin
+        threading.Timer(0.4, holder.stdin.close).start()
+        connect = partial(open_database, bench.database, lock_wait_s=60)
+        stored = store_pending(connect, bench.spool, bench.said.append, database=bench.database)
+    [cycle] = stored.cycles
+    assert bench.query(
+        "SELECT load_id, pid, opened, waited_s = lock_wait_s, starts_with(holder, '/') "
+        "FROM ops.lock_waits JOIN ops.cycles ON load_id = cycle_id"
+    ) == [(cycle.cycle.cycle_id, holder.pid, True, True, True)]
+
+
+def test_who_had_the_database_waits_in_the_file_of_the_run_that_was_locked_out(
+    bench: Bench, start_simulator: StartSimulator
+) -> None:
+    wait = LockWait(NOON, 5.0, "/usr/bin/duckdb", 7)
+    for _ in range(2):
+        bench.pull(start_simulator()[1])
+    path, _ = bench.spool.files()
+    path.rename(path.with_name(f"{path.stem}-some-run.jsonl"))
+    bench.spool.locked_out("some-run-and-more", wait, bench.said.append)
+    bench.spool.locked_out("a-run-that-has-no-file", wait, bench.said.append)
+    cycle, _ = bench.store().cycles
+    assert bench.query("SELECT load_id, waited_at, waited_s, holder, pid, opened FROM ops.lock_waits") == [
+        (cycle.cycle.cycle_id, NOON, 5.0, "/usr/bin/duckdb", 7, False)
+    ]
+    assert bench.query("SELECT count(*) FROM ops.quarantine") == [(0,)]
+
+
+def test_a_file_that_cannot_be_written_to_stops_nothing_and_is_said(tmp_path: Path) -> None:
+    """A program that runs takes no writing, not even from root."""
+    said: list[str] = []
+    program = tmp_path / "20261120T120000.000Z-some-run.jsonl"
+    shutil.copy(shutil.which("sleep") or "sleep", program)
+    with subprocess.Popen([str(program), "600"]) as running:
+        Spool(tmp_path).locked_out("some-run", LockWait(NOON, 5.0), said.append)
+        running.kill()
+    assert said == [
+        f"{tmp_path} takes no answers (Text file busy): set LCW_DATA_DIR to a folder that can be written to"
+    ]
+
+
+def test_a_market_that_stands_still_is_confirmed_by_each_answer(bench: Bench, start_simulator: StartSimulator) -> None:
+    """`overview_ticks` has a row where something changed: it says nothing of when it was last looked at."""
+    _, address = start_simulator()
+    for _ in range(2):
+        bench.pull(address)
+        stored = bench.store()
+    state = stored.tables["market.overview_ticks"]
+    [(asked,)] = bench.query("SELECT max(received_at) FROM raw.pulls WHERE endpoint = 'overview'")
+    [(changed,)] = bench.query("SELECT max(observed_at) FROM market.overview_ticks")
+    assert (state.rows, state.confirmed_at) == (1, asked)
+    assert changed < asked
+
+
+@pytest.mark.parametrize(
+    ("late_s", "confirmed"),
+    [(-90_000, False), (-3600, True), (30, True), (3600, False)],
+    ids=["a day and more ago", "an hour ago", "clocks that differ a little", "a clock that was ahead"],
+)
+def test_only_what_this_clock_can_believe_confirms(
+    bench: Bench, start_simulator: StartSimulator, late_s: int, confirmed: bool
+) -> None:
+    bench.pull(start_simulator()[1])
+    bench.store()
+    moved = f"now() + to_seconds({late_s})"
+    with open_database(bench.database) as db:
+        db.execute(f"UPDATE raw.pulls SET received_at = {moved}")
+        db.execute(f"UPDATE market.exchanges SET observed_at = {moved}")
+    states = bench.store().tables
+    assert (states["market.overview_ticks"].confirmed_at is not None) == confirmed
+    # Of rows, the age is known however old they are.
+    assert (states["market.exchanges"].confirmed_at is not None) == (late_s < 3600)
+
+
+def test_an_answer_that_was_refused_confirms_nothing(
+    bench: Bench, start_simulator: StartSimulator, tmp_path: Path
+) -> None:
+    recordings = tmp_path / "recordings"
+    recordings.mkdir()
+    (recordings / "overview.json").write_text(json.dumps({"cap": "much"}))
+    bench.pull(start_simulator(replay=recordings)[1])
+    state = bench.store().tables["market.overview_ticks"]
+    assert bench.query("SELECT count(*) FROM raw.pulls WHERE endpoint = 'overview'") == [(1,)]
+    assert bench.query("SELECT DISTINCT endpoint FROM ops.quarantine") == [("overview",)]
+    assert (state.rows, state.confirmed_at) == (0, None)
 
 
 def test_a_broken_database_keeps_the_spool(bench: Bench, start_simulator: StartSimulator) -> None:

@@ -83,3 +83,20 @@ def load_times(db: DuckDBPyConnection, times: Iterable[float | None], window: Wi
     times = list(times)
     step = window.length / max(1, len(times))
     load(db, "ops.cycles", [cycle(number, window.start + number * step, time) for number, time in enumerate(times)])
+
+
+def machine(cycle: Mapping[str, Any], moment: str, at: datetime, **values: Any) -> dict[str, Any]:
+    """A row of `ops.resources`: two processors that have worked for a hundred hours, and idled as long."""
+    row = {
+        "cycle_id": cycle["cycle_id"],
+        "moment": moment,
+        "measured_at": at.isoformat(),
+        "cpu_busy_s": 360_000.0,
+        "cpu_idle_s": 360_000.0,
+        "load_1m": 0.5,
+        "memory_used": 500,
+        "memory_total": 1000,
+        **dict.fromkeys(("process_memory", "net_received", "net_sent", "connections", "spool_depth"), 1),
+        "database_bytes": 1_000_000,
+    }
+    return row | values

@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 
-from lcw_assets.performance.causes import PHASES, CallFact, explain
+from lcw_assets.performance.causes import PHASES, CallFact, LockWaitFact, Usual, explain
+from lcw_assets.performance.machine import Machine
 
 LEAST: dict[str, float | None] = dict(zip(PHASES, (0.4, 0.5, 1.0, 0.1, 0.0, 0.05), strict=True))
+USUAL = Usual(LEAST, Machine(cpu=0.35, processors=2.0, load=0.7, memory=0.6))
+BUSY = Machine(cpu=0.983, processors=2.0, load=12.34, memory=0.61)
+BUSY_SAID = "CPU in use 98.3 %, usually 35.0 %; load 12.3 on 2 processors, usually 0.700 on 2 processors"
 
 
 def phases(**slow: float | None) -> dict[str, float | None]:
@@ -56,37 +60,37 @@ QUICK = [fact for offset in range(0, 600, 100) for fact in made(offset, ok(0.3))
 )
 def test_a_slow_pull_names_its_slowest_call(calls: list[CallFact], said: str) -> None:
     pull_s = sum(call.latency_s + call.waited_s for call in calls)
-    assert explain(phases(pull_s=pull_s), [*QUICK, *calls], LEAST) == f"coins/list offset 600 {said}"
+    assert explain(phases(pull_s=pull_s), [*QUICK, *calls], USUAL) == f"coins/list offset 600 {said}"
 
 
 def test_calls_without_an_offset_are_named_by_their_endpoint() -> None:
-    assert explain(phases(pull_s=31.0), made(None, ok(30.0)), LEAST) == "status took 30.0 s on attempt 1"
+    assert explain(phases(pull_s=31.0), made(None, ok(30.0)), USUAL) == "status took 30.0 s on attempt 1"
 
 
 def test_calls_that_are_all_slow_are_not_blamed_on_one() -> None:
     calls = [fact for offset in range(0, 1000, 100) for fact in made(offset, ok(9.0))]
-    said = explain(phases(pull_s=27.0), calls, LEAST)
-    assert said.startswith("all calls were slow: 10 calls took 9.0 s each, at most 9.0 s (coins/list offset ")
+    said = explain(phases(pull_s=27.0), calls, USUAL)
+    assert said.startswith("all calls were slow: 10 calls took 9.00 s each, at most 9.00 s (coins/list offset ")
 
 
 def test_a_pause_that_the_server_asked_for_is_no_calls_fault() -> None:
     refused = made(0, (0.0, 0.1, "rate_limited", 429), (25.0, 0.3, "ok", 200))
     waited = [CallFact("coins/list", {"offset": 100}, 1, 25.1, 0.3, 200, "ok")]
     # Of the two that paused, the one that was refused is the cause.
-    assert "after a 429" in explain(phases(pull_s=26.0), [*refused, *waited], LEAST)
+    assert "after a 429" in explain(phases(pull_s=26.0), [*refused, *waited], USUAL)
     # And where that one gave up at once, the pause is.
     given_up = made(0, (0.0, 0.1, "rate_limited", 429))
-    said = explain(phases(pull_s=26.0), [*given_up, *waited], LEAST)
-    assert said == "all calls paused after a 429: coins/list offset 100 waited 25.1 s for its turn"
+    said = explain(phases(pull_s=26.0), [*given_up, *waited], USUAL)
+    assert said == "likely a pause of all calls after a 429: coins/list offset 100 waited 25.1 s for its turn"
 
 
 def test_a_pull_that_its_calls_do_not_explain() -> None:
-    said = explain(phases(pull_s=50.0), QUICK, LEAST)
-    assert said == "pulling took 50.0 s and its slowest call only 0.3 s: the process was held up"
+    said = explain(phases(pull_s=50.0), QUICK, USUAL)
+    assert said == "pulling took 50.0 s and its slowest call only 0.300 s: the process was likely held up"
 
 
 def test_a_pull_without_any_fact() -> None:
-    assert explain(phases(pull_s=31.0), [], LEAST) == "pulling took 31.0 s, and no call left a fact"
+    assert explain(phases(pull_s=31.0), [], USUAL) == "pulling took 31.0 s, and no call left a fact"
 
 
 @pytest.mark.parametrize(
@@ -95,37 +99,110 @@ def test_a_pull_without_any_fact() -> None:
         ("queue_s", "the run waited 41.2 s in Dagster's queue before its process existed"),
         ("start_s", "starting the process took 41.2 s, imports included"),
         ("handover_s", "41.2 s passed between pulling and storing, in Dagster or in the spool"),
-        ("lock_wait_s", "the database was held open by another process for 41.2 s"),
+        ("lock_wait_s", "it waited 41.2 s for the database, held open by another process for most of that"),
         ("store_s", "storing took 41.2 s"),
     ],
 )
 def test_other_phases_speak_for_themselves(phase: str, said: str) -> None:
-    assert explain(phases(**{phase: 41.2}), QUICK, LEAST) == said
+    assert explain(phases(**{phase: 41.2}), QUICK, USUAL) == said
 
 
 def test_the_phase_that_grew_is_the_cause_and_not_the_one_that_is_always_long() -> None:
     always = LEAST | {"pull_s": 20.0}
-    assert "held open" in explain(always | {"lock_wait_s": 5.0}, QUICK, always)
+    assert "held open" in explain(always | {"lock_wait_s": 5.0}, QUICK, Usual(always))
 
 
 def test_without_another_cycle_the_longest_phase_is_the_cause() -> None:
     only = phases(store_s=9.0)
-    assert explain(only, QUICK, {}) == explain(only, QUICK, only) == "storing took 9.0 s"
+    assert explain(only, QUICK, Usual()) == explain(only, QUICK, Usual(only)) == "storing took 9.00 s"
 
 
 def test_a_hedge_that_a_killed_cycle_left_alone_is_explained() -> None:
     alone = [CallFact("coins/list", {"offset": 600}, 1, 2.5, 40.0, 200, "ok", hedge=True)]
-    assert explain(phases(pull_s=41.0), alone, LEAST) == "coins/list offset 600 took 40.0 s on attempt 1"
+    assert explain(phases(pull_s=41.0), alone, USUAL) == "coins/list offset 600 took 40.0 s on attempt 1"
 
 
 def test_a_hedge_counts_once_with_the_request_that_it_was_for() -> None:
     first = CallFact("coins/list", {"offset": 600}, 1, 0.0, 31.0, None, "superseded")
     hedge = CallFact("coins/list", {"offset": 600}, 1, 2.5, 28.5, 200, "ok", hedge=True)
-    said = explain(phases(pull_s=31.0), [first, hedge], LEAST)
+    said = explain(phases(pull_s=31.0), [first, hedge], USUAL)
     assert said == "coins/list offset 600 took 31.0 s on attempt 1, until a second request was answered"
 
 
 def test_a_killed_cycle_says_so_and_how_far_it_came() -> None:
     killed = phases(pull_s=None, handover_s=None)
-    assert explain(killed, [], LEAST) == "its process died while it pulled; a later cycle stored what it had"
-    assert explain(killed, made(600, ok(12.0)), LEAST).endswith("(coins/list offset 600 took 12.0 s on attempt 1)")
+    assert explain(killed, [], USUAL) == "its process died while it pulled; a later cycle stored what it had"
+    assert explain(killed, made(600, ok(12.0)), USUAL).endswith("(coins/list offset 600 took 12.0 s on attempt 1)")
+
+
+# Who had the database, and how the machine was.
+
+
+def test_who_held_the_database_is_named() -> None:
+    waits = [
+        LockWaitFact(5.0, "/usr/bin/duckdb", 7, opened=False),
+        LockWaitFact(0.2, "/usr/bin/cat", 8, opened=True),
+        LockWaitFact(41.0, "/opt/venv/bin/python3.11", 4711, opened=True),
+    ]
+    said = explain(phases(lock_wait_s=41.2), QUICK, USUAL, BUSY, waits)
+    assert said == (
+        "it waited 41.2 s for the database, held open by /opt/venv/bin/python3.11 (process 4711) for most of that"
+    )
+
+
+def test_a_cycle_that_was_locked_out_says_by_whom() -> None:
+    """It went into the spool, and a cycle after it stored both."""
+    waits = [LockWaitFact(5.0, "/usr/bin/duckdb", 7, opened=False), LockWaitFact(0.2, None, None, opened=True)]
+    assert explain(phases(handover_s=66.0), QUICK, USUAL, BUSY, waits) == (
+        "it waited in the spool for 66.0 s: the database was held open by /usr/bin/duckdb (process 7) when it was "
+        "to be stored"
+    )
+    # It got in at once, so what passed between the steps was not for a lock.
+    assert "in Dagster or in the spool" in explain(phases(handover_s=66.0), QUICK, USUAL, None, waits[1:])
+
+
+@pytest.mark.parametrize("phase", ["queue_s", "start_s", "handover_s", "store_s"])
+def test_a_busy_machine_is_the_likely_cause_of_what_nothing_else_explains(phase: str) -> None:
+    calm = explain(phases(**{phase: 41.2}), QUICK, USUAL, Machine(cpu=0.5, processors=2.0, load=1.0, memory=0.61))
+    busy = explain(phases(**{phase: 41.2}), QUICK, USUAL, BUSY)
+    assert busy == f"{calm}, likely because the machine was busy ({BUSY_SAID})"
+
+
+def test_a_process_that_was_held_up_on_a_busy_machine() -> None:
+    said = explain(phases(pull_s=50.0), QUICK, USUAL, BUSY)
+    assert said.endswith(f"the process was likely held up, likely because the machine was busy ({BUSY_SAID})")
+    nothing = explain(phases(pull_s=50.0), [], USUAL, BUSY)
+    assert nothing.endswith(f"no call left a fact, likely because the machine was busy ({BUSY_SAID})")
+
+
+def test_a_slow_call_on_a_busy_machine_stays_the_cause() -> None:
+    """The machine may have had its share in that: nobody knows."""
+    said = explain(phases(pull_s=41.0), made(600, ok(40.0)), USUAL, BUSY)
+    assert said == f"coins/list offset 600 took 40.0 s on attempt 1; the machine was busy meanwhile ({BUSY_SAID})"
+
+
+def test_a_machine_that_is_always_busy_is_no_likely_cause() -> None:
+    always = Usual(LEAST, Machine(cpu=0.97, processors=2.0, load=12.0, memory=0.6))
+    said = explain(phases(start_s=41.2), QUICK, always, BUSY)
+    assert "likely" not in said
+    assert said.endswith(
+        "; the machine was as busy as it usually is (CPU in use 98.3 %, usually 97.0 %; load 12.3 on 2 processors, "
+        "usually 12.0 on 2 processors)"
+    )
+
+
+def test_memory_that_is_full_counts_and_what_nobody_measured_does_not() -> None:
+    full = Machine(cpu=0.2, processors=2.0, load=0.5, memory=0.991)
+    said = explain(phases(start_s=41.2), QUICK, USUAL, full)
+    assert said.endswith("likely because the machine was busy (memory in use 99.1 %, usually 60.0 %)")
+    assert "busy" not in explain(phases(start_s=41.2), QUICK, USUAL, Machine())
+    alone = explain(phases(start_s=41.2), QUICK, Usual(), BUSY)
+    assert alone.endswith("likely because the machine was busy (CPU in use 98.3 %; load 12.3 on 2 processors)")
+
+
+def test_a_killed_cycle_is_not_blamed_on_the_machine() -> None:
+    said = explain(phases(pull_s=None, handover_s=None), [], USUAL, BUSY)
+    assert said == (
+        f"its process died while it pulled; a later cycle stored what it had; the machine was busy meanwhile "
+        f"({BUSY_SAID})"
+    )

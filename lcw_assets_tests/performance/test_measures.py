@@ -112,17 +112,17 @@ def test_calls_that_failed_make_the_error_rate() -> None:
 @pytest.mark.parametrize(
     ("target", "value", "said"),
     [
-        (Target(measure="p99_s", under=45), 99.01, "p99 99.01 s, target under 45 s"),
+        (Target(measure="p99_s", under=45), 99.01, "p99 99.0 s, target under 45 s"),
         (Target(measure="mean_s", under=50.5), 50.5, "mean 50.5 s, target under 50.5 s"),
         (
             Target(measure="share_over", seconds=60, under=0.005),
             0.4,
-            "share over 60 s 40 %, target under 0.5 %",
+            "share over 60 s 40.0 %, target under 0.5 %",
         ),
         (
             Target(measure="share_within", seconds=25, at_least=0.95),
             0.25,
-            "share within 25 s 25 %, target at least 95 %",
+            "share within 25 s 25.0 %, target at least 95 %",
         ),
         (Target(measure="complete", at_least=1.01), 1.0, "complete 100 %, target at least 101 %"),
     ],

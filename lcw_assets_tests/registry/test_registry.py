@@ -344,7 +344,7 @@ def test_a_half_answer_delists_nothing_until_a_second_one_says_the_same(registry
     before = registry.tokens("*")
     half = registry.minute(*many(50, markPrice=1))
     assert half.found.status == "held"
-    assert "50 of 100 listed contracts (50 %) are missing" in (half.found.reason or "")
+    assert "50 of 100 listed contracts (50.0 %) are missing" in (half.found.reason or "")
     assert registry.tokens("*") == before
     again = registry.minute(*many(50, markPrice=1))
     assert (again.found.status, again.found.changes.delisted) == ("applied", 50)

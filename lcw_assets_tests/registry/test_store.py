@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ def test_syncs_that_waited_are_stored_in_order_each_once(registry: Registry) -> 
         registry.answer(body(contract("BUSDTM")))
     stored = registry.store()
     assert [sync.found.status for sync in stored.syncs] == ["applied", "applied"]
+    assert registry.query("SELECT count(*) FROM ops.lock_waits") == [(0,)]
     assert registry.events()[1:] == [
         (2, "BUSDTM", "listed", "status", None, "active"),
         (3, "AUSDTM", "delisted", "status", "active", "delisted"),
@@ -44,6 +47,21 @@ def test_syncs_that_waited_are_stored_in_order_each_once(registry: Registry) -> 
     assert registry.spool.files() == []
     assert registry.store().syncs == []
     assert [alert.what for alert in registry.alerts] == ["1 listed: BUSDTM", "1 delisted: AUSDTM"]
+
+
+def test_a_sync_that_waited_for_the_database_says_who_had_it(registry: Registry) -> None:
+    registry.minute(contract("AUSDTM"))
+    registry.answer(body(contract("AUSDTM")))
+    with held_open(registry.database) as holder:
+        assert holder.stdin
+        threading.Timer(0.4, holder.stdin.close).start()
+        connect = partial(open_database, registry.database, lock_wait_s=60)
+        spool, said = registry.spool, registry.said.append
+        store_module.store_pending(connect, spool, said, rules=registry.rules, tell=registry.alerts.extend)
+    [row] = registry.query(
+        "SELECT pid, opened, waited_s = lock_wait_s FROM ops.lock_waits JOIN ops.syncs ON load_id = sync_id"
+    )
+    assert row == (holder.pid, True, True)
 
 
 def test_what_fails_on_the_way_leaves_nothing_and_is_done_whole_the_next_time(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lcw_assets.warehouse.connection import open_database
-from lcw_assets.warehouse.errors import LockedError, WarehouseError
+from lcw_assets.warehouse.errors import LockedError, LockWait, WarehouseError
 
 HOLDER = "import duckdb, sys; db = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
 
@@ -56,21 +56,23 @@ def test_a_locked_file_names_who_holds_it_and_waits_so_long(tmp_path: Path) -> N
 
 def test_a_lock_that_goes_away_is_waited_for_and_timed(tmp_path: Path) -> None:
     file = tmp_path / "x.duckdb"
-    waits: list[float] = []
+    waits: list[LockWait] = []
     with held_open(file) as holder:
         assert holder.stdin
         threading.Timer(0.4, holder.stdin.close).start()
         with open_database(file, lock_wait_s=20, on_wait=waits.append) as db:
             db.execute("SELECT 1")
-    [waited] = waits
-    assert 0.3 < waited < 10
+    [wait] = waits
+    assert 0.3 < wait.seconds < 10
+    assert wait.pid == holder.pid
+    assert wait.holder and wait.holder.startswith("/")
 
 
 def test_no_wait_counts_as_none(tmp_path: Path) -> None:
-    waits: list[float] = []
+    waits: list[LockWait] = []
     with open_database(tmp_path / "x.duckdb", on_wait=waits.append):
         pass
-    assert waits == [0.0]
+    assert [(wait.seconds, wait.holder, wait.pid) for wait in waits] == [(0.0, None, None)]
 
 
 def test_reading_needs_a_file_and_changes_nothing(tmp_path: Path) -> None:

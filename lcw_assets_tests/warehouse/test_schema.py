@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from lcw_assets.performance.measures import Window
+from lcw_assets.performance.slow import read_slowest, read_usual
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import NewerSchemaError, WarehouseError
 from lcw_assets.warehouse.schema import MIGRATIONS, migrate, tables
+from lcw_assets_tests.performance.facts import NOON, cycle, load
 
 
 def test_a_fresh_file_gets_every_table(tmp_path: Path) -> None:
@@ -28,6 +32,20 @@ def test_an_older_file_is_brought_up_to_date_and_keeps_its_rows(tmp_path: Path) 
         assert db.execute("SELECT count(*) FROM market.coins").fetchall() == [(0,)]
         versions = db.execute("SELECT version, name FROM ops.schema_versions ORDER BY version").fetchall()
     assert versions == [(int(migration.name[:3]), migration.stem) for migration in MIGRATIONS]
+
+
+def test_a_database_of_the_version_before_learns_who_held_it_and_keeps_its_cycles(tmp_path: Path) -> None:
+    """Its cycles have no waits and no measured machine, and can be explained all the same."""
+    file = tmp_path / "lcw.duckdb"
+    before = [migration for migration in MIGRATIONS if migration.name < "009"]
+    slow = cycle(1, NOON, 45.0, lock_wait_s=40.0, pull_s=4.0)
+    with duckdb.connect(str(file)) as db:
+        migrate(db, before)
+        load(db, "ops.cycles", [slow])
+    with open_database(file) as db:
+        window = Window.before(NOON + timedelta(hours=1), 2)
+        [found] = read_slowest(db, window, over_s=20.0, most=9, usual=read_usual(db, window))
+    assert found.cause == "it waited 40.0 s for the database, held open by another process for most of that"
 
 
 def test_a_migration_that_comes_late_is_applied_below_the_latest(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from lcw_assets.defs.history.planning import StopError, complete_days, make_plan
 from lcw_assets.defs.history.specs import DAYS, history_spec
 from lcw_assets.history.series import DAY, SERIES, Series
 from lcw_assets.resources.live_coin_watch import LiveCoinWatchResource
+from lcw_assets.rounding import rounded
 from lcw_assets.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -179,8 +180,8 @@ def _results(
         "coins": len(plan.codes),
         "unknown_coins": named(sorted(unknown)),
         "days_complete": len(days),
-        "seconds": round(progress.seconds, 1),
-        "calls_per_s": round(progress.calls / max(progress.seconds, 1e-9), 1),
+        "seconds": rounded(progress.seconds),
+        "calls_per_s": rounded(progress.calls / max(progress.seconds, 1e-9)),
         **({"credits_left": progress.credits} if progress.credits is not None else {}),
     }
     context.log.info(say_progress(progress)["progress"])
@@ -199,6 +200,7 @@ def _results(
         yield check
         return
     if result.status != "credits":
+        yield check
         raise dg.Failure(f"{result.why}. What was answered is kept: {rest}", metadata=metadata, allow_retries=False)
     context.instance.add_run_tags(context.run.run_id, {stopped_tag(name): "credits"})
     context.log.warning(f"stopped: {result.why}. {rest}, and the sensor resume_backfills does that after 00:00 UTC")

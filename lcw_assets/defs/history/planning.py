@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lcw_assets.history.series import DAY, FIRST, midnight_of
+from lcw_assets.rounding import digits
 from lcw_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def say_progress(progress: Progress) -> dict[str, Any]:
     rate = progress.calls / max(progress.seconds, 1e-9)
     until = f", done about {end:%Y-%m-%d %H:%M:%S} UTC" if end and progress.calls < progress.planned else ""
     return {
-        "progress": f"{done}, {rate:.1f} calls/s{credits_}{until}",
+        "progress": f"{done}, {digits(rate)} calls/s{credits_}{until}",
         "calls_done": progress.calls,
         "calls_left": max(0, progress.planned - progress.calls),
         **({"credits_left": progress.credits} if progress.credits is not None else {}),

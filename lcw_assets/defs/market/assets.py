@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from lcw_assets.defs.market.checks import pull_checks, pull_results, store_checks, store_results
+from lcw_assets.defs.evaluations import evaluations, is_selected
+from lcw_assets.defs.market.checks import failed_results, pull_checks, pull_results, store_checks, store_results
+from lcw_assets.defs.market.metadata import table_metadata
 from lcw_assets.defs.market.specs import pull_specs, store_specs
 from lcw_assets.defs.performance.checks import read_sla, sla_checks, sla_results
 from lcw_assets.defs.run_clock import run_clock, run_name, run_settings
-from lcw_assets.performance.sla import Sla
+from lcw_assets.performance.sla import Sla, SlaError
 from lcw_assets.resources.live_coin_watch import LiveCoinWatchResource
+from lcw_assets.rounding import rounded, seconds
 from lcw_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +36,9 @@ _RETRY_ONCE = dg.RetryPolicy(max_retries=1, delay=1.0, jitter=dg.Jitter.PLUS_MIN
     retry_policy=_RETRY_ONCE,
     required_resource_keys={"lcw", "warehouse"},  # by name: the warehouse's type would bring DuckDB along
 )
-def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+def pull_step(
+    context: dg.AssetExecutionContext,
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     """Ask Live Coin Watch for everything, and leave each answer in the spool as it comes."""
     # Imported here, as in the store step: what loads definitions all day long needs none of it.
     from lcw_assets.cycle.machine import measure_machine
@@ -99,11 +104,11 @@ def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
     except SpoolError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     if pulled.failed:
-        _store(context, settings)  # the facts of a failed cycle are facts too
+        yield from _store_failed(context, settings)
         why = str(breaker) if breaker.state == "open" else f"nothing was answered: {pulled.why}"
         raise dg.Failure(why, metadata={"missing": pulled.missing}, allow_retries=False)
     context.log.info(
-        f"pulled in {pulled.seconds:.2f} s" + (f", {len(pulled.missing)} missing" if pulled.missing else "")
+        f"pulled in {seconds(pulled.seconds)}" + (f", {len(pulled.missing)} missing" if pulled.missing else "")
     )
     for name, part in pulled.parts.items():
         attempts = [attempt for attempt in spool.attempts if attempt["endpoint"] == part.endpoint]
@@ -117,7 +122,7 @@ def pull_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
                 "calls_missing": part.planned - part.answered,
                 "retries": sum(attempt["attempt"] > 1 for attempt in attempts),
                 "bytes": sum(attempt["bytes"] for attempt in attempts),
-                "seconds": round(part.seconds, 3),
+                "seconds": rounded(part.seconds),
             },
             check_results=pull_results(pulled, len(plan), clock.now) if name == "credits" else [],
         )
@@ -135,8 +140,8 @@ def store_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResu
     """Put everything that waits in the spool into the tables: this cycle, and before it any that could not be."""
     settings = run_settings()
     sla = read_sla()
-    stored = _store(context, settings, sla if isinstance(sla, Sla) else None)
-    own = next((cycle for cycle in reversed(stored.cycles) if cycle.cycle.run_id == context.run.run_id), None)
+    stored = _store(context, settings, sla)
+    own = stored.of_run(context.run.run_id)
     if own is None:
         return
     checks = [
@@ -146,40 +151,34 @@ def store_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResu
     for spec in store_specs():
         if spec.key not in context.selected_asset_keys:
             continue
-        table = spec.metadata["dagster/table_name"]
-        merged = own.merged[table]
         yield dg.MaterializeResult(
             asset_key=spec.key,
-            metadata={
-                "dagster/row_count": stored.tables[table].rows,
-                "source": settings.source,
-                "cycle_id": own.cycle.cycle_id,
-                "status": own.row["status"],
-                "rows_seen": merged.seen,
-                "rows_changed": merged.changed,
-                "rows_unchanged": merged.seen - merged.changed,
-                "rows_quarantined": own.quarantined.get(_ENDPOINTS.get(table, ""), 0),
-                "calls": own.row["calls"],
-                "bytes": own.row["bytes"],
-                "cycle_s": round(own.row["cycle_s"], 3),
-                "seconds": round(stored.clock.store_s(), 3),
-                "lock_wait_s": round(stored.clock.lock_wait_s, 3),
-                "older_cycles_stored": len(stored.cycles) - 1,
-            },
+            metadata=table_metadata(spec.metadata["dagster/table_name"], own, stored),
             check_results=[result for result in checks if result.asset_key == spec.key],
         )
 
 
-_ENDPOINTS = {
-    "market.coins": "coins/list",
-    "market.coin_ticks": "coins/list",
-    "market.exchanges": "exchanges/list",
-    "market.exchange_ticks": "exchanges/list",
-    "market.overview_ticks": "overview",
-}
+def _store_failed(
+    context: dg.AssetExecutionContext, settings: Settings
+) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+    """The facts of a cycle that got nothing are facts too, and its checks fail: the last green ones must not stand."""
+    sla = read_sla()
+    stored = _store(context, settings, sla)
+    own = stored.of_run(context.run.run_id)
+    if own is None:
+        return
+    for spec in store_specs():
+        if spec.key.path[0] == "ops" and is_selected(context, spec.key):
+            metadata = table_metadata(spec.metadata["dagster/table_name"], own, stored)
+            yield dg.AssetMaterialization(spec.key, metadata=metadata)
+    results = [
+        *failed_results(own, stored.tables, datetime.now(timezone.utc)),
+        *(sla_results(stored.standing, sla) if own is stored.cycles[-1] else []),
+    ]
+    yield from evaluations(context, results)
 
 
-def _store(context: dg.AssetExecutionContext, settings: Settings, sla: Sla | None = None) -> "Stored":
+def _store(context: dg.AssetExecutionContext, settings: Settings, sla: Sla | SlaError) -> "Stored":
     """Store what waits, and say so. A database that somebody has open only delays that: nothing is raised for it."""
     from lcw_assets.cycle.facts import StoreClock
     from lcw_assets.cycle.store import Stored, store_pending
@@ -193,8 +192,16 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, sla: Sla | Non
     left_s = settings.cycle_deadline_s - (clock.now - clock.started_at).total_seconds()
     connect = partial(warehouse.get_connection, lock_wait_s=min(LOCK_WAIT_S, max(0.0, left_s)))
     try:
-        stored = store_pending(connect, spool, context.log.warning, database=settings.database, sla=sla)
+        stored = store_pending(
+            connect,
+            spool,
+            context.log.warning,
+            database=settings.database,
+            sla=sla if isinstance(sla, Sla) else None,
+        )
     except LockedError as error:
+        if error.wait:
+            spool.locked_out(context.run.run_id, error.wait, context.log.warning)
         waiting = len(spool.pending())
         context.log.warning(
             f"spooled: {error}. Waiting in {spool.folder}: {waiting}; the next cycle that gets in stores them all"
@@ -209,8 +216,8 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, sla: Sla | Non
         row = cycle.row
         context.log.info(
             f"stored {row['cycle_id']}, {row['status']}: {row['coins_seen']:,} coins seen, {row['coins_changed']:,} "
-            f"changed, {row['quarantined']} quarantined, in {row['store_s']:.2f} s; "
-            f"the cycle took {row['cycle_s']:.2f} s"
+            f"changed, {row['quarantined']} quarantined, in {seconds(row['store_s'])}; "
+            f"the cycle took {seconds(row['cycle_s'])}"
         )
     return stored
 

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from lcw_assets.defs.performance.specs import DAYS, report_spec
+from lcw_assets.defs.performance.ticks import read_schedule
 from lcw_assets.performance.sla import Sla, SlaError, load_sla
+from lcw_assets.rounding import digits, rounded
 from lcw_assets.settings import DataSettings
+from lcw_assets.warehouse.spool import Spool
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -81,7 +84,11 @@ def performance_daily(context: dg.AssetExecutionContext) -> dg.MaterializeResult
             _store(db, "reports.performance_daily", report)
     markdown, _ = render(reports[-1], f"Cycle times, {context.partition_keys[-1]}")
     return dg.MaterializeResult(
-        metadata={"report": dg.MetadataValue.md(markdown), "days": len(reports), **_figures(reports[-1])}
+        metadata={
+            "report": dg.MetadataValue.md(markdown),
+            "days": ", ".join(context.partition_keys),
+            **_figures(reports[-1]),
+        }
     )
 
 
@@ -98,17 +105,17 @@ def slow_cycles(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     sla = _sla()
     with _database(context) as db:
         added, rows = add_slow_cycles(db, over_s=sla.bands.normal_s, now=datetime.now(timezone.utc))
-    lines = ["| began | seconds | status | cause |", "|---|---:|---|---|"]
+    lines = ["| began | seconds | status | likely cause |", "|---|---:|---|---|"]
     lines += [
-        f"| {slow.started_at:%Y-%m-%d %H:%M:%S} | {slow.cycle_s:.1f} | {slow.status} | {slow.cause} |"
+        f"| {slow.started_at:%Y-%m-%d %H:%M:%S} | {digits(slow.cycle_s)} | {slow.status} | {slow.cause} |"
         for slow in added[:20]
     ]
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": rows,
             "rows_added": len(added),
-            "over_s": sla.bands.normal_s,
             "newest": dg.MetadataValue.md("\n".join(lines) if added else "No slow cycle since the report before."),
+            "slow": f"over {sla.bands.normal_s:g} s",
         }
     )
 
@@ -117,8 +124,9 @@ def _report(context: dg.AssetExecutionContext, window: "Window", now: datetime) 
     from lcw_assets.performance.report import READ_CONFIG, make_report, read_facts
 
     sla = _sla()
+    schedule = read_schedule(context.instance, Spool(DataSettings().spool_dir), window.start, now)
     with _database(context, READ_CONFIG) as db:
-        facts = read_facts(db, window, sla)
+        facts = read_facts(db, window, sla, schedule)
     report = make_report(facts, sla, now)
     for name, verdicts in report.verdicts.items():
         missed = [str(verdict) for verdict in verdicts if not verdict.passed]
@@ -158,8 +166,11 @@ def _store(db: "DuckDBPyConnection", table: str, report: "Report") -> None:
 
 def _figures(report: "Report") -> dict[str, Any]:
     """The numbers, which the UI plots over time, and of each set of targets how many are missed."""
-    row = report.row()
-    numbers = {name: value for name, value in row.items() if isinstance(value, int | float)}
+    row, idle = report.row(), report.facts.idle
+    numbers = {name: rounded(value) for name, value in row.items() if isinstance(value, int | float)}
+    numbers |= {"minutes_without_a_cycle": idle.minutes}
+    if idle.ticks_known:
+        numbers |= {"skipped_ticks": len(idle.skipped), "failed_ticks": len(idle.failed)}
     missed = {
         f"{name} missed": sum(not verdict.passed for verdict in verdicts) for name, verdicts in report.verdicts.items()
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from lcw_assets.performance.sla import CheckName, Sla, SlaError, load_sla
+from lcw_assets.rounding import rounded, seconds
 from lcw_assets.settings import DataSettings
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def sla_results(standing: Standing | None, sla: Sla | SlaError) -> list[dg.Asset
 
 def _cycle_result(standing: Standing, sla: Sla) -> dg.AssetCheckResult:
     limits = sla.checks
-    description = f"{standing.cycle_s:.1f} s, target at most {limits.cycle_warn_s:g} s"
+    description = f"{seconds(standing.cycle_s)}, target at most {limits.cycle_warn_s:g} s"
     if standing.cycle_s > limits.cycle_error_s:
         description += f", and an error over {limits.cycle_error_s:g} s"
     return _result(
@@ -57,7 +58,7 @@ def _cycle_result(standing: Standing, sla: Sla) -> dg.AssetCheckResult:
         passed=standing.cycle_s <= limits.cycle_warn_s,
         description=description + (f". Likely cause: {standing.cause}" if standing.cause else ""),
         error=standing.cycle_s > limits.cycle_error_s,
-        metadata={"cycle_s": standing.cycle_s, "warn_s": limits.cycle_warn_s, "error_s": limits.cycle_error_s},
+        metadata={"cycle_s": rounded(standing.cycle_s)},
     )
 
 
@@ -71,7 +72,7 @@ def _window_result(name: CheckName, window: WindowStanding, sla: Sla) -> dg.Asse
         error=name in sla.checks.blocking,  # only an error blocks
         metadata={
             "cycles": window.measures.cycles,
-            **{verdict.target.name: verdict.value for verdict in window.verdicts if verdict.value is not None},
+            **{verdict.target.name: rounded(verdict.value) for verdict in window.verdicts if verdict.value is not None},
         },
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from dagster._core.scheduler.instigation import InstigatorType
@@ -10,11 +11,18 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from dagster._core.storage.tags import WILL_RETRY_TAG
 
 from lcw_assets.alerts.incidents import Incidents, Observation
+from lcw_assets.defs.guard import UNFINISHED
 from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
 from lcw_assets.defs.performance.running import was_ended, was_told
 from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 from lcw_assets.performance.sla import Sla
 from lcw_assets.warehouse.spool import Spool
+
+if TYPE_CHECKING:
+    from dagster_shared.error import SerializableErrorInfo
+
+# From the last evaluation of a step's checks to the end of its run.
+_RUNS_END_WITHIN = timedelta(seconds=20)
 
 _EVERY_MINUTE = {fetch_cycle_every_minute.name, token_registry_sync_every_minute.name}
 # A run that somebody cancelled says nothing of whether the job works.
@@ -67,8 +75,13 @@ def growing_spool(spools: Sequence[Spool], before: int, sla: Sla, now: datetime)
     return depth, [Observation(incident="spool", severity="warning", what=what, since=since, cause=cause)]
 
 
-def failed_checks(instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey], now: datetime) -> Iterator[Observation]:
-    """Checks whose latest evaluation failed, also while the next one is planned already."""
+def failed_checks(
+    instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey], open_: Incidents, now: datetime
+) -> Iterator[Observation]:
+    """Checks whose latest evaluation failed, also while the next one is planned already.
+
+    What a run says by failing, `failed_runs` tells of, unless the check is an open incident: that goes on.
+    """
     for key in keys:
         # One query a check, newest first: asking for all at once reads their whole history (0.15 s after two months).
         history = instance.event_log_storage.get_asset_check_execution_history(check_key=key, limit=3)
@@ -81,7 +94,17 @@ def failed_checks(instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey], no
         run = instance.get_run_by_id(record.run_id)
         if key.name == "cycle_time" and run and was_told(run, observation.severity):
             continue
-        yield observation
+        if observation.incident in open_ or run is None or not _run_says_it(instance, run, now - at):
+            yield observation
+
+
+def _run_says_it(instance: dg.DagsterInstance, run: dg.DagsterRun, since: timedelta) -> bool:
+    """Has the run of a failed check failed as well, and not because of a check? One that still runs may in a moment:
+    a step evaluates its checks, and then fails.
+    """
+    if run.status in UNFINISHED:
+        return since < _RUNS_END_WITHIN
+    return run.status == dg.DagsterRunStatus.FAILURE and not _failed_by_a_check(instance, run.run_id)
 
 
 def failed_check(
@@ -104,7 +127,8 @@ def failed_runs(
 ) -> Iterator[Observation]:
     """Runs that failed after `since`; of a job that was spoken of before, its latest run if that failed.
 
-    A run that Dagster is about to start again is left to the one that follows.
+    A run that Dagster is about to start again is left to the one that follows, and one that a blocking check failed to
+    `failed_checks`, which knows the numbers.
     """
     filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
     records = {record.dagster_run.job_name: record for record in instance.get_run_records(filters, ascending=True)}
@@ -115,7 +139,7 @@ def failed_runs(
             records[job] = latest[0]
     for job, record in records.items():
         run = record.dagster_run
-        if was_ended(run) or run.tags.get(WILL_RETRY_TAG) == "true":
+        if was_ended(run) or run.tags.get(WILL_RETRY_TAG) == "true" or _failed_by_a_check(instance, run.run_id):
             continue
         ended_at = datetime.fromtimestamp(record.end_time, timezone.utc) if record.end_time else now
         yield failed_run(job, run.run_id, _why_failed(instance, run.run_id), min(ended_at, now))
@@ -143,14 +167,26 @@ def troubled_channels(troubles: Mapping[str, str], wrong: Mapping[str, str], now
         yield Observation(incident=f"channel {number}", severity="warning", what=what, since=now)
 
 
+def _failed_by_a_check(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Did a step do all that it had to, and then fail because a check of it blocks?"""
+    steps = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    errors = [_innermost_error(entry.get_dagster_event()) for entry in steps]
+    return bool(errors) and all(error and error.cls_name == "DagsterAssetCheckFailedError" for error in errors)
+
+
+def _innermost_error(event: dg.DagsterEvent) -> "SerializableErrorInfo | None":
+    error: SerializableErrorInfo | None = getattr(event.event_specific_data, "error", None)
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error
+
+
 def _why_failed(instance: dg.DagsterInstance, run_id: str) -> str | None:
     """The first line of the innermost error, of the step that failed or else of the run."""
     kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
     for entry in instance.all_logs(run_id, of_type=kinds):
         event = entry.get_dagster_event()
-        error = getattr(event.event_specific_data, "error", None)
-        while error is not None and error.cause is not None:
-            error = error.cause
+        error = _innermost_error(event)
         if error is not None:
             return str(error.message).strip().splitlines()[0].removeprefix("dagster._core.definitions.events.Failure: ")
         if event.message and event.event_type == dg.DagsterEventType.RUN_FAILURE:

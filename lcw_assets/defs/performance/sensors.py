@@ -63,19 +63,21 @@ def watch_cycles(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 @dg.sensor(
     minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Asset checks whose latest evaluation failed: a failed check that does not block fails no run.",
+    description="Asset checks whose latest evaluation failed. Those of a run that failed for another reason are left "
+    "to watch_runs: it says why.",
 )
 def watch_checks(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     state, now, settings = _state(context), datetime.now(timezone.utc), DataSettings()
     keys = list(context.repository_def.asset_graph.asset_check_keys) if context.repository_def else []
-    seen = list(looks.failed_checks(context.instance, keys, now))
+    seen = list(looks.failed_checks(context.instance, keys, state.incidents, now))
     return _tell(context, state, seen, _channels(settings)[0], now, settings, _sla())
 
 
 @dg.sensor(
     minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Runs that failed, of any job, until a later run of that job succeeds.",
+    description="Runs that failed, of any job, until a later run of that job succeeds. Those that a blocking check "
+    "failed are left to watch_checks: it has the numbers.",
 )
 def watch_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Dagster's own run-failure sensor keeps no cursor of ours, so it could not tell when a job works again."""

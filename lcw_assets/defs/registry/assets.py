@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from lcw_assets.defs.registry.checks import registry_checks, registry_results
+from lcw_assets.defs.evaluations import evaluations, is_selected
+from lcw_assets.defs.registry.checks import failed_results, registry_checks, registry_results
+from lcw_assets.defs.registry.metadata import table_metadata
 from lcw_assets.defs.registry.specs import registry_specs
 from lcw_assets.defs.run_clock import run_clock, run_name, run_settings
 from lcw_assets.resources.kucoin_futures import KuCoinFuturesResource
+from lcw_assets.rounding import rounded
 from lcw_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,7 +35,9 @@ _ASK_S = 30.0
     retry_policy=dg.RetryPolicy(max_retries=1, delay=1.0, jitter=dg.Jitter.PLUS_MINUS),
     required_resource_keys={"kucoin", "warehouse"},
 )
-def sync_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+def sync_step(
+    context: dg.AssetExecutionContext,
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     """Ask KuCoin for every contract, leave the answer in the spool, and put what waits there into the tables."""
     from lcw_assets.warehouse.spool import Spool
     from lcw_assets.warehouse.spool_file import SpoolError
@@ -44,23 +49,29 @@ def sync_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
     except SpoolError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     stored = _store(context, settings, spool, own)
-    if asked.why:
-        raise dg.Failure(f"nothing was answered: {asked.why}", allow_retries=False)
     source = {"source": "simulator" if settings.simulated else settings.registry_source}
     done = next((sync for sync in reversed(stored.syncs) if sync.sync.run_id == context.run.run_id), None)
+    if asked.why:
+        if done and stored.look:  # the last green checks must not stand for a sync that got nothing
+            for spec in registry_specs():
+                if spec.key.path == ["ops", "syncs"] and is_selected(context, spec.key):
+                    metadata = source | table_metadata("syncs", done, stored)
+                    yield dg.AssetMaterialization(spec.key, metadata=metadata)
+            yield from evaluations(context, failed_results(done, stored.look, datetime.now(timezone.utc)))
+        raise dg.Failure(f"nothing was answered: {asked.why}", allow_retries=False)
     for spec in registry_specs():
         if spec.key not in context.selected_asset_keys:
             continue
         if spec.key.path == ["raw", "contracts"]:
             yield dg.MaterializeResult(
                 asset_key=spec.key,
-                metadata=source | {"entries": asked.contracts, "seconds": round(asked.seconds, 3)},
+                metadata=source | {"entries": asked.contracts, "seconds": rounded(asked.seconds)},
             )
         elif done and stored.look:
             results = registry_results(done, stored.look, datetime.now(timezone.utc))
             yield dg.MaterializeResult(
                 asset_key=spec.key,
-                metadata=source | _metadata(spec.key.path[-1], done, stored),
+                metadata=source | table_metadata(spec.key.path[-1], done, stored),
                 check_results=[result for result in results if result.asset_key == spec.key],
             )
 
@@ -111,6 +122,8 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool"
     try:
         stored = store_pending(warehouse.get_connection, spool, context.log.warning, rules=rules, tell=tell, own=own)
     except LockedError as error:
+        if error.wait:
+            spool.locked_out(context.run.run_id, error.wait, context.log.warning)
         waiting = len(spool.pending())
         context.log.warning(
             f"spooled: {error}. Waiting in {spool.folder}: {waiting}; the next sync that gets in stores them all"
@@ -141,36 +154,3 @@ def _say(context: dg.AssetExecutionContext, sync: "StoredSync") -> None:
     for event, names in sync.news.items():
         context.log.info(f"{event}: {name_some(names)}")
     context.log.info(str(sync.phases))
-
-
-def _metadata(table: str, own: "StoredSync", stored: "Stored") -> dict[str, Any]:
-    look, found, changes = stored.look, own.found, own.found.changes
-    if look is None:
-        return {}
-    common = {
-        "sync_id": own.sync.cycle_id,
-        "status": found.status,
-        "sync_s": round(own.phases.total, 3),
-        "lock_wait_s": round(stored.lock_wait_s, 3),
-    }
-    if table == "tokens":
-        return common | {
-            "dagster/row_count": look.tokens,
-            "contracts": found.contracts,
-            "active": look.active,
-            "new": look.new,
-            "listed": changes.listed,
-            "relisted": changes.relisted,
-            "delisted": changes.delisted,
-            "changed": changes.parameter_changes + changes.status_changes,
-            "quarantined": own.row["quarantined"],
-            "unknown_fields": ", ".join(found.unknown) or "none",
-            "newest_listings": dg.MetadataValue.md(look.newest_markdown()),
-        }
-    if table == "token_events":
-        events = changes.listed + changes.relisted + changes.delisted + changes.status_changes
-        return common | {"dagster/row_count": look.events, "rows_added": events + changes.parameter_changes}
-    if table == "token_snapshots":
-        return common | {"dagster/row_count": look.snapshots, "rows_added": changes.snapshots}
-    phases = {f"{name}_s": round(seconds, 3) for name, seconds in vars(own.phases).items() if seconds is not None}
-    return common | {"dagster/row_count": look.syncs, "older_syncs_stored": len(stored.syncs) - 1, **phases}

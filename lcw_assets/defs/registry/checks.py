@@ -1,11 +1,12 @@
 """What is checked of every sync, within the step that makes it. All of them warn: they stop nothing."""
 
-import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
+
+from lcw_assets.rounding import percent, rounded, seconds
 
 if TYPE_CHECKING:
     from lcw_assets.registry.look import Look
@@ -33,9 +34,7 @@ def registry_checks() -> list[dg.AssetCheckSpec]:
 
 
 def registry_results(sync: "StoredSync", look: "Look", now: datetime) -> Iterator[dg.AssetCheckResult]:
-    found, seconds = sync.found, sync.phases.total
-    age_s = (now - look.newest).total_seconds() if look.newest else math.inf
-    rate = look.failed / look.recent
+    found = sync.found
     yield _result("symbols_unique", look.duplicates == 0, f"{look.duplicates} rows too many")
     yield _result(
         "no_mass_delisting",
@@ -49,13 +48,25 @@ def registry_results(sync: "StoredSync", look: "Look", now: datetime) -> Iterato
         f"no contract has {', '.join(found.untold)} any more, and what was known is kept. "
         f"Unknown fields: {', '.join(found.unknown) or 'none'}",
     )
-    stale = f"no contract was seen for {age_s:.0f} s" if age_s > 0 else f"seen {-age_s:.0f} s ahead of this clock"
-    yield _result("fresh", abs(age_s) <= _STALE_AFTER_S, stale, {"age_s": age_s})
-    yield _result("sync_time", seconds <= _SYNC_WITHIN_S, str(sync.phases), {"sync_s": seconds})
+    yield from failed_results(sync, look, now)
+
+
+def failed_results(sync: "StoredSync", look: "Look", now: datetime) -> Iterator[dg.AssetCheckResult]:
+    """What there is to say of a sync also if nothing was answered."""
+    sync_s, rate = sync.phases.total, look.failed / look.recent
+    if look.newest is None:
+        yield _result("fresh", False, "no contract was ever seen")
+    else:
+        age_s = (now - look.newest).total_seconds()
+        stale = (
+            f"no contract was seen for {seconds(age_s)}" if age_s > 0 else f"seen {seconds(-age_s)} ahead of this clock"
+        )
+        yield _result("fresh", abs(age_s) <= _STALE_AFTER_S, stale, {"age_s": rounded(age_s)})
+    yield _result("sync_time", sync_s <= _SYNC_WITHIN_S, str(sync.phases), {"sync_s": rounded(sync_s)})
     yield _result(
         "failure_rate",
         rate < _FAILURES_UNDER,
-        f"{look.failed} of the last hour's {look.recent} syncs failed ({100 * rate:.0f} %)",
+        f"{look.failed} of the last hour's {look.recent} syncs failed ({percent(rate)})",
         {"failed": look.failed, "syncs": look.recent},
     )
 

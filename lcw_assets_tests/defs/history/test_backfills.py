@@ -180,6 +180,9 @@ def test_a_wrong_name_for_all_of_them_fails_and_marks_nothing(
         result = backfill(series, "2025-12-01", "2025-12-31")
         assert not result.success
         assert days(instance, series) == set()
+        [check] = result.get_asset_check_evaluations()  # or that of a backfill before it would stand
+        assert not check.passed
+        assert (check.description or "").partition(";")[0] in failure(result)
 
 
 def test_a_database_that_stays_locked_marks_nothing_and_loses_nothing(

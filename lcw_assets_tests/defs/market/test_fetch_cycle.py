@@ -11,6 +11,9 @@ import dagster as dg
 import pytest
 
 from lcw_assets.defs.guard import SCHEDULED_AT_TAG
+from lcw_assets.performance.causes import Usual
+from lcw_assets.performance.measures import Window
+from lcw_assets.performance.slow import read_slowest
 from lcw_assets.settings import load_settings
 from lcw_assets.simulator.faults import Fault
 from lcw_assets.warehouse.connection import open_database
@@ -82,9 +85,9 @@ def test_without_a_key_a_cycle_fills_the_demo_and_says_so(run_cycle: RunCycle, i
     assert coins["dagster/row_count"] == coins["rows_seen"] == coins["rows_changed"] == 200
     assert (coins["rows_unchanged"], coins["rows_quarantined"], coins["status"]) == (0, 0, "complete")
     assert coins["seconds"] > 0
-    assert coins["bytes"] > 10_000
+    assert metadata["ops/cycles"]["bytes"] > 10_000
     assert all(check.passed for check in checks(result).values())
-    assert len(checks(result)) == 11
+    assert len(checks(result)) == 13
     story = logs(instance, result)
     assert len(story) < 20
     assert any(line.startswith("coins/list page 2 of 2 in 0.") for line in story)
@@ -109,8 +112,11 @@ def test_a_partial_cycle_succeeds_and_its_checks_say_what_is_missing(
     result = run_cycle()
     assert result.success
     failed = {name: check for name, check in checks(result).items() if not check.passed}
-    # One cycle of one: the share of complete ones is 0 %, in the last hour and in the last 72.
-    assert set(failed) == {"ops/cycles:complete", "ops/cycles:sla_1h", "ops/cycles:sla_72h"}
+    # One cycle of one: the share of complete ones is 0 %, in the last hour and in the last 72. No exchange is known.
+    assert set(failed) == {
+        "ops/cycles:complete", "ops/cycles:sla_1h", "ops/cycles:sla_72h", "market/exchanges:fresh",
+    }  # fmt: skip
+    assert failed["market/exchanges:fresh"].description == "not fresh: nothing was ever answered"
     assert failed["ops/cycles:complete"].severity == dg.AssetCheckSeverity.WARN
     assert "exchanges/list page 1 of 1: 400" in (failed["ops/cycles:complete"].description or "")
     assert materialized(result)["raw/exchanges"]["calls_missing"] == 1
@@ -175,6 +181,19 @@ def test_a_locked_database_is_no_failure_and_the_next_cycle_stores_both(
     metadata = materialized(run_cycle())
     assert metadata["ops/cycles"]["dagster/row_count"] == 3
     assert metadata["ops/cycles"]["older_cycles_stored"] == 1
+    # Who it was is a fact of the cycle that was locked out, and so the report can name them.
+    with open_database(load_settings().database, read_only=True) as db:
+        waits = db.execute(
+            "SELECT run_id, pid, opened, waited_s > 1, starts_with(holder, '/') "
+            "FROM ops.lock_waits JOIN ops.cycles ON load_id = cycle_id WHERE NOT opened"
+        ).fetchall()
+        [cause] = [
+            slow.cause
+            for slow in read_slowest(db, Window.before(datetime.now(timezone.utc), 1), over_s=0, most=9, usual=Usual())
+            if slow.run_id == result.run_id
+        ]
+    assert waits == [(result.run_id, holder.pid, False, True, True)]
+    assert f"(process {holder.pid}) when it was to be stored" in cause
 
 
 def test_a_database_that_cannot_be_used_fails_the_store_and_keeps_the_answers(

@@ -34,7 +34,7 @@ from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.cycle import Cycle
 from lcw_assets.warehouse.spool import Spool
-from lcw_assets.warehouse.spool_file import SpoolWriter
+from lcw_assets.warehouse.spool_writer import SpoolWriter
 from lcw_assets_tests.alerts.receivers import webhook
 from lcw_assets_tests.warehouse.test_connection import held_open
 

@@ -85,7 +85,7 @@ def test_without_a_key_a_sync_fills_the_demo_and_says_so(run_sync: RunSync, inst
         "registry/tokens:fresh", "ops/syncs:sync_time", "ops/syncs:failure_rate",
     }  # fmt: skip
     assert all(check.passed for check in found.values())
-    number = r"\d+\.\d\d"
+    number = r"[\d.,]+"
     line = rf"sync {number} s: api {number}, load {number}, process {number}, write {number}, checks {number}"
     assert re.fullmatch(line, logs(instance, result)[-1])
     assert query("SELECT source, endpoint, outcome FROM ops.calls") == [
@@ -200,10 +200,49 @@ def test_a_sync_without_an_answer_fails_in_one_line_and_leaves_its_facts(
     [(status, calls)] = query("SELECT status, calls FROM ops.syncs")
     assert status == "failed"
     assert query("SELECT count(*) FROM ops.calls WHERE outcome = 'connection'") == [(calls,)]
+    found = checks(result)
+    assert {name: check.passed for name, check in found.items()} == {
+        "registry/tokens:fresh": False, "ops/syncs:failure_rate": False, "ops/syncs:sync_time": True,
+    }  # fmt: skip
+    assert found["registry/tokens:fresh"].description == "no contract was ever seen"
+    assert found["ops/syncs:failure_rate"].description == "1 of the last hour's 1 syncs failed (100 %)"
+    assert set(materialized(result)) == {"ops/syncs"}
+    assert materialized(result)["ops/syncs"]["status"] == "failed"
     monkeypatch.delenv("KUCOIN_FUTURES_BASE_URL")
     check = checks(run_sync())["ops/syncs:failure_rate"]
     assert not check.passed
-    assert check.description == "1 of the last hour's 2 syncs failed (50 %)"
+    assert check.description == "1 of the last hour's 2 syncs failed (50.0 %)"
+
+
+def test_a_dead_api_does_not_leave_the_last_good_checks_standing(
+    run_sync: RunSync, serve: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four minutes after the last answer."""
+    serve(body(contract("AUSDTM")))
+    assert all(check.passed for check in checks(run_sync()).values())
+    with open_database(load_settings().database) as db:
+        db.execute("UPDATE registry.tokens SET last_seen = last_seen - INTERVAL 4 MINUTE")
+    monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", "http://127.0.0.1:1")
+    found = checks(run_sync())
+    assert set(found) == {"registry/tokens:fresh", "ops/syncs:failure_rate", "ops/syncs:sync_time"}
+    fresh, rate = found["registry/tokens:fresh"], found["ops/syncs:failure_rate"]
+    assert not fresh.passed
+    assert re.fullmatch(r"no contract was seen for [\d,]+ s", fresh.description or "")
+    assert float(str(fresh.metadata["age_s"].value)) >= 240
+    assert not rate.passed
+    assert rate.description == "1 of the last hour's 2 syncs failed (50.0 %)"
+
+
+def test_a_failed_sync_that_finds_the_database_locked_says_nothing_of_the_tables(
+    run_sync: RunSync, serve: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(body(contract("AUSDTM")))
+    run_sync()
+    monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", "http://127.0.0.1:1")
+    with held_open(load_settings().database):
+        result = run_sync()
+    assert failure(result) == "nothing was answered: http://127.0.0.1:1 refuses connections"
+    assert (checks(result), materialized(result)) == ({}, {})
 
 
 def test_with_a_key_a_simulator_is_refused(

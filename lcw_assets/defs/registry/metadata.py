@@ -1,0 +1,44 @@
+"""What a materialization of the registry's tables says: counts and times that differ from sync to sync."""
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from lcw_assets.rounding import rounded
+
+if TYPE_CHECKING:
+    from lcw_assets.registry.store import Stored, StoredSync
+
+
+def table_metadata(table: str, own: "StoredSync", stored: "Stored") -> dict[str, Any]:
+    look, found, changes = stored.look, own.found, own.found.changes
+    if look is None:
+        return {}
+    common = {"sync_id": own.sync.cycle_id, "status": found.status, "seconds": rounded(own.phases.total)}
+    if table == "tokens":
+        return common | {
+            "dagster/row_count": look.tokens,
+            "contracts": found.contracts,
+            "active": look.active,
+            "new": look.new,
+            "listed": changes.listed,
+            "relisted": changes.relisted,
+            "delisted": changes.delisted,
+            "changed": changes.parameter_changes + changes.status_changes,
+            "quarantined": own.row["quarantined"],
+            "unknown_fields": ", ".join(found.unknown) or "none",
+            "newest_listings": dg.MetadataValue.md(look.newest_markdown()),
+        }
+    if table == "token_events":
+        events = changes.listed + changes.relisted + changes.delisted + changes.status_changes
+        return common | {"dagster/row_count": look.events, "rows_added": events + changes.parameter_changes}
+    if table == "token_snapshots":
+        return common | {"dagster/row_count": look.snapshots, "rows_added": changes.snapshots}
+    phases = {f"{name}_s": rounded(seconds) for name, seconds in vars(own.phases).items() if seconds is not None}
+    return common | {
+        "dagster/row_count": look.syncs,
+        "lock_wait_s": rounded(stored.lock_wait_s),
+        **phases,
+        **{name: own.row[name] for name in ("calls", "retries", "bytes")},
+        "older_syncs_stored": len(stored.syncs) - 1,
+    }

@@ -1,0 +1,115 @@
+"""A cycle's spooled file while it pulls: what is written, and what is not taken."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Protocol
+
+from lcw_assets.warehouse.cycle import Cycle, PullEnd
+from lcw_assets.warehouse.spool_file import Spooled, SpoolError, SpoolFullError, as_line, complaint
+
+# Bytes of a file. A cycle of 50,000 coins with everything that is known of them has 80 MB.
+CEILING = 256_000_000
+
+# Characters of a refused body that are kept.
+_EXCERPT = 2_000
+
+
+class Row(Protocol):
+    def to_row(self) -> dict[str, Any]: ...
+
+
+class SpoolWriter:
+    """A cycle's file while it pulls. Safe to use from several threads; what comes after `close` is not written.
+
+    A response that would make it larger than `ceiling` bytes is not taken.
+    """
+
+    def __init__(self, fd: int, path: Path, ceiling: int) -> None:
+        self.attempts: list[dict[str, Any]] = []
+        self._answers: list[dict[str, Any]] = []
+        self._refused: list[dict[str, Any]] = []
+        self._digests: set[str] = set()
+        self._fd, self._path = fd, path
+        self._ceiling = ceiling
+        self._lock = threading.Lock()
+        self._size = 0
+        self._closed = False
+
+    def attempt(self, attempt: Row) -> None:
+        row = attempt.to_row()
+        self.attempts.append(row)
+        self._write({"kind": "attempt", **row})
+
+    def answer(self, answer: Row) -> None:
+        row = answer.to_row()
+        self._write({"kind": "answer", **row})
+        self._answers.append(row)
+
+    def refused(self, answer: Row, reason: str) -> None:
+        """The beginning of a body, its length and its hash, once for each distinct body: a server that sends 30 MB of
+        something else sends them to every call, and again to each repeat.
+        """
+        row = answer.to_row()
+        body = row["payload"].encode()
+        digest = sha256(body).hexdigest()
+        with self._lock:
+            if digest in self._digests:
+                return
+            self._digests.add(digest)
+        row |= {
+            "reason": f"{reason} ({len(body):,} bytes, sha256 {digest})",
+            "payload": row["payload"][:_EXCERPT],
+        }
+        self._write({"kind": "refused", **row})
+        self._refused.append(row)
+
+    def spooled(self, cycle: Cycle, end: PullEnd) -> Spooled:
+        """What `Spool.read` will find: for who stores it at once, and need not read 9 MB that were just written."""
+        return Spooled(cycle, [], [], self.attempts, self._answers, self._refused, [], end)
+
+    def cycle(self, cycle: Cycle) -> None:
+        self._write({"kind": "cycle", **cycle.to_row()})
+
+    def machine(self, measured: dict[str, Any]) -> None:
+        """A row of `ops.resources`, less the cycle's id."""
+        self._write({"kind": "machine", **measured})
+
+    def plan(self, calls: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """What the cycle will ask for: so that whoever looks meanwhile knows what is missing."""
+        for endpoint, request in calls:
+            self._write({"kind": "planned", "endpoint": endpoint, "request": request})
+
+    def end(self, end: PullEnd) -> None:
+        """The pull is over: on the disk itself when this returns."""
+        self._write({"kind": "end", **end.to_row()})
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            raise SpoolError(complaint(self._path.parent, error)) from None
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            os.close(self._fd)
+
+    def _write(self, line: dict[str, Any]) -> None:
+        sent = line.pop("payload").encode() if "payload" in line else None
+        data = as_line(line, sent)
+        with self._lock:
+            if self._closed:
+                return  # a call that outlived its cycle's deadline
+            if sent is not None and self._size + len(data) > self._ceiling:
+                raise SpoolFullError(f"{self._path} takes no more: a load may spool {self._ceiling:,} bytes")
+            try:
+                left = memoryview(data)
+                while left:
+                    left = left[os.write(self._fd, left) :]
+            except OSError as error:
+                os.ftruncate(self._fd, self._size)  # no half line for the lines after it
+                raise SpoolError(complaint(self._path.parent, error)) from None
+            self._size += len(data)
