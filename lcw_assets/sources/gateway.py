@@ -45,16 +45,16 @@ def gateway_error(answer: Answer, base_url: str, api: str) -> CallError | None:
     who = next((name for name, sign in _SIGNS if sign.search(page) or sign.search(headers)), None)
     found = _NUMBER.search(page) if who == "Cloudflare" else None
     number = int(found[1]) if found else None
-    told = f"HTTP {answer.http_status}{f', error {number}' if number else ''}"
+    status = f"HTTP {answer.http_status}{f', error {number}' if number else ''}"
     if who and (answer.http_status == 429 or number == _TOO_MANY):
         wait = retry_after_s(answer.headers, datetime.now(timezone.utc))
-        reason = f"{who}, in front of {base_url}, has had too many requests from here ({told})"
+        reason = f"{who}, in front of {base_url}, has had too many requests from here ({status})"
         return PassingError(answer.endpoint, reason, outcome="rate_limited", retry_after_s=wait)
     if answer.http_status not in (401, 403, 451):
         return None
     kind = BannedError if number in _BANNED else BlockedError
     reason = (
-        f"{who or 'A CDN, firewall or proxy'}, in front of {base_url}, does not let this through ({told}"
+        f"{who or 'A CDN, firewall or proxy'}, in front of {base_url}, does not let this through ({status}"
         f"{_titled(page)}): {api} has not seen the request. Try again later, or from another network"
     )
     return kind(answer.endpoint, reason, outcome="rejected")
