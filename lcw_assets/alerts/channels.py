@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
 
-from lcw_assets.alerts.discretion import Discretion, Complaints
+from lcw_assets.alerts.discretion import Complaints, Discretion
 from lcw_assets.alerts.incidents import Alert
 from lcw_assets.transport.threads import bounded, fan_out
 

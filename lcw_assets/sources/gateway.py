@@ -40,6 +40,8 @@ class BannedError(RefusedError):
 
 def gateway_error(answer: Answer, base_url: str, api: str) -> CallError | None:
     """What an answer that `api` did not write amounts to, where that is a 401, 403 or 451, or a CDN's 429."""
+    if answer.http_status < 400:
+        return None
     page = html.unescape(answer.text[:50_000])
     headers = " ".join(name for name in answer.headers if name in ("cf-mitigated", "x-squid-error"))
     who = next((name for name, sign in _SIGNS if sign.search(page) or sign.search(headers)), None)
@@ -61,6 +63,7 @@ def gateway_error(answer: Answer, base_url: str, api: str) -> CallError | None:
 
 
 def _titled(page: str) -> str:
+    """`, '403 Forbidden'`, or nothing."""
     title = re.search(r"<title>(.{1,400}?)</title>", page, re.IGNORECASE | re.DOTALL)
     if not title:
         return ""
