@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
 
-from lcw_assets.alerts.discretion import Discretion, Said
+from lcw_assets.alerts.discretion import Complaints, Discretion
 from lcw_assets.alerts.incidents import Alert
 from lcw_assets.transport.threads import bounded, fan_out
 
@@ -101,7 +101,7 @@ def _parts(address: str) -> Iterator[str]:
     return (part for text in texts for part in re.split(r"[^A-Za-z0-9_.~-]+", text) if len(part) >= 3)
 
 
-def _why(said: Said) -> str:
+def _why(said: Complaints) -> str:
     """Why a channel did not take an alert: what its plug-in complains of, and in whose words."""
     # A mail server's words on one of several recipients stand in the warning itself, as b'...'.
     complaint = re.sub(r"\bb(['\"])(.*?)\1", r"\2", "; ".join(warning.rstrip(".") for warning in said.warnings[-3:]))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Said:
+class Complaints:
     """The warnings of a plug-in, and the errors that it had caught when it logged, oldest first."""
 
     warnings: list[str] = field(default_factory=list)
@@ -30,13 +30,13 @@ class Discretion(logging.Filter):
         self._installed = False
 
     @property
-    def said(self) -> Said | None:
+    def said(self) -> Complaints | None:
         return getattr(self._local, "said", None)
 
     @contextmanager
-    def listen(self) -> Iterator[Said]:
+    def listen(self) -> Iterator[Complaints]:
         self._install()
-        said = Said()
+        said = Complaints()
         self._local.said = said
         try:
             yield said

@@ -40,27 +40,30 @@ class BannedError(RefusedError):
 
 def gateway_error(answer: Answer, base_url: str, api: str) -> CallError | None:
     """What an answer that `api` did not write amounts to, where that is a 401, 403 or 451, or a CDN's 429."""
+    if answer.http_status < 400:
+        return None
     page = html.unescape(answer.text[:50_000])
     headers = " ".join(name for name in answer.headers if name in ("cf-mitigated", "x-squid-error"))
     who = next((name for name, sign in _SIGNS if sign.search(page) or sign.search(headers)), None)
     found = _NUMBER.search(page) if who == "Cloudflare" else None
     number = int(found[1]) if found else None
-    told = f"HTTP {answer.http_status}{f', error {number}' if number else ''}"
+    status = f"HTTP {answer.http_status}{f', error {number}' if number else ''}"
     if who and (answer.http_status == 429 or number == _TOO_MANY):
         wait = retry_after_s(answer.headers, datetime.now(timezone.utc))
-        reason = f"{who}, in front of {base_url}, has had too many requests from here ({told})"
+        reason = f"{who}, in front of {base_url}, has had too many requests from here ({status})"
         return PassingError(answer.endpoint, reason, outcome="rate_limited", retry_after_s=wait)
     if answer.http_status not in (401, 403, 451):
         return None
     kind = BannedError if number in _BANNED else BlockedError
     reason = (
-        f"{who or 'A CDN, firewall or proxy'}, in front of {base_url}, does not let this through ({told}"
+        f"{who or 'A CDN, firewall or proxy'}, in front of {base_url}, does not let this through ({status}"
         f"{_titled(page)}): {api} has not seen the request. Try again later, or from another network"
     )
     return kind(answer.endpoint, reason, outcome="rejected")
 
 
 def _titled(page: str) -> str:
+    """`, '403 Forbidden'`, or nothing."""
     title = re.search(r"<title>(.{1,400}?)</title>", page, re.IGNORECASE | re.DOTALL)
     if not title:
         return ""

@@ -51,7 +51,7 @@ def met(
 
 @pytest.mark.parametrize("source", [lcw, kucoin])
 @pytest.mark.parametrize(
-    ("page", "headers", "who", "told"),
+    ("page", "headers", "who", "status"),
     [
         (CLOUDFLARE.replace("NUMBER", "1020"), (), "Cloudflare", "HTTP 403, error 1020, 'Access denied | api.example"),
         ("error code: 1020", (), "Cloudflare", "HTTP 403, error 1020)"),
@@ -68,10 +68,10 @@ def met(
     ],
 )
 def test_a_page_that_blocks_is_named_and_blames_no_key(
-    source: Callable[[str], Any], page: str, headers: tuple[str, ...], who: str, told: str
+    source: Callable[[str], Any], page: str, headers: tuple[str, ...], who: str, status: str
 ) -> None:
     error, address = met(source, "403 Forbidden", page, *headers, kind=BlockedError)
-    assert error.reason.startswith(f"{who}, in front of {address}, does not let this through ({told}")
+    assert error.reason.startswith(f"{who}, in front of {address}, does not let this through ({status}")
     assert error.reason.endswith("Try again later, or from another network")
     assert "\n" not in error.reason
     assert "key" not in error.reason.lower()
