@@ -25,14 +25,16 @@ class Daemon:
         self._pace = Pace(**sla.alerts.model_dump())
         self._news: list[tuple[datetime, int, str, list[Observation]]] = []
         self._seen: dict[str, list[Observation]] = {"checks": [], "runs": []}
+        self._failed_runs: set[str] = set()
         self._incidents: dict[str, dict[str, Incident]] = {"checks": {}, "runs": {}}
 
     def ended(self, said: Mapping[str, Any]) -> None:
-        """A run came to its end. One that failed has evaluated no check, so what those said before still stands."""
+        """A run came to its end, and its checks were evaluated."""
         number, at = said["ended"], datetime.fromisoformat(said["at"])
         self._run(number, at, said["failed"])
-        if said["checks"]:
-            self._news.append((at, number, "checks", list(_observations(said["checks"], f"{number:08}", at))))
+        if said["failed"]:
+            self._failed_runs.add(f"{number:08}")
+        self._news.append((at, number, "checks", list(_observations(said["checks"], f"{number:08}", at))))
 
     def died(self, number: int, at: datetime) -> None:
         self._run(number, at, "its process is gone")
@@ -54,7 +56,12 @@ class Daemon:
         for news in due:
             self._news.remove(news)
             self._seen[sensor] = news[3]
-        return self._seen[sensor]
+        # A check of a run that failed is left to the run, unless it was told of before.
+        return [
+            seen
+            for seen in self._seen[sensor]
+            if sensor == "runs" or seen.run_id not in self._failed_runs or seen.incident in self._incidents[sensor]
+        ]
 
 
 def _observations(checks: Sequence[Sequence[Any]], run_id: str, at: datetime) -> Iterator[Observation]:

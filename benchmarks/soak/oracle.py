@@ -38,6 +38,16 @@ class Told(NamedTuple):
     since: int
 
 
+class News(NamedTuple):
+    """From `at` on an incident is as bad as that; an empty severity is none. `if_open`: said by a run that failed, so
+    that it counts only for whom the incident is open.
+    """
+
+    at: int
+    severity: str
+    if_open: bool = False
+
+
 class Sight(NamedTuple):
     """At this look the incident was there, as bad as that, because of what had happened at `since`."""
 
@@ -77,31 +87,30 @@ def expected_alerts(facts: Facts, died: Mapping[int, int], cycles: int, sla: Pat
     pace = {name: int(seconds * _S) for name, seconds in limits["alerts"].items()}
     told = []
     for incident, news in _all_news(facts, died, limits["checks"]).items():
-        sights = list(_sights(sorted(news), looks))
+        sights = list(_sights(sorted(news), looks, pace))
         told += [alert for stretch in _stretches(sights, pace) for alert in _alerts(incident, stretch, looks, pace)]
     return sorted(told)
 
 
-def _all_news(facts: Facts, died: Mapping[int, int], checks: Mapping[str, Any]) -> dict[str, list[tuple[int, str]]]:
-    """By incident, from when on it is how bad; an empty severity is none."""
-    news: dict[str, list[tuple[int, str]]] = {
-        "job fetch_cycle": [(at, "critical") for at in died.values()],
+def _all_news(facts: Facts, died: Mapping[int, int], checks: Mapping[str, Any]) -> dict[str, list[News]]:
+    """By incident."""
+    news: dict[str, list[News]] = {
+        "job fetch_cycle": [News(at, "critical") for at in died.values()],
         **{f"ops/cycles:{name}": [] for name in ("cycle_time", "sla_1h", "sla_72h")},
     }
     rows = zip(*(facts.cycles[name].tolist() for name in ("number", "committed", "cycle_s", "status")), strict=True)
     for number, committed, cycle_s, status in rows:
         if number in died:
             continue  # whoever stored it said nothing of it
-        news["job fetch_cycle"].append((committed, "critical" if status == "failed" else ""))
-        if status == "failed":
-            continue
+        failed = status == "failed"
+        news["job fetch_cycle"].append(News(committed, "critical" if failed else ""))
         slow = (
             "critical" if cycle_s > checks["cycle_error_s"] else "warning" if cycle_s > checks["cycle_warn_s"] else ""
         )
-        news["ops/cycles:cycle_time"].append((committed, slow))
+        news["ops/cycles:cycle_time"].append(News(committed, slow, failed))
         for name, hours in (("sla_1h", 1), ("sla_72h", 72)):
             broken = _breaches(facts, number, committed, hours * _HOUR, checks[name])
-            news[f"ops/cycles:{name}"].append((committed, "warning" if broken else ""))
+            news[f"ops/cycles:{name}"].append(News(committed, "warning" if broken else "", failed))
     return news
 
 
@@ -136,12 +145,17 @@ def _breaches(facts: Facts, number: int, end: int, length: int, targets: Sequenc
     return broken
 
 
-def _sights(news: Sequence[tuple[int, str]], looks: range) -> Iterator[Sight]:
-    times = [at for at, _ in news]
+def _sights(news: Sequence[News], looks: range, pace: Mapping[str, int]) -> Iterator[Sight]:
+    times = [each.at for each in news]
+    last: int | None = None
     for look in looks:
-        latest = bisect_right(times, look) - 1
-        if latest >= 0 and news[latest][1]:
-            yield Sight(look, news[latest][1], news[latest][0])
+        latest = news[index] if (index := bisect_right(times, look) - 1) >= 0 else None
+        if latest is None or not latest.severity:
+            continue
+        is_open = last is not None and look - last <= pace["over_after_s"]
+        if is_open or not latest.if_open:
+            last = look
+            yield Sight(look, latest.severity, latest.at)
 
 
 def _stretches(sights: Sequence[Sight], pace: Mapping[str, int]) -> Iterator[Sequence[Sight]]:

@@ -110,14 +110,14 @@ def run_cycle(address: str, folder: Path, number: int, scale: float) -> dict[str
             client.close()
         ended_at = clock.now()
         writer.end(PullEnd(ended_at, (ended_at - now).total_seconds(), pulled.missing))
-    # As in the steps: a cycle that got nothing is stored and not checked.
+    # As in the steps: a cycle that got nothing is stored and checked as well.
     sla = load_sla(folder / "sla.toml")
     stored = store_pending(
         partial(open_database, database),
         spool,
         lambda _line: None,
         database=database,
-        sla=None if pulled.failed else sla,
+        sla=sla,
         clock=StoreClock(clock.now, clock.seconds),
     )
     return {

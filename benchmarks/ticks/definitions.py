@@ -1,0 +1,68 @@
+"""The product, and copies of its minute schedules whose ticks are later within the minute.
+
+The daemon goes through its schedules one after another, so the registry's run is made when the cycle's is in the queue.
+Its copies wait for that: with a thread for each, both would be made at once, and the cycle's would take twice as long.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+
+import dagster as dg
+
+from lcw_assets import definitions as product
+from lcw_assets.defs.guard import SCHEDULED_AT_TAG, run_unless_running
+from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
+from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
+
+BEAT_S = int(os.environ.get("BENCHMARK_BEAT_S", "60"))
+
+# How long a registry tick waits for the cycle of its moment, which may have skipped.
+_WAIT_S = 8.0
+
+Wait = Callable[[dg.DagsterInstance, datetime], None]
+
+
+def until(_: dg.DagsterInstance, due_at: datetime) -> None:
+    time.sleep(max(0.0, (due_at - datetime.now(timezone.utc)).total_seconds()))
+
+
+def until_the_cycle_is_queued(instance: dg.DagsterInstance, due_at: datetime) -> None:
+    until(instance, due_at)
+    of_that_moment = dg.RunsFilter(
+        tags={SCHEDULED_AT_TAG: due_at.isoformat()}, job_name=fetch_cycle_every_minute.job_name
+    )
+    while datetime.now(timezone.utc) < due_at + timedelta(seconds=_WAIT_S):
+        if any(run.status != dg.DagsterRunStatus.NOT_STARTED for run in instance.get_runs(of_that_moment)):
+            return
+        time.sleep(0.05)
+
+
+def copied(schedule: dg.ScheduleDefinition, offset_s: int, wait: Wait) -> dg.ScheduleDefinition:
+    """The same schedule, `offset_s` after each full minute."""
+
+    @dg.schedule(
+        name=f"{schedule.name}_{offset_s}",
+        job_name=schedule.job_name,
+        cron_schedule="* * * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        due_at = context.scheduled_execution_time + timedelta(seconds=offset_s)
+        wait(context.instance, due_at)
+        outcome = run_unless_running(context, schedule.job_name)
+        if isinstance(outcome, dg.SkipReason):
+            return outcome
+        return dg.RunRequest(tags={**outcome.tags, SCHEDULED_AT_TAG: due_at.isoformat()})
+
+    return tick
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    offsets = range(0, 60, BEAT_S)
+    cycles = [copied(fetch_cycle_every_minute, offset_s, until) for offset_s in offsets if offset_s]
+    syncs = [copied(token_registry_sync_every_minute, offset_s, until_the_cycle_is_queued) for offset_s in offsets]
+    return dg.Definitions.merge(product.defs(), dg.Definitions(schedules=[*cycles, *syncs]))
