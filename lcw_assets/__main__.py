@@ -7,6 +7,7 @@ import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from lcw_assets import escape
 from lcw_assets.alerts.channels import read_channels, send_all
 from lcw_assets.alerts.incidents import Alert
 from lcw_assets.environment import hidden_by_dotenv
@@ -34,9 +35,9 @@ def main() -> int:
         else:
             lines, well = summary(settings, now), True
     except (SettingsError, WarehouseError) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{escape.line(error, 10_000)}\n")
         return 1
-    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.write("\n".join(map(escape.line, lines)) + "\n")
     return 0 if well else 1
 
 

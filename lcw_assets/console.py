@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from lcw_assets import escape
+
 if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo
 
 # Errors that are the user's to mend. They are written to be read, so their text is enough; for all others the
 # traceback is what helps.
-_SAID_IN_WORDS = {"Failure", "SettingsError"}
+_SAID_IN_WORDS = {"Failure", "StillLockedError", "LockedError", "WarehouseError", "SettingsError"}
 
 
 @dg.logger({}, description="One line a message, from INFO up; no traceback for a mistake in the settings.")
@@ -37,7 +39,8 @@ class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         meta: dict[str, Any] = getattr(record, "dagster_meta", {})
         event: dg.DagsterEvent | None = meta.get("dagster_event")
-        return f"{self.formatTime(record, self.datefmt)} {meta.get('step_key') or 'run'}: {_text(record, meta, event)}"
+        said = _text(record, meta, event)
+        return f"{self.formatTime(record, self.datefmt)} {meta.get('step_key') or 'run'}: {escape.lines(said)}"
 
 
 def _text(record: logging.LogRecord, meta: dict[str, Any], event: "dg.DagsterEvent | None") -> str:

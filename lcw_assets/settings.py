@@ -25,6 +25,7 @@ class DataSettings(Environment):
     data_dir: Path = Field(
         Path("data"), alias="LCW_DATA_DIR", description="folder for the database, the spool and backups"
     )
+    read_group: str | None = Field(None, alias="LCW_READ_GROUP", description="group that may read the data folder too")
     sla_file: Path | None = Field(
         None,
         alias="LCW_SLA_FILE",

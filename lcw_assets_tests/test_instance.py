@@ -27,6 +27,20 @@ def test_it_loads_and_keeps_everything_in_one_folder(tmp_path: Path, monkeypatch
     assert left == {"dagster.yaml", "workspace.yaml", ".dagster"}
 
 
+def test_runs_that_wait_for_a_lock_leave_places_for_a_cycle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever an asset's schedule or sensor starts each minute: of ten places it has three."""
+    project = Project.make(tmp_path / "project")
+    monkeypatch.chdir(project.folder)
+    with dg.DagsterInstance.from_config(str(project.folder)) as instance:
+        queue = instance.get_concurrency_config().run_queue_config
+    assert queue
+    limits = {limit["key"]: limit for limit in queue.tag_concurrency_limits}
+    for key in ("dagster/schedule_name", "dagster/sensor_name"):
+        assert limits[key]["value"] == {"applyLimitPerUniqueValue": True}
+        assert limits[key]["limit"] == 3
+    assert queue.max_concurrent_runs == 10
+
+
 def test_every_setting_says_why() -> None:
     paragraphs = (ROOT / "dagster.yaml").read_text().split("\n\n")
     assert len(paragraphs) > 5

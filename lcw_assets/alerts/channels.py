@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
 
+from lcw_assets import escape
 from lcw_assets.alerts.discretion import Complaints, Discretion
 from lcw_assets.alerts.incidents import Alert
 from lcw_assets.transport.threads import bounded, fan_out
@@ -44,12 +45,16 @@ class Channel:
         return self._blot_out(why) if why else None
 
     def _notify(self, alert: Alert, link: str | None) -> str | None:
-        from apprise import NotifyType
+        from apprise import NotifyFormat, NotifyType
 
         with _DISCRETION.listen() as said:
             try:
+                # Declared as text, it is escaped for mail that is HTML and chats that have a markup.
                 if self._notifier.notify(
-                    body=body(alert, link), title=title(alert), notify_type=NotifyType(_kind(alert))
+                    body=escape.chat(body(alert, link)),
+                    title=escape.chat(title(alert)),
+                    body_format=NotifyFormat.TEXT,
+                    notify_type=NotifyType(_kind(alert)),
                 ):
                     return None
             except Exception as error:  # noqa: BLE001 - whatever a plug-in meets is what is wrong with this channel
@@ -62,7 +67,7 @@ class Channel:
         """Without anything that stands in the address: user names, passwords, tokens, hosts."""
         for part in sorted(_parts(self._address), key=len, reverse=True):
             reason = re.sub(re.escape(part), "***", reason, flags=re.IGNORECASE)
-        return reason[:300]
+        return escape.line(reason, 300)
 
 
 def read_channels(addresses: str | None) -> tuple[list[Channel], dict[str, str]]:
@@ -137,15 +142,15 @@ def _reply(code: int, text: bytes | str) -> str:
 
 def title(alert: Alert) -> str:
     state = alert.kind if alert.kind in ("recovered", "news") else alert.severity
-    return f"lcw-assets {state}: {alert.incident}"
+    return f"lcw-assets {state}: {escape.line(alert.incident, 200)}"
 
 
 def body(alert: Alert, link: str | None) -> str:
     lasts = "" if alert.kind == "news" else f", for {_span(alert.raised_at - alert.since)}"
     lines = [
-        alert.what if alert.kind != "recovered" else f"Over. It was: {alert.what}",
+        escape.line(alert.what if alert.kind != "recovered" else f"Over. It was: {alert.what}"),
         f"Since: {alert.since:%Y-%m-%d %H:%M:%S} UTC{lasts}",
-        *([f"Likely cause: {alert.cause}"] if alert.cause else []),
+        *([f"Likely cause: {escape.line(alert.cause)}"] if alert.cause else []),
         *([f"Run: {link}"] if link else []),
     ]
     return "\n".join(lines)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 Severity = Literal["warning", "critical"]
 # `news` is no incident: it is said once, and nothing comes after it.
@@ -35,7 +35,7 @@ class Incident(_Model):
     since: AwareDatetime
     seen_at: AwareDatetime
     told_at: AwareDatetime
-    repeat_s: float
+    repeat_s: float = Field(ge=0, le=1e9)
 
 
 class Alert(_Model):

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
+from lcw_assets import private_files
 from lcw_assets.alerts.channels import Channel, send_all
 from lcw_assets.alerts.incidents import Alert
-from lcw_assets.warehouse.errors import WarehouseError
+from lcw_assets.warehouse.errors import LockedError, WarehouseError
 from lcw_assets.warehouse.tables import append_row, transaction
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _FLUSH_S = 10.0
 
 
 class _Letter(BaseModel):
-    """An alert in the outbox."""
+    """An alert in the outbox. `waits`: it was said that the database is open elsewhere."""
 
     alert: Alert
     delivered: list[str] = []
@@ -42,6 +43,7 @@ class _Letter(BaseModel):
     tries: int = 0
     next_at: datetime | None = None
     stored: bool = False
+    waits: bool = False
 
 
 class Outbox:
@@ -62,8 +64,7 @@ class Outbox:
             if path.exists():
                 continue
             try:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                self._write(path, letter)
+                _write(path, letter)
             except OSError as error:
                 log(f"{self._folder} takes no alerts ({error.strerror}): this one is tried once, from memory")
                 self._unsaved[path] = letter
@@ -114,6 +115,13 @@ class Outbox:
                         _insert(db, letter, self._run_link(letter.alert))
                         letter.stored = True
                         self._save(path, letter)
+        except LockedError as error:
+            new = {path: letter for path, letter in letters.items() if not letter.stored and not letter.waits}
+            for path, letter in new.items():
+                letter.waits = True
+                self._save(path, letter)
+            if new:
+                log(f"alerts wait in {self._folder} to be stored: {error}")
         except (WarehouseError, duckdb.Error) as error:
             log(f"alerts wait in {self._folder} to be stored: {str(error).splitlines()[0]}")
 
@@ -159,22 +167,16 @@ class Outbox:
                 letters[path] = _Letter.model_validate_json(path.read_bytes())
             except FileNotFoundError:
                 continue  # sent by another sensor since it was listed
-            except ValidationError:
+            except (ValidationError, IsADirectoryError):
                 log(f"{path} is no alert; it is set aside as {path.rename(path.with_suffix('.unreadable'))}")
+            except OSError as error:
+                log(f"{path} cannot be read: {error.strerror}")
         return letters
 
     def _save(self, path: Path, letter: _Letter) -> None:
         """As far as the disk takes it: what is sent is sent."""
         with suppress(OSError):
-            self._write(path, letter)
-
-    def _write(self, path: Path, letter: _Letter) -> None:
-        new = path.with_suffix(".new")
-        with new.open("w") as file:
-            file.write(letter.model_dump_json())
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
+            _write(path, letter)
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
@@ -192,6 +194,10 @@ class Outbox:
             yield True
         finally:
             os.close(folder)
+
+
+def _write(path: Path, letter: _Letter) -> None:
+    private_files.write_file(path, letter.model_dump_json(), sync=True)
 
 
 def _is_due(letter: _Letter, now: datetime) -> bool:

@@ -1,8 +1,14 @@
 """What a schedule looks at before it starts a run: never two of one job at once."""
 
+import math
 import re
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
 
 import dagster as dg
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
+
+from lcw_assets import escape
 
 SCHEDULED_AT_TAG = "lcw/scheduled_at"
 
@@ -13,6 +19,43 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+
+
+# A tick that lies further ahead is none: a cycle would ask until then, and sort after all that follow it. It is of a
+# clock that was set back since, or of a person.
+_AHEAD = timedelta(minutes=1)
+
+
+class TagError(ValueError):
+    """A tag that a person wrote, and that says nothing. Names it, its value, and what it should be."""
+
+
+def scheduled_at(run: dg.DagsterRun, now: datetime) -> datetime | None:
+    """The tick that a run is of; null for one that a person started, and for a tick that is ahead of `now`.
+
+    Raises `TagError`.
+    """
+    said = run.tags.get(SCHEDULED_AT_TAG)
+    if not said:
+        return None
+    with suppress(ValueError, OverflowError):  # the latter for the first day of the year 1, east of Greenwich
+        tick = datetime.fromisoformat(said)
+        if tick.tzinfo:
+            tick = tick.astimezone(timezone.utc)
+            return tick if tick <= now + _AHEAD else None
+    raise TagError(
+        f"the tag {SCHEDULED_AT_TAG}={escape.line(said, 60)} is no moment with a zone, such as "
+        "2026-11-20T12:00:00+00:00: leave it out for a run that you start yourself"
+    )
+
+
+def max_runtime_s(run: dg.DagsterRun | None) -> float:
+    """Seconds that a run may take. Endless where its tag cannot be read: Dagster says what is wrong with that."""
+    try:
+        seconds = float(run.tags.get(MAX_RUNTIME_SECONDS_TAG, "inf")) if run else math.inf
+    except ValueError:
+        return math.inf
+    return math.inf if math.isnan(seconds) else seconds
 
 
 def run_unless_running(context: dg.ScheduleEvaluationContext, job_name: str) -> dg.RunRequest | dg.SkipReason:

@@ -6,20 +6,26 @@ from functools import cache
 import dagster as dg
 
 from lcw_assets.cycle.clock import CycleClock, read_clock
-from lcw_assets.defs.guard import SCHEDULED_AT_TAG
+from lcw_assets.defs.guard import SCHEDULED_AT_TAG, TagError, scheduled_at
 from lcw_assets.environment import hidden_by_dotenv
+from lcw_assets.private_files import GroupError, prepare
 from lcw_assets.settings import Settings, SettingsError, load_settings
 
 
 def run_clock(context: dg.AssetExecutionContext) -> CycleClock:
-    """Where the time of this run counts from."""
+    """Where the time of this run counts from. A tag that says no tick fails the run in one line."""
     import psutil
 
     record = context.instance.get_run_record_by_id(context.run.run_id)
-    scheduled_at = context.run.tags.get(SCHEDULED_AT_TAG)
     now = datetime.now(timezone.utc)
+    try:
+        tick = scheduled_at(context.run, now)
+    except TagError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+    if tick is None and context.run.tags.get(SCHEDULED_AT_TAG):
+        context.log.warning(f"the tick of {SCHEDULED_AT_TAG} is ahead of this machine's clock: it is left out")
     return read_clock(
-        scheduled_at=datetime.fromisoformat(scheduled_at) if scheduled_at else None,
+        scheduled_at=tick,
         run_created_at=record.create_timestamp if record else now,
         process_started_at=datetime.fromtimestamp(psutil.Process().create_time(), timezone.utc),
         now=now,
@@ -34,13 +40,15 @@ def run_name(context: dg.AssetExecutionContext, clock: CycleClock) -> str:
     )
 
 
-def run_settings() -> Settings:
-    """The settings; one that is out of range fails the run in one line."""
+def run_settings(context: dg.AssetExecutionContext) -> Settings:
+    """The settings, and the data folder as they want it; one that is out of range fails the run in one line."""
     _warn_of_hidden()
     try:
-        return load_settings()
-    except SettingsError as error:
+        settings = load_settings()
+        prepare(settings.data_dir, settings.read_group, context.log.warning)
+    except (SettingsError, GroupError) as error:
         raise dg.Failure(str(error), allow_retries=False) from None
+    return settings
 
 
 @cache

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+
+from lcw_assets import private_files
 
 
 class Purse:
@@ -45,9 +48,10 @@ class Purse:
             return True
 
     def remember(self) -> None:
+        """A disk that does not take it costs the next run a question, and this one nothing."""
         if self._left is not None:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._file.write_text(json.dumps({"day": self._day, "left": self._left}))
+            with suppress(OSError):
+                private_files.write_file(self._file, json.dumps({"day": self._day, "left": self._left}))
 
     def why(self) -> str:
         return f"{self._left or 0:,} credits are left today, and {self.reserve:,} are kept (LCW_CREDIT_RESERVE)"

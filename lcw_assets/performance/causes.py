@@ -10,7 +10,7 @@ from typing import Any
 
 from lcw_assets.performance.machine import Machine, pressure
 from lcw_assets.rounding import seconds
-from lcw_assets.warehouse.errors import lock_holder
+from lcw_assets.warehouse.errors import Holder
 
 # In the order they happen. They add up to `cycle_s`.
 PHASES = ("queue_s", "start_s", "pull_s", "handover_s", "lock_wait_s", "store_s")
@@ -127,10 +127,10 @@ def _lock_cause(phase: str, took_s: float, lock_waits: Sequence[LockWaitFact]) -
     opened = max((wait for wait in lock_waits if wait.opened), key=lambda wait: wait.waited_s, default=None)
     gave_up = [wait for wait in lock_waits if not wait.opened]
     if phase == "lock_wait_s":
-        by = lock_holder(opened.holder, opened.pid) if opened else "another process"
+        by = Holder(opened.holder, opened.pid) if opened else Holder()
         return f"it waited {seconds(took_s)} for the database, held open by {by} for most of that"
     if phase == "handover_s" and gave_up:
-        by = lock_holder(gave_up[0].holder, gave_up[0].pid)
+        by = Holder(gave_up[0].holder, gave_up[0].pid)
         return (
             f"it waited in the spool for {seconds(took_s)}: the database was held open by {by} when it was to be stored"
         )

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lcw_assets import escape, private_files
 from lcw_assets.performance.charts import distribution_chart, on_page, on_white, time_chart
 from lcw_assets.performance.idle import most_common_reason
 from lcw_assets.performance.measures import Verdict
@@ -64,10 +65,7 @@ def render(report: Report, title: str) -> tuple[str, str]:
 
 def write_html(html: str, file: Path) -> None:
     """Whole or not at all: somebody may have it open."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_suffix(".new")
-    new.write_text(html, encoding="utf-8")
-    new.replace(file)
+    private_files.write_file(file, html)
 
 
 def _data_uri(svg: str) -> str:
@@ -228,11 +226,6 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _cell(text: str) -> str:
-    """Text that cannot end a Markdown table's cell, nor begin a tag."""
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
-
-
 @cache
 def _templates() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -250,6 +243,7 @@ def _templates() -> Environment:
         "percent": _percent,
         "moment": _moment,
         "words": _words,
-        "cell": _cell,
+        "cell": escape.cell,
+        "markdown": escape.markdown,
     }
     return templates

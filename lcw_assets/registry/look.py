@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from lcw_assets import escape
 from lcw_assets.registry.statements import text
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class Look:
     def newest_markdown(self) -> str:
         lines = ["| symbol | status | listed | mark price | leverage |", "|---|---|---|---:|---:|"]
         lines += [
-            f"| {symbol} | {status} | {listed_at:%Y-%m-%d %H:%M} | {_number(mark)} | {_number(leverage)} |"
+            f"| {escape.cell(symbol)} | {escape.cell(status)} | {listed_at:%Y-%m-%d %H:%M} | {_number(mark)} | "
+            f"{_number(leverage)} |"
             for symbol, status, listed_at, mark, leverage in self.newest_listings
         ]
         return "\n".join(lines) if self.newest_listings else "No contract is listed."

@@ -6,18 +6,11 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from lcw_assets import escape
 from lcw_assets.alerts.incidents import Alert
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-_NAMED = 10
-
-
-def name_some(names: Collection[str]) -> str:
-    """The first ten, `and 3 more`."""
-    first = ", ".join(sorted(names)[:_NAMED])
-    return f"{first} and {len(names) - _NAMED} more" if len(names) > _NAMED else first
 
 
 def read_news(db: DuckDBPyConnection, sync_id: str, observed_at: datetime) -> dict[str, list[str]]:
@@ -38,12 +31,15 @@ def read_news(db: DuckDBPyConnection, sync_id: str, observed_at: datetime) -> di
 def alerts(news: Mapping[str, Collection[str]], observed_at: datetime, run_id: str) -> list[Alert]:
     """One for what can be traded since, one for what cannot any more. Always the same ones for the same sync."""
     listed = [
-        (f"{len(names)} {word}: {name_some(names)}")
+        (f"{len(names)} {word}: {escape.some(sorted(names))}")
         for word, names in (("listed", news.get("listed", ())), ("back", news.get("relisted", ())))
         if names
     ]
     gone = news.get("delisted", ())
-    told = {"listing": "; ".join(listed), "delisting": f"{len(gone)} delisted: {name_some(gone)}" if gone else ""}
+    told = {
+        "listing": "; ".join(listed),
+        "delisting": f"{len(gone)} delisted: {escape.some(sorted(gone))}" if gone else "",
+    }
     return [
         Alert(
             incident=f"KuCoin futures {what}",

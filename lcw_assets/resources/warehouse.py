@@ -1,14 +1,18 @@
 """The warehouse as a Dagster resource. Importing this imports DuckDB: where definitions load, it is not imported."""
 
+import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_duckdb import DuckDBResource
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
-from lcw_assets.warehouse.connection import LOCK_WAIT_S, open_database
+from lcw_assets.warehouse.connection import open_database
+from lcw_assets.warehouse.lock import PATIENCE_S
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -16,19 +20,44 @@ if TYPE_CHECKING:
     from lcw_assets.warehouse.errors import LockWait
 
 
+@dataclass
+class _Run:
+    """Where a run's waits are said, and when it has to be over, in the seconds of `time.monotonic()`."""
+
+    log: Callable[[str], None] = logging.getLogger("lcw_assets").warning
+    ends_at: float = float("inf")
+    said: set[str] = field(default_factory=set)
+
+    def say_once(self, line: str) -> None:
+        who = line.partition(": ")[0]
+        if who not in self.said:
+            self.said.add(who)
+            self.log(line)
+
+
 class WarehouseResource(DuckDBResource):
     """dagster-duckdb's resource, with what a file that several processes share needs besides.
 
     Its own `get_connection` always opens for writing, hides the wait for the lock in ten silent retries, and leaves
-    the file open when the body raises. This one can read only, waits a known time, closes whatever happens, and brings
-    the schema up to date.
+    the file open when the body raises. This one can read only, waits a known time and says for whom, closes whatever
+    happens, and brings the schema up to date.
     """
 
     lock_wait_s: float = Field(
-        default=LOCK_WAIT_S,
+        default=PATIENCE_S,
         description="Seconds to wait for another process to close the database.",
         ge=0,
     )
+
+    _run: _Run = PrivateAttr(default_factory=_Run)
+
+    def within_run(self, log: Callable[[str], None], max_runtime_s: float) -> "WarehouseResource":
+        """The same for one run: a wait is said to `log`, once, and ends in time for the run to say why it ends.
+
+        Dagster ends a run after its maximum runtime without a word about a lock.
+        """
+        self._run = _Run(log, time.monotonic() + max_runtime_s - min(60.0, max_runtime_s / 10))
+        return self
 
     @contextmanager
     def get_connection(
@@ -40,11 +69,13 @@ class WarehouseResource(DuckDBResource):
         config: Mapping[str, Any] | None = None,
     ) -> "Iterator[DuckDBPyConnection]":
         """A connection in UTC. Raises `LockedError` and other `WarehouseError`s, each with the way out."""
+        patience_s = self.lock_wait_s if lock_wait_s is None else lock_wait_s
         with open_database(
             Path(self.database),
             read_only=read_only,
-            lock_wait_s=self.lock_wait_s if lock_wait_s is None else lock_wait_s,
+            lock_wait_s=min(patience_s, max(0.0, self._run.ends_at - time.monotonic())),
             on_wait=on_wait,
+            on_lock=self._run.say_once,
             config={**self.connection_config, **(config or {})},
         ) as db:
             yield db

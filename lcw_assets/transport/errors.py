@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lcw_assets import escape
 from lcw_assets.transport.facts import Outcome
 
 # Characters of a reason. It may quote a server, and stands in a row of every attempt.
@@ -16,11 +17,9 @@ class CallError(Exception):
     """
 
     def __init__(self, endpoint: str, reason: str, *, outcome: Outcome, retry_after_s: float | None = None) -> None:
-        if len(reason) > _LONGEST:
-            reason = f"{reason[:_LONGEST]}…"
-        super().__init__(f"{endpoint}: {reason}")
+        self.reason = escape.line(reason, _LONGEST)
+        super().__init__(f"{endpoint}: {self.reason}")
         self.endpoint = endpoint
-        self.reason = reason
         self.outcome = outcome
         self.retry_after_s = retry_after_s
 

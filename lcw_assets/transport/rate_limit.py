@@ -20,6 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lcw_assets import private_files
+
 _FORMAT = struct.Struct("<4sdd")
 _MAGIC = b"gcr2"
 
@@ -67,8 +69,8 @@ class RateLimit:
 
     def _locked(self, work: Callable[[int], float]) -> float:
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            file = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o644)
+            private_files.make_folder(self._file.parent)
+            file = private_files.open_file(self._file, os.O_RDWR | os.O_CREAT)
         except OSError:
             return 0.0
         try:

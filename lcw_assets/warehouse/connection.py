@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
-from lcw_assets.warehouse.errors import LockedError, LockWait, NewerSchemaError, WarehouseError, lock_holder
+from lcw_assets import private_files
+from lcw_assets.warehouse.disk import complaint, read_error
+from lcw_assets.warehouse.errors import LockedError, LockWait, NewerSchemaError, WarehouseError
+from lcw_assets.warehouse.lock import LOCK_WAIT_S, read_holder, wait_for
 from lcw_assets.warehouse.schema import migrate
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-LOCK_WAIT_S = 5.0
-
-_Holder: TypeAlias = "tuple[str | None, int | None]"
 
 
 class OpenDatabase(Protocol):
@@ -37,26 +32,29 @@ def open_database(
     read_only: bool = False,
     lock_wait_s: float = LOCK_WAIT_S,
     on_wait: Callable[[LockWait], None] = lambda _wait: None,
+    on_lock: Callable[[str], None] = lambda _line: None,
     config: Mapping[str, Any] | None = None,
 ) -> Iterator[DuckDBPyConnection]:
     """A connection in UTC, closed when the block ends however it ends.
 
-    `on_wait` gets how long another process kept the file locked, and which. Raises `LockedError` once that has taken
-    `lock_wait_s`, and `WarehouseError`, with the way out, for a file that is missing (read-only), corrupt, or newer
-    than this project or this DuckDB.
+    `on_wait` gets how long another process kept the file locked, and which; `on_lock`, once, a line about a wait that
+    is a long one. Raises `LockedError` once it has taken `lock_wait_s`, and `WarehouseError`, with the way out,
+    for a file that is missing (read-only), no database, damaged, or newer than this project or this DuckDB, and for a
+    disk that does not take what is written, also within the block.
     """
-    db, wait = _connect(path, read_only, lock_wait_s, config or {})
-    try:
-        on_wait(wait)
-        db.execute("SET TimeZone = 'UTC'")
-        if not read_only:
-            # Closing a database writes what changed, and by default merges small row groups while at it: with the
-            # payloads of raw.pulls that costs up to 0.7 s a cycle (measured, 250 cycles). See `compact`.
-            db.execute("SET max_vacuum_tasks = 0")
-            _upgrade(db, path)
-        yield db
-    finally:
-        db.close()
+    with _disk_errors(path), _files(path, read_only):
+        db, wait = _connect(path, read_only, lock_wait_s, on_lock, config or {})
+        try:
+            on_wait(wait)
+            db.execute("SET TimeZone = 'UTC'")
+            if not read_only:
+                # Closing a database writes what changed, and by default merges small row groups while at it: with the
+                # payloads of raw.pulls that costs up to 0.7 s a cycle (measured, 250 cycles). See `compact`.
+                db.execute("SET max_vacuum_tasks = 0")
+                _upgrade(db, path)
+            yield db
+        finally:
+            db.close()
 
 
 def compact(db: DuckDBPyConnection) -> None:
@@ -65,45 +63,46 @@ def compact(db: DuckDBPyConnection) -> None:
 
 
 def _connect(
-    path: Path, read_only: bool, lock_wait_s: float, config: Mapping[str, Any]
+    path: Path, read_only: bool, lock_wait_s: float, on_lock: Callable[[str], None], config: Mapping[str, Any]
 ) -> tuple[DuckDBPyConnection, LockWait]:
     import duckdb
 
     if read_only and not path.exists():
         raise WarehouseError(f"{path} does not exist yet: `make cycle` makes it")
-    # A cycle appends a little to many columns, and each begins a block: with the default of 256 KB, 70 cycles make a
-    # file of 105 MB, with 64 KB one of 33 MB. (16 KB make it 16 MB, and a cycle on 100 million ticks twice as slow as
-    # on none.) And 1.5 still writes the storage of 1.0 unless told otherwise,
-    # which knows no zstd: raw.pulls gets ten times as big.
-    config = {"default_block_size": 65536, "storage_compatibility_version": "latest", **config}
-    began_at, started = datetime.now(timezone.utc), time.monotonic()
-    waited_s = 0.0
-    holders: Counter[_Holder] = Counter()
-    while True:
+    if path.exists() and not path.is_file():
+        raise WarehouseError(f"{path} is a folder or a device, and no file: {_WAY_OUT}")
+    config = {
+        # A cycle appends a little to many columns, and each begins a block: with the default of 256 KB, 70 cycles make
+        # a file of 105 MB, with 64 KB one of 33 MB. (16 KB make it 16 MB, and a cycle on 100 million ticks twice as
+        # slow as on none.)
+        "default_block_size": 65536,
+        # 1.5 still writes the storage of 1.0 unless told otherwise, which knows no zstd: raw.pulls gets ten times as
+        # big.
+        "storage_compatibility_version": "latest",
+        # A file that looks like SQLite made DuckDB ask the internet for an extension. What is needed is linked in.
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "temp_directory": f"{path}.tmp",
+        **config,
+    }
+
+    def connect() -> DuckDBPyConnection:
         try:
-            db = duckdb.connect(str(path), read_only, dict(config))
+            # With the prefix, nothing but DuckDB's own format is tried, not even with an extension that is installed.
+            return duckdb.connect(f"duckdb:{path}", read_only, dict(config))
         except duckdb.Error as error:
-            if "Could not set lock" not in str(error):
+            holder = read_holder(str(error))
+            if holder is None:
                 raise WarehouseError(_advice(path, error)) from None
-            holders[_holder(error)] += 1
-            if waited_s >= lock_wait_s:
-                by = lock_holder(*_holder(error))
-                raise LockedError(f"{path} is held open by {by}", _wait(began_at, waited_s, holders)) from None
-        else:
-            return db, _wait(began_at, waited_s, holders)
-        time.sleep(min(0.05, lock_wait_s))
-        waited_s = time.monotonic() - started
+            raise LockedError(path, holder) from None
+
+    return wait_for(connect, lock_wait_s, on_lock)
 
 
-def _wait(began_at: datetime, waited_s: float, holders: Counter[_Holder]) -> LockWait:
-    """`holders` counts how often each was met: several may have had the file in turn."""
-    return LockWait(began_at, waited_s, *(holders.most_common(1)[0][0] if holders else (None, None)))
-
-
-def _holder(error: Exception) -> _Holder:
-    """The program that has the file open, and its process. DuckDB says neither where the system does not tell."""
-    found = re.search(r"held in (\S+)(?: \(PID (\d+)\))?", str(error))
-    return (found[1], int(found[2]) if found[2] else None) if found else (None, None)
+def _files(path: Path, read_only: bool) -> AbstractContextManager[None]:
+    """Whatever DuckDB makes beside the file is as private as the file."""
+    existing = () if read_only else (path, path.with_name(f"{path.name}.wal"))
+    return private_files.foreign_files(path.parent, *existing)
 
 
 def _upgrade(db: DuckDBPyConnection, path: Path) -> None:
@@ -113,14 +112,45 @@ def _upgrade(db: DuckDBPyConnection, path: Path) -> None:
         raise WarehouseError(f"{path} was made by a newer lcw-assets ({error}): upgrade lcw-assets") from None
 
 
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    """DuckDB says it in several kinds of exception: of a write, a commit, a checkpoint, and all that comes after."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        if str(path) not in str(error) and not str(error).startswith("Corrupt database file"):
+            raise  # of a query, or of another file
+        disk = read_error(str(error))
+        if disk:
+            raise WarehouseError(complaint(path.parent, disk, "database writes")) from None
+        if _is_damage(str(error)):
+            raise WarehouseError(_advice(path, error)) from None
+        raise
+
+
+_WAY_OUT = (
+    "move it away, with its .wal if it has one, and a new one is made (or put a backup in its place); what the spool "
+    "holds is stored then"
+)
+
+
+_DAMAGE = ("not a valid DuckDB", "orrupt", "checksum", "read enough bytes", "replaying WAL")
+
+
+def _is_damage(said: str) -> bool:
+    return any(sign in said for sign in _DAMAGE)
+
+
 def _advice(path: Path, error: Exception) -> str:
     """DuckDB's complaint, and what to do about it. Nothing is lost meanwhile: the spool keeps what was pulled."""
     said = str(error).removeprefix("IO Error: ").splitlines()[0]
-    if "not a valid DuckDB database" in said or "orrupt" in said or "checksum" in said:
-        return (
-            f"{path} is not a readable DuckDB file: move it away, with its .wal if it has one, and a new one is made "
-            f"(or put a backup in its place); what the spool holds is stored then. DuckDB says: {said}"
-        )
+    if _is_damage(said):
+        return f"{path} is not a readable DuckDB file: {_WAY_OUT}. DuckDB says: {said}"
     if "version number" in said or "newer version" in said:
         return f"{path} was written by another version of DuckDB: install one that reads it. DuckDB says: {said}"
+    disk = read_error(said)
+    if disk:
+        return complaint(path.parent, disk, "database writes")
     return f"{path} cannot be opened: {said}"

@@ -5,33 +5,48 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+
+from lcw_assets import escape
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who has the database open, as far as the system tells. `own`: this very process."""
+
+    program: str | None = None
+    pid: int | None = None
+    user: str | None = None
+    own: bool = False
+
+    def __str__(self) -> str:
+        """Such as `/usr/bin/python3.11 (process 4711)`."""
+        if self.own:
+            return "this process itself"
+        if self.pid is None:
+            return escape.line(self.program or "another process")
+        user = f" of user {self.user}" if self.user else ""
+        return escape.line(f"{self.program or 'a program'} (process {self.pid}{user})")
 
 
 @dataclass(frozen=True)
 class LockWait:
-    """A wait for the database, in seconds, and the program and process that had it open for most of that."""
+    """A wait for the database, in seconds, and who had it open for most of that; null if nobody had."""
 
     began_at: datetime
     seconds: float = 0.0
-    holder: str | None = None
-    pid: int | None = None
+    holder: Holder | None = None
 
     def to_row(self, *, opened: bool) -> dict[str, Any]:
         """A row of `ops.lock_waits`, less the load's id."""
         return {
             "waited_at": self.began_at.isoformat(),
             "waited_s": self.seconds,
-            "holder": self.holder,
-            "pid": self.pid,
+            "holder": self.holder.program if self.holder else None,
+            "pid": self.holder.pid if self.holder else None,
             "opened": opened,
         }
-
-
-def lock_holder(holder: str | None, pid: int | None) -> str:
-    """Such as `/usr/bin/python3.11 (process 4711)`."""
-    program = holder or "another process"
-    return program if pid is None else f"{program} (process {pid})"
 
 
 class WarehouseError(Exception):
@@ -39,11 +54,18 @@ class WarehouseError(Exception):
 
 
 class LockedError(WarehouseError):
-    """Another process has the file open. DuckDB lets one process write, and then nobody else read."""
+    """Another process, the `holder`, has the file open. DuckDB lets one process write, and then nobody else read."""
 
-    def __init__(self, message: str, wait: LockWait | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, path: Path, holder: Holder, wait: LockWait | None = None) -> None:
+        waited = f", and was for the {wait.seconds:.0f} s that this waited" if wait and wait.seconds >= 1 else ""
+        super().__init__(f"{path} is held open by {holder}{waited}")
+        self.path = path
+        self.holder = holder
         self.wait = wait
+
+    def after(self, wait: LockWait) -> LockedError:
+        """The same once somebody has waited so long."""
+        return LockedError(self.path, self.holder, wait)
 
 
 class NewerSchemaError(WarehouseError):

@@ -15,9 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from lcw_assets import private_files
 from lcw_assets.warehouse.cycle import Cycle
+from lcw_assets.warehouse.disk import complaint
 from lcw_assets.warehouse.errors import LockWait, UnstorableError, WarehouseError
-from lcw_assets.warehouse.spool_file import Spooled, SpoolError, as_line, complaint, read_spooled
+from lcw_assets.warehouse.spool_file import Spooled, SpoolError, as_line, read_spooled
 from lcw_assets.warehouse.spool_writer import CEILING, SpoolWriter
 
 T = TypeVar("T")
@@ -41,7 +43,7 @@ class Spool:
         """A file for this cycle. Raises `SpoolError` before any call is made if the disk would not take it."""
         path = self.folder / f"{cycle.cycle_id}.jsonl"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            private_files.make_folder(self.folder)
             free = shutil.disk_usage(self.folder).free
             if free < _ROOM_NEEDED:
                 raise SpoolError(
@@ -51,7 +53,7 @@ class Spool:
             self._sweep()
             # Locked and given its first line under another name: nobody must take it for a dead cycle's.
             hidden = path.with_suffix(".new")
-            fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+            fd = private_files.open_file(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND)
         except OSError as error:
             raise SpoolError(complaint(self.folder, error)) from None
         writer = SpoolWriter(fd, path, CEILING)

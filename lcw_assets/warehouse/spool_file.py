@@ -13,7 +13,6 @@ after a power cut, part of a pull whose cycle is lost anyway.)
 
 from __future__ import annotations
 
-import errno
 import os
 import zlib
 from collections.abc import Mapping
@@ -147,15 +146,3 @@ def _payload(file: BinaryIO, length: Any) -> bytes:
     sent = file.read(length)
     file.readline()
     return sent
-
-
-def complaint(folder: Path, error: OSError) -> str:
-    advice = {
-        errno.ENOSPC: "the disk is full: free some space, or set LCW_DATA_DIR to another disk",
-        errno.EDQUOT: "your disk quota is used up: free some space, or set LCW_DATA_DIR to another disk",
-        errno.EFBIG: "the disk takes no more of this file: set LCW_DATA_DIR to another disk",
-        errno.EROFS: "the disk is read-only: make it writable, or set LCW_DATA_DIR to a folder that is",
-        errno.EACCES: "it may not be written to: change its permissions, or set LCW_DATA_DIR to another folder",
-        errno.EPERM: "it may not be written to: set LCW_DATA_DIR to another folder",
-    }.get(error.errno or 0, "set LCW_DATA_DIR to a folder that can be written to")
-    return f"{folder} takes no answers ({error.strerror}): {advice}"

@@ -20,8 +20,8 @@ from lcw_assets.alerts.outbox import Outbox
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.alerts.receivers import webhook
 from lcw_assets_tests.alerts.test_channels import NOON, alert
+from lcw_assets_tests.holders import held_open
 from lcw_assets_tests.servers import raw_server, silence
-from lcw_assets_tests.warehouse.test_connection import held_open
 
 
 class Desk:
@@ -223,3 +223,31 @@ def test_what_is_put_in_again_is_not_sent_again(desk: Desk) -> None:
     assert len(hook.received) == 1
     desk.flush(channels(hook.port))
     assert (len(desk.rows()), desk.waiting()) == (1, [])
+
+
+def test_that_the_database_is_open_elsewhere_is_said_once_an_alert(desk: Desk) -> None:
+    """A sensor looks every ten seconds, and a notebook may be open for an hour."""
+    with webhook() as hook, held_open(desk.database) as holder:
+        desk.outbox.put([alert()], desk.said.append)
+        for _ in range(3):
+            desk.flush(channels(hook.port))
+        desk.outbox.put([alert(incident="another")], desk.said.append)
+        for _ in range(3):
+            desk.flush(channels(hook.port))
+    assert len(hook.received) == 2
+    assert len(desk.said) == 2
+    for line in desk.said:
+        assert line.startswith(f"alerts wait in {desk.folder} to be stored: {desk.database} is held open by ")
+        assert f"(process {holder.pid})" in line
+    desk.flush(channels(hook.port))
+    assert (len(desk.rows()), desk.waiting()) == (2, [])
+
+
+def test_a_folder_among_the_alerts_stops_none(desk: Desk) -> None:
+    desk.outbox.put([alert()], desk.said.append)
+    (desk.folder / "20261120T120000.000000Z-x-opened.json").mkdir()
+    with webhook() as hook:
+        desk.flush(channels(hook.port))
+    assert len(hook.received) == 1
+    assert "is no alert; it is set aside as" in desk.said[0]
+    assert desk.waiting() == []

@@ -20,12 +20,12 @@ from lcw_assets.cycle.facts import StoreClock
 from lcw_assets.cycle.store import store_pending
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.warehouse.connection import open_database
-from lcw_assets.warehouse.errors import LockedError, LockWait, WarehouseError
+from lcw_assets.warehouse.errors import Holder, LockedError, LockWait, WarehouseError
 from lcw_assets.warehouse.spool import Spool
 from lcw_assets_tests.conftest import NOON, StartSimulator
 from lcw_assets_tests.cycle.cycles import Bench
+from lcw_assets_tests.holders import held_open
 from lcw_assets_tests.servers import answer, raw_server, silence
-from lcw_assets_tests.warehouse.test_connection import held_open
 
 
 @pytest.fixture
@@ -315,7 +315,7 @@ def test_a_cycle_that_waited_for_the_database_says_who_had_it(bench: Bench, star
 def test_who_had_the_database_waits_in_the_file_of_the_run_that_was_locked_out(
     bench: Bench, start_simulator: StartSimulator
 ) -> None:
-    wait = LockWait(NOON, 5.0, "/usr/bin/duckdb", 7)
+    wait = LockWait(NOON, 5.0, Holder("/usr/bin/duckdb", 7))
     for _ in range(2):
         bench.pull(start_simulator()[1])
     path, _ = bench.spool.files()

@@ -17,7 +17,7 @@ from lcw_assets.history.series import DAY, SERIES
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.simulator.server import Simulator
 from lcw_assets.transport.rate_limit import Rate, RateLimit
-from lcw_assets.warehouse.errors import LockedError
+from lcw_assets.warehouse.errors import Holder, LockedError
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.history.harness import TODAY, Desk
 
@@ -235,12 +235,12 @@ def test_a_locked_database_stops_nothing(desk: Desk, start_simulator: StartSimul
     plan = desk.plan("coin_daily", YEAR, ["BTC"])
 
     def locked() -> object:
-        raise LockedError("it is held open by duckdb (process 1)")
+        raise LockedError(desk.database, Holder("duckdb", 1))
 
     result = desk.backfill(address, plan, store=locked)  # type: ignore[arg-type]
     assert result.status == "done"
     assert len(desk.spool.pending()) == 1
-    assert desk.said[-1] == "not stored yet: it is held open by duckdb (process 1). It waits in the spool"
+    assert desk.said[-1] == f"not stored yet: {desk.database} is held open by duckdb (process 1). It waits in the spool"
     assert desk.store().answers == 4
     assert desk.plan("coin_daily", YEAR, ["BTC"]).calls == 0
 

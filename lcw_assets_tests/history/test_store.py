@@ -16,7 +16,7 @@ from lcw_assets.history.plan import Span
 from lcw_assets.history.series import DAY, FIRST, SERIES
 from lcw_assets.warehouse.errors import LockedError, UnstorableError
 from lcw_assets_tests.history.harness import NOW, TODAY, Desk
-from lcw_assets_tests.warehouse.test_connection import held_open
+from lcw_assets_tests.holders import held_open
 
 YEAR = Span(TODAY - 100 * DAY, TODAY)
 

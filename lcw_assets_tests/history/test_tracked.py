@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lcw_assets.history.tracked import TrackedError, read_tracked
+from lcw_assets.history.tracked import TrackedError, read_given, read_tracked
 
 
 def top(most: int) -> list[str]:
@@ -69,3 +69,34 @@ def test_what_is_no_list_says_how_one_looks(text: str, says: str) -> None:
 def test_before_the_first_cycle_no_coin_is_on_top() -> None:
     with pytest.raises(TrackedError, match="no coin is known yet, so none is on top: run a cycle first"):
         read_tracked("top:100", lambda _most: [])
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"hunter2" * 20, "word 1 has over 64 characters"),
+        (b"BTC hunter2\x1b[31m", "word 2 has a character that nobody can see"),
+        (b"\xff\xfehunter2", "that file cannot be read: it is no text"),
+        (b" ,\n", "names no coin"),
+    ],
+)
+def test_no_error_repeats_what_a_file_holds(tmp_path: Path, content: bytes, says: str) -> None:
+    (tmp_path / "coins.txt").write_bytes(content)
+    with pytest.raises(TrackedError, match=says) as raised:
+        read_tracked(f"file:{tmp_path}/coins.txt", top)
+    assert "hunter2" not in str(raised.value)
+    assert f"LCW_TRACKED_COINS=file:{tmp_path}/coins.txt" in str(raised.value)
+
+
+def test_a_folder_or_a_home_that_is_none_is_no_list(tmp_path: Path) -> None:
+    for place in (tmp_path, "~nobody-of-that-name/coins.txt", "a\0b"):
+        with pytest.raises(TrackedError, match="that file cannot be read: "):
+            read_tracked(f"file:{place}", top)
+
+
+def test_what_a_run_is_given_names_no_file() -> None:
+    assert read_given("BTC top:1", top) == ["BTC", "top:1"]
+    assert read_given("top:2", top) == ["BTC", "ETH"]
+    for text in ("file:coins.txt", " file:/etc/passwd", "file:"):
+        with pytest.raises(TrackedError, match="only LCW_TRACKED_COINS may name a file"):
+            read_given(text, top)

@@ -14,15 +14,14 @@ from lcw_assets.alerts.incidents import Alert
 from lcw_assets.alerts.outbox import Outbox
 from lcw_assets.registry import store as store_module
 from lcw_assets.registry.layout import cluster, unordered
-from lcw_assets.registry.news import name_some
 from lcw_assets.registry.staging import MOVES, TERMS, Told, fingerprint
 from lcw_assets.simulator.faults import Fault
 from lcw_assets.sources.kucoin_futures_records import Contract, read_contracts
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import LockedError
 from lcw_assets_tests.conftest import StartSimulator
+from lcw_assets_tests.holders import held_open
 from lcw_assets_tests.registry.syncs import NOON, Registry, body, contract
-from lcw_assets_tests.warehouse.test_connection import held_open
 
 
 @pytest.fixture
@@ -278,9 +277,3 @@ def test_small_row_groups_are_merged_now_and_then(registry: Registry, monkeypatc
         )
         groups.append(count)
     assert groups == [1, 2, 3, 1, 2, 3, 4, 1]
-
-
-def test_ten_names_and_how_many_more() -> None:
-    assert name_some(["B", "A"]) == "A, B"
-    assert name_some([f"{number:02}" for number in range(10)]).endswith("08, 09")
-    assert name_some([f"{number:02}" for number in range(12)]).endswith("08, 09 and 2 more")

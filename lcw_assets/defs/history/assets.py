@@ -6,15 +6,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from pydantic import Field
 
-from lcw_assets.defs.history.checks import history_check, history_result, named
-from lcw_assets.defs.history.planning import StopError, complete_days, make_plan, say_plan, say_progress
+from lcw_assets import escape
+from lcw_assets.defs.database import failure
+from lcw_assets.defs.history.checks import history_check, history_result
+from lcw_assets.defs.history.config import SCHEMA, HistoryConfig, StopError
+from lcw_assets.defs.history.planning import complete_days, make_plan, say_plan, say_progress
 from lcw_assets.defs.history.specs import DAYS, history_spec
+from lcw_assets.defs.run_clock import run_settings
 from lcw_assets.history.series import DAY, SERIES, Series
 from lcw_assets.resources.live_coin_watch import LiveCoinWatchResource
 from lcw_assets.rounding import rounded
-from lcw_assets.settings import Settings, SettingsError, load_settings
+from lcw_assets.settings import Settings
 
 if TYPE_CHECKING:
     from lcw_assets.history.backfill import Progress, Result
@@ -22,24 +25,13 @@ if TYPE_CHECKING:
     from lcw_assets.resources.warehouse import WarehouseResource
     from lcw_assets.warehouse.spool import Spool
 
-# A backfill can wait for whoever has the database open, but what it fetched must not pile up behind that.
-_LOCK_WAIT_S = 30.0
+# Between calls. What is fetched waits in the spool meanwhile: only the plan and the marking of days need the database.
 _BETWEEN_S = 2.0
 
 
 def stopped_tag(series: str) -> str:
     """On a run that stopped for credits. A run may be of several series."""
     return f"lcw/stopped-{series}"
-
-
-class HistoryConfig(dg.Config):
-    """What a run may be told besides its days."""
-
-    dry_run: bool = Field(False, description="Say what would be asked for and what it would cost, and ask for nothing.")
-    refresh: bool = Field(False, description="Ask again for what was asked for before, to see what was restated.")
-    refreshed_since: str | None = Field(None, description="What was asked since this moment is not asked again.")
-    begins: bool = Field(True, description="From here on, keep the series up to date.")
-    coins: str | None = Field(None, description="Other coins than LCW_TRACKED_COINS, in the same form.")
 
 
 def _history(name: str) -> dg.AssetsDefinition:
@@ -51,13 +43,12 @@ def _history(name: str) -> dg.AssetsDefinition:
         check_specs=[history_check(name)],
         partitions_def=DAYS,
         backfill_policy=dg.BackfillPolicy.single_run(),
+        config_schema=SCHEMA,
         can_subset=True,  # so that a dry run may say nothing of the check either
         required_resource_keys={"lcw", "warehouse"},
     )
-    def materialize(
-        context: dg.AssetExecutionContext, config: HistoryConfig
-    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-        yield from _materialize(context, series, config)
+    def materialize(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+        yield from _materialize(context, series)
 
     return materialize
 
@@ -66,7 +57,7 @@ histories = [_history(name) for name in SERIES]
 
 
 def _materialize(
-    context: dg.AssetExecutionContext, series: Series, config: HistoryConfig
+    context: dg.AssetExecutionContext, series: Series
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     from lcw_assets.history.lock import only_one
     from lcw_assets.history.store import store_batches
@@ -78,21 +69,26 @@ def _materialize(
     warehouse: WarehouseResource = context.resources.warehouse
     if not context.has_partition_key and not context.has_partition_key_range:
         raise dg.Failure(f"history/{series.name} is filled by days: name a partition or a range", allow_retries=False)
-    asked_since = datetime.now(timezone.utc) if config.refresh else None
+    settings = run_settings(context)
     try:
-        if config.refresh and config.refreshed_since:
-            asked_since = _moment(config.refreshed_since)
-        settings = load_settings()
+        config = HistoryConfig.read(context.op_execution_context.op_config, datetime.now(timezone.utc))
         spool = Spool(settings.history_spool_dir)
         with only_one(settings.history_lock_file, context.log.info):
-            connect = partial(warehouse.get_connection, lock_wait_s=_LOCK_WAIT_S)
+            connect = warehouse.get_connection
             waited = store_batches(connect, spool, context.log.warning)
             if waited.answers:
                 context.log.info(f"{waited.answers:,} answers of a backfill that was interrupted are stored now")
             window, now = context.partition_time_window, datetime.now(timezone.utc)
             with connect() as db:
                 plan = make_plan(
-                    db, series, settings, window.start, window.end, now, coins=config.coins, asked_since=asked_since
+                    db,
+                    series,
+                    settings,
+                    window.start,
+                    window.end,
+                    now,
+                    coins=config.coins,
+                    asked_since=config.asked_since,
                 )
             context.log.info(say_plan(plan, settings))
             if config.dry_run:
@@ -101,18 +97,13 @@ def _materialize(
             # Patiently: what somebody's open database has kept out so far.
             result.progress.stored += store_batches(connect, spool, context.log.warning)
             with connect() as db:
-                days = complete_days(db, plan, result.unknown, settings, asked_since)
-    except (SettingsError, TrackedError, StopError, SpoolError, WarehouseError) as error:
+                days = complete_days(db, plan, result.unknown, settings, config.asked_since)
+    except (TrackedError, StopError, SpoolError) as error:
         raise dg.Failure(str(error), allow_retries=False) from None
-    yield from _results(context, plan, result, days)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise StopError(f"refreshed_since={text}: it must be a moment such as 2026-11-20T12:00:00+00:00") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    except WarehouseError as error:
+        more = f"What was answered waits in {spool.folder}; the same range again stores it, and asks only for the rest"
+        raise failure(error, more) from None
+    yield from _results(context, plan, result, days, chosen=(window.end - window.start) // DAY)
 
 
 def _run(
@@ -165,9 +156,11 @@ def _run(
 
 
 def _results(
-    context: dg.AssetExecutionContext, plan: "Plan", result: "Result", days: list[datetime]
+    context: dg.AssetExecutionContext, plan: "Plan", result: "Result", days: list[datetime], *, chosen: int
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-    """All days, if it is done; else those that are, and why the rest is not."""
+    """All days, if it is done; else those that are, and why the rest is not. `chosen` is how many the run is of: in
+    tags a range may have days that are no partitions.
+    """
     name, progress = plan.series.name, result.progress
     unknown = {*result.unknown, *plan.left_out}
     metadata: dict[str, Any] = {
@@ -178,7 +171,7 @@ def _results(
         "points_revised": progress.stored.revised,
         "points_refused": progress.stored.quarantined,
         "coins": len(plan.codes),
-        "unknown_coins": named(sorted(unknown)),
+        "unknown_coins": escape.some(sorted(unknown)),
         "days_complete": len(days),
         "seconds": rounded(progress.seconds),
         "calls_per_s": rounded(progress.calls / max(progress.seconds, 1e-9)),
@@ -186,9 +179,9 @@ def _results(
     }
     context.log.info(say_progress(progress)["progress"])
     if unknown:
-        context.log.warning(f"Live Coin Watch knows no coin {named(sorted(unknown))}: the rest is done")
+        context.log.warning(f"Live Coin Watch knows no coin {escape.some(sorted(unknown))}: the rest is done")
     check = history_result(name, unknown, result.why)
-    if result.status == "done" and len(days) == plan.wanted.length // DAY == len(context.partition_keys):
+    if result.status == "done" and len(days) == plan.wanted.length // DAY == chosen:
         yield dg.MaterializeResult(asset_key=["history", name], metadata=metadata, check_results=[check])
         return
     for day in days:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from lcw_assets import escape
+
 if TYPE_CHECKING:
     from lcw_assets.history.gaps import Gap
-
-_NAMED = 10
 
 
 def history_check(series: str) -> dg.AssetCheckSpec:
@@ -30,10 +30,9 @@ def gaps_check() -> dg.AssetCheckSpec:
 def history_result(series: str, unknown: Iterable[str], why: str) -> dg.AssetCheckResult:
     """`why` it was not all answered, besides coins that Live Coin Watch does not know."""
     coins = sorted(unknown)
-    wrong = [
-        *([why] if why else []),
-        *([f"Live Coin Watch knows no coin {named(coins)}: see LCW_TRACKED_COINS"] if coins else []),
-    ]
+    wrong = [escape.markdown(why)] if why else []
+    if coins:
+        wrong += [f"Live Coin Watch knows no coin {escape.some(coins, escape.markdown)}: see LCW_TRACKED_COINS"]
     return dg.AssetCheckResult(
         check_name="all_answered",
         asset_key=["history", series],
@@ -47,17 +46,12 @@ def history_result(series: str, unknown: Iterable[str], why: str) -> dg.AssetChe
 def gaps_result(gaps: "Sequence[Gap]") -> dg.AssetCheckResult:
     """A coin that stopped is no gap of ours: it is in the table, and breaks nothing."""
     ours = [gap for gap in gaps if gap.kind != "coin"]
-    said = named([f"{gap.subject} from {gap.span.start:%Y-%m-%d %H:%M} ({gap.detail})" for gap in ours])
+    each = [f"{gap.subject} from {gap.span.start:%Y-%m-%d %H:%M} ({gap.detail})" for gap in ours]
     return dg.AssetCheckResult(
         check_name="no_gaps",
         asset_key=["ops", "gaps"],
         passed=not ours,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{len(ours)} gaps: {said}" if ours else None,
+        description=f"{len(ours)} gaps: {escape.some(each, escape.markdown)}" if ours else None,
         metadata={"gaps": len(ours), "calls_to_fill": sum(gap.calls for gap in ours)},
     )
-
-
-def named(names: Sequence[str]) -> str:
-    """The first ten, and how many more there are."""
-    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")

@@ -1,22 +1,18 @@
 """Bars, checkpoints and gaps: what is built from tables that are there. Thin, as all of `defs/`."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
+from lcw_assets import escape
+from lcw_assets.defs.database import database
 from lcw_assets.defs.history.checks import gaps_check, gaps_result
 from lcw_assets.defs.history.specs import derived_spec
 from lcw_assets.history.series import SERIES
 from lcw_assets.settings import SettingsError, load_settings
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
-    from lcw_assets.resources.warehouse import WarehouseResource
 
 
 @dg.multi_asset(
@@ -35,7 +31,7 @@ if TYPE_CHECKING:
 def coin_bars(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     from lcw_assets.history.bars import build
 
-    built = build(partial(_database, context))
+    built = build(partial(database, context))
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": built.bars,
@@ -68,20 +64,21 @@ def gaps(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any
     now = datetime.now(timezone.utc)
     try:
         settings = load_settings()
-        with _database(context, read_only=True) as db:
+        with database(context, read_only=True) as db:
             try:
                 codes = read_tracked(settings.tracked_coins, partial(read_top, db, settings.currency, now))
             except TrackedError as error:
                 context.log.warning(f"gaps of coins are not looked for: {error}")
                 codes = []
             found = find_gaps(db, codes, settings.currency, now)
-        with _database(context) as db:
+        with database(context) as db:
             store_gaps(db, found, now)
     except SettingsError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     lines = ["| what | from | to | |", "|---|---|---|---|"]
     lines += [
-        f"| {gap.subject} | {gap.span.start:%Y-%m-%d %H:%M} | {gap.span.end:%Y-%m-%d %H:%M} | {gap.detail} |"
+        f"| {escape.cell(gap.subject)} | {gap.span.start:%Y-%m-%d %H:%M} | {gap.span.end:%Y-%m-%d %H:%M} | "
+        f"{escape.cell(gap.detail)} |"
         for gap in found[:20]
     ]
     yield dg.MaterializeResult(
@@ -92,16 +89,3 @@ def gaps(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any
         },
         check_results=[gaps_result(found)],
     )
-
-
-@contextmanager
-def _database(context: dg.AssetExecutionContext, *, read_only: bool = False) -> "Iterator[DuckDBPyConnection]":
-    """Read once and soon closed: a cycle that wants to store waits meanwhile."""
-    from lcw_assets.warehouse.errors import WarehouseError
-
-    warehouse: WarehouseResource = context.resources.warehouse
-    try:
-        with warehouse.get_connection(lock_wait_s=10.0, read_only=read_only) as db:
-            yield db
-    except WarehouseError as error:
-        raise dg.Failure(f"{error}. It is tried again with the next tick", allow_retries=False) from None

@@ -35,6 +35,7 @@ derive = dg.define_asset_job(
     "derive",
     selection=dg.AssetSelection.assets("market/coin_bars", "ops/gaps"),
     description="Build bars and checkpoints from the newest ticks, and look for gaps.",
-    tags={"dagster/max_runtime": "600"},
+    # It takes seconds, and waits for whoever has the database open, for an hour.
+    tags={"dagster/max_runtime": "4200"},
     **_ONE_PROCESS,  # type: ignore[arg-type]
 )

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from lcw_assets.defs.history.config import StopError
 from lcw_assets.history.series import DAY, FIRST, midnight_of
 from lcw_assets.rounding import digits
 from lcw_assets.settings import Settings
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from lcw_assets.history.backfill import Progress
     from lcw_assets.history.plan import Plan
     from lcw_assets.history.series import Series
-
-
-class StopError(Exception):
-    """Days that nothing can be asked for. Says which and why."""
 
 
 def make_plan(
@@ -40,7 +37,7 @@ def make_plan(
     """
     from lcw_assets.history.covered import read_covered, read_top
     from lcw_assets.history.plan import Plan, Span
-    from lcw_assets.history.tracked import read_tracked
+    from lcw_assets.history.tracked import read_given, read_tracked
 
     today = midnight_of(now)
     wanted = Span(max(start, FIRST), min(end, today))
@@ -53,7 +50,8 @@ def make_plan(
         )
     codes = [""]
     if series.per_coin:
-        codes = read_tracked(coins or settings.tracked_coins, partial(read_top, db, settings.currency, now))
+        top = partial(read_top, db, settings.currency, now)
+        codes = read_given(coins, top) if coins else read_tracked(settings.tracked_coins, top)
     covered, unknown = read_covered(db, series, settings.currency, codes, now, asked_since)
     return Plan(series, wanted, today, covered, dict.fromkeys(unknown, "unknown to Live Coin Watch within a day"))
 

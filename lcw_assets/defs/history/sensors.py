@@ -1,6 +1,6 @@
 """Two sensors that start backfills: where credits ended one, on the next day; and for gaps, a little every day."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ import dagster as dg
 
 from lcw_assets.defs.guard import UNFINISHED
 from lcw_assets.defs.history.assets import stopped_tag
+from lcw_assets.defs.history.config import SCHEMA
 from lcw_assets.defs.history.jobs import HISTORY_TAG, backfills, job_name
 from lcw_assets.defs.history.planning import make_plan
 from lcw_assets.history.series import DAY, FINAL_AFTER, SERIES, midnight_of
@@ -52,8 +53,11 @@ def resumed(instance: dg.DagsterInstance, now: datetime) -> Iterator[dg.RunReque
         for record in instance.get_run_records(stopped):
             run = record.dagster_run
             kept = {tag: run.tags[tag] for tag in _KEPT_TAGS if tag in run.tags}
+            if not _has_days(kept):
+                continue  # somebody gave that tag to a run of another kind
             ops: Any = run.run_config.get("ops", {})
-            config = dict(ops.get(series, {}).get("config", {}))
+            given = ops.get(series, {}).get("config", {}).items()
+            config = {name: value for name, value in given if name in SCHEMA and isinstance(value, bool | str)}
             if config.get("refresh"):
                 # Otherwise it would ask for the same newest windows again, day after day.
                 config.setdefault("refreshed_since", record.create_timestamp.isoformat())
@@ -63,6 +67,16 @@ def resumed(instance: dg.DagsterInstance, now: datetime) -> Iterator[dg.RunReque
                 run_config={"ops": {series: {"config": config}}, "loggers": {"console": {}}},
                 tags={**kept, HISTORY_TAG: series},
             )
+
+
+def _has_days(tags: Mapping[str, str]) -> bool:
+    """Can Dagster make a run of these tags? One that it cannot make ends the sensor's look, every minute again."""
+    days = [tags[tag] for tag in (RANGE_START_TAG, RANGE_END_TAG, PARTITION_TAG) if tag in tags]
+    try:
+        read = [datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=timezone.utc) for day in days]
+    except ValueError:
+        return False
+    return PARTITION_TAG in tags or ({RANGE_START_TAG, RANGE_END_TAG} <= tags.keys() and read == sorted(read))
 
 
 @dg.sensor(
@@ -90,8 +104,8 @@ def filled(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> d
         if instance.get_run_records(dg.RunsFilter(job_name=job_name(series), statuses=UNFINISHED), limit=1):
             return dg.SkipReason(f"{job_name(series)} is running")
     today = instance.get_runs(dg.RunsFilter(tags={_FOR_TAG: "gaps"}, created_after=midnight))
-    left = settings.gap_credits - sum(int(run.tags[_CREDITS_TAG]) for run in today)
-    keys = {run.tags[_GAP_TAG] for run in today}
+    left = settings.gap_credits - sum(_credits(run) for run in today)
+    keys = {run.tags.get(_GAP_TAG) for run in today}
     if left > 0:
         try:
             for fill in _fills(settings, now, left):
@@ -101,6 +115,12 @@ def filled(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> d
         except (WarehouseError, TrackedError, duckdb.Error) as error:
             return dg.SkipReason(str(error))
     return dg.SkipReason(f"no gap that {left:,} credits of LCW_GAP_CREDITS={settings.gap_credits} can fill")
+
+
+def _credits(run: dg.DagsterRun) -> int:
+    """What a run for gaps was to cost. One whose tags a person wrote counts for nothing that cannot be read."""
+    said = run.tags.get(_CREDITS_TAG, "")
+    return int(said) if said.isdecimal() and len(said) <= 9 else 0
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def pull_step(
     from lcw_assets.warehouse.spool_file import SpoolError
 
     lcw: LiveCoinWatchResource = context.resources.lcw
-    settings = run_settings()
+    settings = run_settings(context)
     clock = run_clock(context)
     cycle = Cycle(
         cycle_id=run_name(context, clock),
@@ -138,7 +138,7 @@ def pull_step(
 )
 def store_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
     """Put everything that waits in the spool into the tables: this cycle, and before it any that could not be."""
-    settings = run_settings()
+    settings = run_settings(context)
     sla = read_sla()
     stored = _store(context, settings, sla)
     own = stored.of_run(context.run.run_id)
@@ -182,8 +182,8 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, sla: Sla | Sla
     """Store what waits, and say so. A database that somebody has open only delays that: nothing is raised for it."""
     from lcw_assets.cycle.facts import StoreClock
     from lcw_assets.cycle.store import Stored, store_pending
-    from lcw_assets.warehouse.connection import LOCK_WAIT_S
     from lcw_assets.warehouse.errors import LockedError, UnstorableError, WarehouseError
+    from lcw_assets.warehouse.lock import LOCK_WAIT_S
     from lcw_assets.warehouse.spool import Spool
 
     warehouse: WarehouseResource = context.resources.warehouse

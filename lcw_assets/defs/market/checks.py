@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from lcw_assets import escape
 from lcw_assets.cycle.clock import PERIOD
 from lcw_assets.rounding import rounded, seconds
 
 if TYPE_CHECKING:
     from lcw_assets.cycle.pull import Pulled
     from lcw_assets.cycle.store import StoredCycle, TableState
-
-_NAMED = 10
 
 # Two cycles: one may come to nothing, and the next is on its way.
 _STALE_AFTER_S = 2 * PERIOD.total_seconds()
@@ -121,12 +120,11 @@ def _result(
     asset: str, name: str, wrong: Sequence[str], meaning: str, metadata: Mapping[str, float] | None = None
 ) -> dg.AssetCheckResult:
     """Passed if nothing is wrong; otherwise `meaning`, and the first ten of what is."""
-    named = ", ".join(wrong[:_NAMED]) + (f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else "")
     return dg.AssetCheckResult(
         check_name=name,
         asset_key=asset.split("/"),
         passed=not wrong,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{meaning}: {named}" if wrong else None,
+        description=f"{meaning}: {escape.some(wrong, escape.markdown)}" if wrong else None,
         metadata=metadata or {},
     )

@@ -1,12 +1,13 @@
 """The reports. Thin: what they say is worked out in `lcw_assets/performance`."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from lcw_assets import escape
+from lcw_assets.defs.database import database
 from lcw_assets.defs.performance.specs import DAYS, report_spec
 from lcw_assets.defs.performance.ticks import read_schedule
 from lcw_assets.performance.sla import Sla, SlaError, load_sla
@@ -19,12 +20,8 @@ if TYPE_CHECKING:
 
     from lcw_assets.performance.measures import Window
     from lcw_assets.performance.report import Report
-    from lcw_assets.resources.warehouse import WarehouseResource
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
-
-# A report can wait for whoever has the database open; the next cycle cannot wait for the report.
-_WHEN_LOCKED = dg.RetryPolicy(max_retries=3, delay=10, backoff=dg.Backoff.EXPONENTIAL)
 
 
 @dg.multi_asset(
@@ -33,19 +30,22 @@ _WHEN_LOCKED = dg.RetryPolicy(max_retries=3, delay=10, backoff=dg.Backoff.EXPONE
         report_spec("performance_72h", "The last 72 hours: how fast, where the time went, is it enough.", every=_HOUR)
     ],
     required_resource_keys={"warehouse"},
-    retry_policy=_WHEN_LOCKED,
 )
 def performance_72h(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     """A row a report, and the newest one as a page: `reports/performance.html` in the data folder."""
     from lcw_assets.performance.measures import Window
     from lcw_assets.performance.render import render, write_html
+    from lcw_assets.warehouse.disk import complaint
 
     now = datetime.now(timezone.utc)
     report = _report(context, Window.before(now, 72), now)
     markdown, html = render(report, "Cycle times, last 72 hours")
     file = DataSettings().report_file
-    write_html(html, file)
-    with _database(context) as db:
+    try:
+        write_html(html, file)
+    except OSError as error:
+        raise dg.Failure(complaint(file.parent, error, "reports"), allow_retries=False) from None
+    with database(context) as db:
         _store(db, "reports.performance_72h", report)
     return dg.MaterializeResult(
         metadata={
@@ -66,20 +66,20 @@ def performance_72h(context: dg.AssetExecutionContext) -> dg.MaterializeResult[A
     partitions_def=DAYS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     required_resource_keys={"warehouse"},
-    retry_policy=_WHEN_LOCKED,
 )
 def performance_daily(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     """A row a day; a day that is reported again replaces its row. The Markdown is that of the latest day."""
     from lcw_assets.performance.measures import Window
     from lcw_assets.performance.render import render
+    from lcw_assets.warehouse.tables import transaction
 
     now = datetime.now(timezone.utc)
     reports = []
-    for key in context.partition_keys:
+    for key in _days(context, now):
         day = DAYS.time_window_for_partition_key(key)
         report = _report(context, Window(day.start, day.end), now)
         reports.append(report)
-        with _database(context) as db:
+        with database(context) as db, transaction(db):
             db.execute("DELETE FROM reports.performance_daily WHERE window_start = ?", [day.start])
             _store(db, "reports.performance_daily", report)
     markdown, _ = render(reports[-1], f"Cycle times, {context.partition_keys[-1]}")
@@ -96,18 +96,17 @@ def performance_daily(context: dg.AssetExecutionContext) -> dg.MaterializeResult
     name="slow_cycles",
     specs=[report_spec("slow_cycles", "Every cycle over 30 s (a setting), with its cause in words.", every=_HOUR)],
     required_resource_keys={"warehouse"},
-    retry_policy=_WHEN_LOCKED,
 )
 def slow_cycles(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     """Adds those that are not in the table yet."""
     from lcw_assets.performance.slow import add_slow_cycles
 
     sla = _sla()
-    with _database(context) as db:
+    with database(context) as db:
         added, rows = add_slow_cycles(db, over_s=sla.bands.normal_s, now=datetime.now(timezone.utc))
     lines = ["| began | seconds | status | likely cause |", "|---|---:|---|---|"]
     lines += [
-        f"| {slow.started_at:%Y-%m-%d %H:%M:%S} | {digits(slow.cycle_s)} | {slow.status} | {slow.cause} |"
+        f"| {slow.started_at:%Y-%m-%d %H:%M:%S} | {digits(slow.cycle_s)} | {slow.status} | {escape.cell(slow.cause)} |"
         for slow in added[:20]
     ]
     return dg.MaterializeResult(
@@ -120,12 +119,26 @@ def slow_cycles(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     )
 
 
+def _days(context: dg.AssetExecutionContext, now: datetime) -> Sequence[str]:
+    """The days of a run. What its tags name besides is not a day that can be reported."""
+    if not context.has_partition_key and not context.has_partition_key_range:
+        raise dg.Failure("reports/performance_daily is made by days: name a partition or a range", allow_retries=False)
+    window = context.partition_time_window
+    if not DAYS.start <= window.start < window.end <= now:
+        raise dg.Failure(
+            f"{window.start:%Y-%m-%d} to {window.end - _DAY:%Y-%m-%d}: reports are of days that are over, from "
+            f"{DAYS.start:%Y-%m-%d} on, and a range begins before it ends",
+            allow_retries=False,
+        )
+    return list(context.partition_keys)
+
+
 def _report(context: dg.AssetExecutionContext, window: "Window", now: datetime) -> "Report":
     from lcw_assets.performance.report import READ_CONFIG, make_report, read_facts
 
     sla = _sla()
     schedule = read_schedule(context.instance, Spool(DataSettings().spool_dir), window.start, now)
-    with _database(context, READ_CONFIG) as db:
+    with database(context, config=READ_CONFIG) as db:
         facts = read_facts(db, window, sla, schedule)
     report = make_report(facts, sla, now)
     for name, verdicts in report.verdicts.items():
@@ -139,23 +152,6 @@ def _sla() -> Sla:
         return load_sla(DataSettings().sla_file)
     except SlaError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
-
-
-@contextmanager
-def _database(
-    context: dg.AssetExecutionContext, config: Mapping[str, str] | None = None
-) -> "Iterator[DuckDBPyConnection]":
-    """For as short as can be: a cycle that wants to store waits meanwhile. A file that is not there yet is made."""
-    from lcw_assets.warehouse.errors import LockedError, WarehouseError
-
-    warehouse: WarehouseResource = context.resources.warehouse
-    try:
-        with warehouse.get_connection(config=config) as db:
-            yield db
-    except LockedError as error:
-        raise dg.Failure(f"no report: {error}. The facts are safe; it is tried again, and with the next tick") from None
-    except WarehouseError as error:
-        raise dg.Failure(f"no report: {error}", allow_retries=False) from None
 
 
 def _store(db: "DuckDBPyConnection", table: str, report: "Report") -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from lcw_assets import escape
 from lcw_assets.performance.sla import CheckName, Sla, SlaError, load_sla
 from lcw_assets.rounding import rounded, seconds
 from lcw_assets.settings import DataSettings
@@ -56,7 +57,7 @@ def _cycle_result(standing: Standing, sla: Sla) -> dg.AssetCheckResult:
     return _result(
         "cycle_time",
         passed=standing.cycle_s <= limits.cycle_warn_s,
-        description=description + (f". Likely cause: {standing.cause}" if standing.cause else ""),
+        description=description + (f". Likely cause: {escape.markdown(standing.cause)}" if standing.cause else ""),
         error=standing.cycle_s > limits.cycle_error_s,
         metadata={"cycle_s": rounded(standing.cycle_s)},
     )
@@ -68,7 +69,7 @@ def _window_result(name: CheckName, window: WindowStanding, sla: Sla) -> dg.Asse
     return _result(
         name,
         passed=not broken,
-        description=description + (f". Likely cause: {window.cause}" if window.cause else ""),
+        description=description + (f". Likely cause: {escape.markdown(window.cause)}" if window.cause else ""),
         error=name in sla.checks.blocking,  # only an error blocks
         metadata={
             "cycles": window.measures.cycles,

@@ -7,11 +7,10 @@ from functools import partial
 
 import dagster as dg
 from dagster._core.launcher import DefaultRunLauncher
-from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from lcw_assets.alerts.incidents import Observation, Severity
 from lcw_assets.cycle.clock import read_clock
-from lcw_assets.defs.guard import SCHEDULED_AT_TAG, UNFINISHED
+from lcw_assets.defs.guard import UNFINISHED, TagError, max_runtime_s, scheduled_at
 from lcw_assets.defs.market.jobs import fetch_cycle
 from lcw_assets.performance.sla import Sla
 from lcw_assets.warehouse.spool import Spool
@@ -45,13 +44,13 @@ def running_cycles(instance: dg.DagsterInstance, spool: Spool, sla: Sla, now: da
         severity: Severity = "critical"
         incident, why = "cycle_time", ""
         runs_for_s = now.timestamp() - record.start_time if record.start_time else 0.0
-        max_runtime_s = _max_runtime_s(run)
+        may_run_s = max_runtime_s(run)
         if pid is not None:
             incident, why = "cycle_died", f"its process ({pid}) is gone"
             what = f"{name} has no process any more ({pid}): it is marked as failed"
-        elif runs_for_s > max_runtime_s:
-            incident, why = "cycle_ended", f"it ran for {runs_for_s:.0f} s, and may for {max_runtime_s:g} s"
-            what = f"{name} is ended after {runs_for_s:.0f} s: it may run {max_runtime_s:g} s"
+        elif runs_for_s > may_run_s:
+            incident, why = "cycle_ended", f"it ran for {runs_for_s:.0f} s, and may for {may_run_s:g} s"
+            what = f"{name} is ended after {runs_for_s:.0f} s: it may run {may_run_s:g} s"
         else:
             over_s = sla.checks.cycle_error_s
             if age_s <= over_s:
@@ -90,20 +89,12 @@ def was_ended(run: dg.DagsterRun) -> bool:
     return said.startswith(("cycle_died", "cycle_ended")) and said.endswith(run.run_id[:8])
 
 
-def _max_runtime_s(run: dg.DagsterRun) -> float:
-    try:
-        return float(run.tags.get(MAX_RUNTIME_SECONDS_TAG, "inf"))
-    except ValueError:
-        return float("inf")  # Dagster itself says what is wrong with that tag
-
-
 def _started_at(record: dg.RunRecord, now: datetime) -> datetime:
     """Where the cycle's time counts from: as in the cycle's own facts."""
     try:
-        scheduled_at = datetime.fromisoformat(record.dagster_run.tags[SCHEDULED_AT_TAG])
-        tick = scheduled_at if scheduled_at.tzinfo else None
-    except (KeyError, ValueError):
-        tick = None  # started by a person, who may write anything into a tag
+        tick = scheduled_at(record.dagster_run, now)
+    except TagError:
+        tick = None  # started by a person; the run says what is wrong with the tag
     clock = read_clock(
         scheduled_at=tick,
         run_created_at=record.create_timestamp,

@@ -1,19 +1,20 @@
 """Three sensors that watch, each with its open incidents in its cursor. All tell through `lcw_assets/alerts`."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta, timezone
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import dagster as dg
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from lcw_assets.alerts.incidents import Incident, Observation, Pace, advance
 from lcw_assets.defs.performance import looks
 from lcw_assets.defs.performance.checks import read_sla
 from lcw_assets.defs.performance.running import running_cycles
 from lcw_assets.performance.sla import Sla, load_sla
+from lcw_assets.private_files import GroupError, prepare
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.spool import Spool
 
@@ -28,7 +29,7 @@ class _State(BaseModel):
     """A sensor's cursor. `looked_at` is its latest look; the rest is for the sensors that need it."""
 
     incidents: dict[str, Incident] = {}
-    looked_at: AwareDatetime | None = None
+    looked_at: Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=timezone.utc))] | None = None
     watching_since: AwareDatetime | None = None
     spooled: int = 0
 
@@ -108,6 +109,8 @@ def _tell(
     for alert in alerts:
         say = context.log.info if alert.kind == "recovered" else context.log.warning
         say(f"{title(alert)}\n{body(alert, None)}")
+    with suppress(GroupError):  # cycles say so
+        prepare(settings.data_dir, settings.read_group, context.log.warning)
     outbox = _outbox(settings)
     outbox.put(alerts, context.log.warning)
     for act in acts:
@@ -150,5 +153,4 @@ def _connect(settings: DataSettings) -> "AbstractContextManager[DuckDBPyConnecti
     """Only when there is an alert to store, and then in no hurry: cycles come first."""
     from lcw_assets.warehouse.connection import open_database
 
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     return open_database(settings.database, lock_wait_s=0.5)

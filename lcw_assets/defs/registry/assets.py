@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from lcw_assets import escape
 from lcw_assets.defs.evaluations import evaluations, is_selected
 from lcw_assets.defs.registry.checks import failed_results, registry_checks, registry_results
 from lcw_assets.defs.registry.metadata import table_metadata
@@ -42,7 +43,7 @@ def sync_step(
     from lcw_assets.warehouse.spool import Spool
     from lcw_assets.warehouse.spool_file import SpoolError
 
-    settings = run_settings()
+    settings = run_settings(context)
     spool = Spool(settings.registry_spool_dir)
     try:
         asked, own = _ask(context, settings, spool)
@@ -110,6 +111,7 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool"
     from lcw_assets.registry.plausible import Limits
     from lcw_assets.registry.store import Rules, Stored, store_pending
     from lcw_assets.warehouse.errors import LockedError, UnstorableError, WarehouseError
+    from lcw_assets.warehouse.lock import LOCK_WAIT_S
 
     warehouse: WarehouseResource = context.resources.warehouse
     rules = Rules(
@@ -120,7 +122,8 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool"
     outbox = Outbox(settings.alerts_dir, lambda run_id: run_id)
     tell = partial(outbox.put, log=context.log.warning)
     try:
-        stored = store_pending(warehouse.get_connection, spool, context.log.warning, rules=rules, tell=tell, own=own)
+        connect = partial(warehouse.get_connection, lock_wait_s=LOCK_WAIT_S)
+        stored = store_pending(connect, spool, context.log.warning, rules=rules, tell=tell, own=own)
     except LockedError as error:
         if error.wait:
             spool.locked_out(context.run.run_id, error.wait, context.log.warning)
@@ -140,8 +143,6 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool"
 
 
 def _say(context: dg.AssetExecutionContext, sync: "StoredSync") -> None:
-    from lcw_assets.registry.news import name_some
-
     changes = sync.found.changes
     if sync.found.status == "applied":
         context.log.info(
@@ -152,5 +153,5 @@ def _say(context: dg.AssetExecutionContext, sync: "StoredSync") -> None:
     else:
         context.log.warning(f"{sync.sync.cycle_id} is {sync.found.status}: {sync.found.reason}")
     for event, names in sync.news.items():
-        context.log.info(f"{event}: {name_some(names)}")
+        context.log.info(f"{event}: {escape.some(sorted(names))}")
     context.log.info(str(sync.phases))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from lcw_assets import escape
 from lcw_assets.rounding import percent, rounded, seconds
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def registry_results(sync: "StoredSync", look: "Look", now: datetime) -> Iterato
         "no_field_lost",
         not found.untold,
         f"no contract has {', '.join(found.untold)} any more, and what was known is kept. "
-        f"Unknown fields: {', '.join(found.unknown) or 'none'}",
+        f"Unknown fields: {', '.join(map(escape.name, found.unknown)) or 'none'}",
     )
     yield from failed_results(sync, look, now)
 
@@ -77,6 +78,6 @@ def _result(name: str, passed: bool, wrong: str, metadata: Mapping[str, float] |
         asset_key=_CHECKS[name][0].split("/"),
         passed=passed,
         severity=dg.AssetCheckSeverity.WARN,
-        description=None if passed else wrong,
+        description=None if passed else escape.markdown(wrong),
         metadata=metadata or {},
     )

@@ -16,7 +16,7 @@ from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.market.test_fetch_cycle import failure
-from lcw_assets_tests.warehouse.test_connection import held_open
+from lcw_assets_tests.holders import Clock, held_open, waits_by
 
 Backfill = Callable[..., dg.ExecuteInProcessResult]
 NOW = datetime.now(timezone.utc)
@@ -30,12 +30,14 @@ def _unthrottled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def backfill(definitions: dg.Definitions, instance: dg.DagsterInstance) -> Backfill:
-    def run(series: str, first: str, last: str | None = None, **config: Any) -> dg.ExecuteInProcessResult:
+    def run(
+        series: str, first: str, last: str | None = None, tags: dict[str, str] | None = None, **config: Any
+    ) -> dg.ExecuteInProcessResult:
         job = definitions.resolve_job_def(f"backfill_{series}")
         return job.execute_in_process(
             instance=instance,
             raise_on_error=False,
-            tags={RANGE_START_TAG: first, RANGE_END_TAG: last or first},
+            tags={RANGE_START_TAG: first, RANGE_END_TAG: last or first, **(tags or {})},
             run_config={"ops": {series: {"config": config}}},
         )
 
@@ -188,9 +190,7 @@ def test_a_wrong_name_for_all_of_them_fails_and_marks_nothing(
 def test_a_database_that_stays_locked_marks_nothing_and_loses_nothing(
     backfill: Backfill, instance: dg.DagsterInstance, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody opens it while the calls are made, and keeps it open."""
-    import lcw_assets.defs.history.assets as module
-
+    """Somebody opens it while the calls are made, and keeps it open for longer than the run can wait."""
     holding, held = ExitStack(), list[bool]()
 
     def takes_the_database(draw: Draw) -> Fault:
@@ -199,12 +199,13 @@ def test_a_database_that_stays_locked_marks_nothing_and_loses_nothing(
             holding.enter_context(held_open(DataSettings().database))
         return Fault()
 
-    monkeypatch.setattr(module, "_LOCK_WAIT_S", 0.2)
+    waits_by(monkeypatch, Clock())
     monkeypatch.setenv("LCW_BASE_URL", start_simulator(profile=takes_the_database)[1])
     with holding:
-        result = backfill("coin_daily", "2025-12-01", "2025-12-31")
+        result = backfill("coin_daily", "2025-12-01", "2025-12-31", tags={"dagster/max_runtime": "100"})
     assert not result.success
     assert "is held open by" in failure(result)
+    assert f"What was answered waits in {load_settings().history_spool_dir}" in failure(result)
     assert days(instance, "coin_daily") == set()
     again = backfill("coin_daily", "2025-12-01", "2025-12-31")
     assert again.success

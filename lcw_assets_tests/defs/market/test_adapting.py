@@ -15,8 +15,8 @@ from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.market.test_fetch_cycle import failure, logs
+from lcw_assets_tests.holders import held_open
 from lcw_assets_tests.performance.facts import call, cycle, load
-from lcw_assets_tests.warehouse.test_connection import held_open
 
 RunCycle = Callable[..., dg.ExecuteInProcessResult]
 

@@ -20,8 +20,8 @@ from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.market.test_fetch_cycle import checks, failure, materialized
 from lcw_assets_tests.defs.performance.test_checks import write_sla
 from lcw_assets_tests.defs.performance.test_sensors import Watch, alerts
+from lcw_assets_tests.holders import held_open
 from lcw_assets_tests.performance.facts import call, cycle, load
-from lcw_assets_tests.warehouse.test_connection import held_open
 
 RunCycle = Callable[..., dg.ExecuteInProcessResult]
 

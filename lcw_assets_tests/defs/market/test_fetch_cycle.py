@@ -19,7 +19,7 @@ from lcw_assets.simulator.faults import Fault
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.cycle.test_cycle import faulty
-from lcw_assets_tests.warehouse.test_connection import held_open
+from lcw_assets_tests.holders import held_open
 
 RunCycle = Callable[..., dg.ExecuteInProcessResult]
 

@@ -129,7 +129,7 @@ def test_a_breach_that_blocks(
     project = Project.make(tmp_path / "project")
     done = project.cycle(LCW_BASE_URL=start_simulator()[1], LCW_COINS="100", LCW_SLA_FILE=str(tmp_path / "sla.toml"))
     assert done.returncode == code, done.stdout
-    assert ("1 blocking asset check failed with ERROR severity:\nops/cycles: cycle_time" in done.stdout) == bool(
+    assert ("1 blocking asset check failed with ERROR severity:\n    ops/cycles: cycle_time" in done.stdout) == bool(
         code
     ), done.stdout
     with open_database(project.data / "demo.duckdb", read_only=True) as db:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.performance.facts import call, cycle, load
-from lcw_assets_tests.warehouse.test_connection import held_open
+from lcw_assets_tests.test_escape import rendered
 
 
 def run(
@@ -72,6 +71,18 @@ def test_a_report_is_in_the_ui_in_a_table_and_in_a_file(
         ]
 
 
+def test_a_cause_that_is_markdown_stays_in_its_cell(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, facts: datetime
+) -> None:
+    with open_database(DataSettings().database) as db:
+        db.execute("UPDATE ops.calls SET endpoint = '<img src=x>|[a](https://evil.example)'")
+    found = metadata(run(definitions, instance, "performance_report"))
+    for text in (found["reports/slow_cycles"]["newest"], found["reports/performance_72h"]["report"]):
+        kinds, seen = rendered(text)
+        assert not [kind for kind in kinds if kind.startswith(("html", "link"))]
+        assert "<img src=x>|[a](https://evil.example) offset 600 took 43.0 s" in seen
+
+
 def test_a_second_report_adds_a_row_and_no_slow_cycle_twice(
     definitions: dg.Definitions, instance: dg.DagsterInstance, facts: datetime
 ) -> None:
@@ -115,31 +126,6 @@ def test_a_backfill_of_days_is_one_run(
     assert metadata(result)["reports/performance_daily"]["days"] == ", ".join(days)
     with open_database(DataSettings().database, read_only=True) as db:
         assert db.execute("SELECT count(*), sum(cycles) > 0 FROM reports.performance_daily").fetchall() == [(3, True)]
-
-
-def test_a_locked_database_delays_the_report_and_says_who_holds_it(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, facts: datetime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The wait before the step is tried again is when whoever held it lets go."""
-    with held_open(DataSettings().database) as holder:
-        sleep = time.sleep
-
-        def wait(seconds: float) -> None:
-            if seconds < 5:
-                sleep(seconds)
-            elif holder.stdin:
-                holder.communicate("")
-
-        monkeypatch.setattr("time.sleep", wait)
-        result = run(definitions, instance, "performance_report")
-    assert result.success
-    retries = [event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_UP_FOR_RETRY]
-    assert retries
-    for error in (event.step_retry_data.error for event in retries):
-        assert error and error.cause
-        assert f"no report: {DataSettings().database} is held open by " in error.cause.message
-        assert f"(process {holder.pid})" in error.cause.message
-    assert metadata(result)["reports/performance_72h"]["cycles"] == 3
 
 
 def test_a_wrong_sla_file_fails_the_report_in_one_line(

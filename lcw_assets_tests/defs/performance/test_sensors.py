@@ -36,7 +36,7 @@ from lcw_assets.warehouse.cycle import Cycle
 from lcw_assets.warehouse.spool import Spool
 from lcw_assets.warehouse.spool_writer import SpoolWriter
 from lcw_assets_tests.alerts.receivers import webhook
-from lcw_assets_tests.warehouse.test_connection import held_open
+from lcw_assets_tests.holders import held_open
 
 SLA = load_sla()
 Status = dg.DagsterRunStatus
@@ -446,9 +446,31 @@ def test_a_locked_database_delays_no_alert_and_loses_none(
     assert alerts() == [("cycle_time", "opened", "warning")]
 
 
-def test_a_cursor_of_another_version_is_started_anew(instance: dg.DagsterInstance, definitions: dg.Definitions) -> None:
-    watch = Watch(watch_cycles, instance, definitions)
-    watch.cursor = '{"looked_at": "2026-11-20T12:00:00"}'
+INCIDENT = (
+    '{"incidents": {"x": {"latest": {"incident": "x", "severity": "warning", "what": "x", "since": "2026-11-20T12:00Z"}'
+    ', "since": "2026-11-20T12:00Z", "seen_at": "2026-11-20T12:00Z", "told_at": "2026-11-20T12:00Z", "repeat_s": %s}}}'
+)
+
+
+@pytest.mark.parametrize("sensor", [watch_cycles, watch_checks, watch_runs], ids=lambda sensor: sensor.name)
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        '{"looked_at": "2026-11-20T12:00:00"}',
+        '{"looked_at": "0001-01-01T00:00:00+00:00"}',
+        INCIDENT % "1e300",
+        INCIDENT % "-1",
+        INCIDENT % "NaN",
+        "file:/etc/passwd",
+        "[]",
+    ],
+)
+def test_a_cursor_of_another_version_is_started_anew(
+    instance: dg.DagsterInstance, definitions: dg.Definitions, sensor: dg.SensorDefinition, cursor: str
+) -> None:
+    """Or one that somebody wrote in the UI."""
+    watch = Watch(sensor, instance, definitions)
+    watch.cursor = cursor
     assert watch.look() == "nothing is wrong"
 
 

@@ -24,9 +24,9 @@ from lcw_assets_tests.conftest import NOON, StartSimulator
 from lcw_assets_tests.defs.market.test_fetch_cycle import checks, failure, logs, materialized
 from lcw_assets_tests.defs.market.test_schedules import TICK
 from lcw_assets_tests.defs.performance.test_sensors import Watch
+from lcw_assets_tests.holders import held_open
 from lcw_assets_tests.registry.syncs import body, contract
 from lcw_assets_tests.servers import answer, raw_server
-from lcw_assets_tests.warehouse.test_connection import held_open
 
 RunSync = Callable[..., dg.ExecuteInProcessResult]
 
