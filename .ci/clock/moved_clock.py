@@ -1,4 +1,4 @@
-"""A pytest plugin for `.ci/dates`: before each test the wall clock is set to `LCW_TEST_MOMENT`, and runs on from there."""
+"""A pytest plugin for `.ci/dates`: before each test the wall clock is set to `LCW_TEST_MOMENT`, and goes on."""
 
 from __future__ import annotations
 

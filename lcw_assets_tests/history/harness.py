@@ -1,4 +1,4 @@
-"""A backfill as a run makes it, less Dagster: a real simulator, a real spool, a real database, and a clock that stands."""
+"""A backfill as a run makes it, less Dagster: a real simulator, spool and database, and a clock that stands."""
 
 from __future__ import annotations
 
@@ -98,6 +98,7 @@ class Desk:
         *,
         reserve: int = 0,
         report: Callable[[Progress], None] = lambda _progress: None,
+        report_every_s: float = 0.2,
         rate_limit: RateLimit | None = None,
         store: Callable[[], StoredPoints] | None = None,
     ) -> Result:
@@ -121,7 +122,7 @@ class Desk:
             in_flight=self.in_flight,
             log=self.said.append,
             report=report,
-            report_every_s=0.2,
+            report_every_s=report_every_s,
         )
 
     def batch(self) -> Cycle:
