@@ -5,8 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
@@ -20,9 +19,7 @@ from dagster._core.scheduler.instigation import (
 )
 
 from lcw_assets_tests.commands import Project
-
-# What hangs must end some day; what is slow, on a machine with forty others, must not.
-PATIENCE_S = 600.0
+from lcw_assets_tests.patience import PATIENCE_S, until
 
 # Dagster's webserver takes the number of a port. One that was free a moment ago may be somebody else's by now, so it is
 # handed a socket that listens already.
@@ -76,14 +73,6 @@ def _running(project: Project, command: list[str], name: str, *fds: int, **varia
             yield
         finally:
             process.terminate()
-
-
-def until(true: Callable[[], object], seconds: float = PATIENCE_S) -> None:
-    """Wait for something that is going to happen."""
-    ends = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < ends, "it did not happen"
-        time.sleep(0.1)
 
 
 def stop_schedules(instance: dg.DagsterInstance, definitions: dg.Definitions) -> None:

@@ -23,7 +23,8 @@ from lcw_assets.simulator.server import Simulator
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.commands import ROOT, Project
 from lcw_assets_tests.conftest import NOON
-from lcw_assets_tests.servers_of_dagster import PATIENCE_S, daemon, stop_schedules, until, webserver
+from lcw_assets_tests.patience import PATIENCE_S, until
+from lcw_assets_tests.servers_of_dagster import daemon, stop_schedules, webserver
 
 # They share servers that take half a minute to start.
 pytestmark = pytest.mark.xdist_group("backfill commands")

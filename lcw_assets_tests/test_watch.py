@@ -15,7 +15,8 @@ from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.alerts.receivers import webhook
 from lcw_assets_tests.commands import CYCLE, Project
 from lcw_assets_tests.conftest import StartSimulator
-from lcw_assets_tests.servers_of_dagster import daemon, stop_schedules, until
+from lcw_assets_tests.patience import until
+from lcw_assets_tests.servers_of_dagster import daemon, stop_schedules
 
 
 def stuck(draw: Draw) -> Fault:

@@ -32,6 +32,7 @@ from lcw_assets.transport.tuning import Tuning
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.cycle import Cycle, PullEnd
 from lcw_assets.warehouse.spool import Spool
+from lcw_assets_tests.patience import PATIENCE_S
 
 TODAY = datetime(2026, 11, 20, tzinfo=timezone.utc)
 NOW = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
@@ -109,7 +110,7 @@ class Desk:
             sink=batches,
             tuning=Tuning(in_flight=self.in_flight),
             rate_limit=rate_limit,
-            timeouts=Timeouts(2.0, 5.0, 5.0),
+            timeouts=Timeouts(PATIENCE_S, PATIENCE_S, PATIENCE_S),
             retry=RetryPolicy(attempts=3, first_s=0.02, longest_s=0.1),
         )
         api = LiveCoinWatch(client, deadline=Deadline.after(float("inf")), simulated=True)
