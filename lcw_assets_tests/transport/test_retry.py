@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -11,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import PassingError
 from lcw_assets.transport.retry import RetryPolicy, retry_after_s
+from lcw_assets_tests.transport.asked import Asked
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 
@@ -57,19 +55,9 @@ def test_no_text_breaks_it(value: str) -> None:
 # How long to wait before the next try. Waits are asked for and not slept.
 
 
-@dataclass(frozen=True)
-class Asked(Deadline):
-    """A deadline on which every wait is over at once; `waits` are those that were wanted."""
-
-    waits: list[float] = field(default_factory=list)
-
-    def sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
-
-
 def waits(error: PassingError, *, attempts: int = 5, left_s: float = 1e6) -> list[float]:
     """What a call waits for in between, that fails each time."""
-    deadline = Asked(time.monotonic() + left_s)
+    deadline = Asked.within(left_s)
 
     def fail() -> None:
         raise error
