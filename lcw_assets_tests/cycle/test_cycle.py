@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.warehouse.errors import LockedError, WarehouseError
 from lcw_assets_tests.conftest import NOON, StartSimulator
 from lcw_assets_tests.cycle.cycles import Bench
+from lcw_assets_tests.oracle import lost, made_up
+from lcw_assets_tests.patience import PATIENCE_S
 from lcw_assets_tests.servers import answer, raw_server, silence
 from lcw_assets_tests.warehouse.test_connection import held_open
 
@@ -126,15 +127,16 @@ def test_flaky_is_survived(bench: Bench, start_simulator: StartSimulator) -> Non
     """Repeats mend nearly everything; what they do not is named."""
     simulator, address = start_simulator(profile="flaky", seed=3)
     for _ in range(5):
-        bench.pull(address, coins=1000)
+        bench.pull(address, coins=1000, attempt_s=2.0)
     stored = bench.store()
     assert len(stored.cycles) == 5
     assert {cycle.row["status"] for cycle in stored.cycles} <= {"complete", "partial"}
-    good = [entry for entry in simulator.ledger.entries if entry.good and entry.endpoint != "status"]
-    [(kept,)] = bench.query("SELECT count(*) FROM raw.pulls WHERE endpoint <> 'status'")
-    assert kept == len(good)
-    [(facts, requests)] = bench.query("SELECT count(*), count(*) FILTER (outcome <> 'deadline') FROM ops.calls")
-    assert facts >= requests >= len(simulator.ledger.entries) - 2
+    kept = bench.query("SELECT endpoint, request, payload FROM raw.pulls")
+    facts = bench.query("SELECT endpoint, request, outcome FROM ops.calls")
+    assert made_up(simulator.ledger.entries, kept) == []
+    assert lost(simulator.ledger.entries, kept, facts) == []
+    sent = [fact for fact in facts if fact[2] != "deadline"]
+    assert len(sent) >= len(simulator.ledger.entries) >= len(kept) > 50
 
 
 def faulty(endpoint: str, fault: Fault, **match: Any) -> Any:
@@ -161,22 +163,24 @@ def test_a_dead_endpoint_costs_only_its_own_data(bench: Bench, start_simulator: 
 def test_at_the_deadline_what_came_is_stored_and_what_did_not_is_named(
     bench: Bench, start_simulator: StartSimulator
 ) -> None:
-    _, address = start_simulator(profile=faulty("coins/list", Fault(delay_s=30), offset=100))
-    started = time.monotonic()
-    bench.pull(address, seconds=1.5)
-    assert time.monotonic() - started < 3
+    """A page would take ten minutes. On a busy machine others may be late as well: what counts is that all is told."""
+    slow = faulty("coins/list", Fault(delay_s=PATIENCE_S), offset=100)
+    _, address = start_simulator(profile=slow)
+    bench.pull(address, seconds=2.0)
     [cycle] = bench.store().cycles
-    assert (cycle.row["status"], cycle.row["coins_seen"]) == ("partial", 200)
-    [missed] = cycle.row["missing"]
-    assert missed.startswith("coins/list page 2 of 3: ")
+    pages = bench.query("SELECT request ->> 'offset' FROM raw.pulls WHERE endpoint = 'coins/list'")
+    assert ("100",) not in pages
+    assert (cycle.row["status"], cycle.row["coins_seen"]) == ("partial", 100 * len(pages))
+    [(kept,)] = bench.query("SELECT count(*) FROM raw.pulls")
+    assert len(cycle.row["missing"]) == 7 - kept
+    assert any(missed.startswith("coins/list page 2 of 3: ") for missed in cycle.row["missing"])
     assert cycle.pages.absent == 0  # the page did not come: nothing fell between pages
 
 
 def test_a_silent_server_ends_at_the_deadline(bench: Bench) -> None:
+    """It would be silent for ten minutes."""
     with raw_server(silence) as address:
-        started = time.monotonic()
         pulled = bench.pull(address, seconds=1.0)
-        assert time.monotonic() - started < 2.5
     assert pulled.failed
     assert len(pulled.missing) == 7
     [cycle] = bench.store().cycles

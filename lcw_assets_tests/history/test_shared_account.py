@@ -14,6 +14,7 @@ from lcw_assets.history.plan import Ask, Plan, Span
 from lcw_assets.history.series import DAY
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.history.harness import TODAY, Desk
+from lcw_assets_tests.patience import PATIENCE_S
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Disturbed(Plan):
             if number == 100:
                 with requests.Session() as session:
                     for _ in range(self.credits_):
-                        session.post(f"{self.address}/overview", json={}, timeout=30).raise_for_status()
+                        session.post(f"{self.address}/overview", json={}, timeout=PATIENCE_S).raise_for_status()
             yield ask
 
     def count(self, progress: Progress) -> None:

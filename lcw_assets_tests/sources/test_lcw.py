@@ -23,6 +23,7 @@ from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import PassingError, PermanentError
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets_tests.conftest import NOON, StartSimulator
+from lcw_assets_tests.patience import PATIENCE_S
 from lcw_assets_tests.servers import answer, raw_server
 from lcw_assets_tests.transport.test_client import Kept
 
@@ -41,7 +42,7 @@ def connect(address: str, *, key: str | None = None, sink: Kept | None = None, *
         headers={"x-api-key": key} if key else {},
         retry=RetryPolicy(attempts=2, first_s=0.01),
     )
-    return LiveCoinWatch(client, deadline=Deadline.after(20), **{"simulated": True, **options})
+    return LiveCoinWatch(client, deadline=Deadline.after(PATIENCE_S), **{"simulated": True, **options})
 
 
 def test_status_credits_and_overview(lcw: LiveCoinWatch) -> None:
