@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import pytest
 
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import LockedError, WarehouseError
+from lcw_assets_tests.patience import PATIENCE_S
 
 HOLDER = "import duckdb, sys; db = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
 
@@ -26,8 +26,8 @@ def held_open(file: Path) -> Iterator[subprocess.Popen[str]]:
     ) as process:
         assert process.stdout and process.stdout.readline() == "open\n"
         yield process
-        assert process.stdin
-        process.stdin.close()
+        if process.stdin and not process.stdin.closed:
+            process.stdin.close()
 
 
 def test_timestamps_are_utc(tmp_path: Path) -> None:
@@ -44,26 +44,42 @@ def test_it_is_closed_even_when_the_body_raises(tmp_path: Path) -> None:
         pass
 
 
-def test_a_locked_file_names_who_holds_it_and_waits_so_long(tmp_path: Path) -> None:
+def test_a_locked_file_names_who_holds_it_and_waits_so_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "x.duckdb"
+    slept: list[float] = []
+    sleep = time.sleep
+
+    def counted(seconds: float) -> None:
+        slept.append(seconds)
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", counted)
     with held_open(file) as holder:
         started = time.monotonic()
         with pytest.raises(LockedError, match=rf"{file} is held open by \S+ \(process {holder.pid}\)"):
             with open_database(file, lock_wait_s=0.3):
                 pass
-        assert 0.3 <= time.monotonic() - started < 1.5
+        assert time.monotonic() - started >= 0.3
+    assert sum(slept) <= 0.3 + max(slept)
 
 
-def test_a_lock_that_goes_away_is_waited_for_and_timed(tmp_path: Path) -> None:
+def test_a_lock_that_goes_away_is_waited_for_and_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "x.duckdb"
     waits: list[float] = []
+    sleep = time.sleep
     with held_open(file) as holder:
-        assert holder.stdin
-        threading.Timer(0.4, holder.stdin.close).start()
-        with open_database(file, lock_wait_s=20, on_wait=waits.append) as db:
+
+        def goes_away(seconds: float) -> None:
+            if holder.stdin and not holder.stdin.closed:
+                holder.communicate()  # between the first try and the second
+            sleep(seconds)
+
+        monkeypatch.setattr(time, "sleep", goes_away)
+        started = time.monotonic()
+        with open_database(file, lock_wait_s=PATIENCE_S, on_wait=waits.append) as db:
             db.execute("SELECT 1")
     [waited] = waits
-    assert 0.3 < waited < 10
+    assert 0 < waited <= time.monotonic() - started
 
 
 def test_no_wait_counts_as_none(tmp_path: Path) -> None:

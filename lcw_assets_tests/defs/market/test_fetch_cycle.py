@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -87,7 +88,7 @@ def test_without_a_key_a_cycle_fills_the_demo_and_says_so(run_cycle: RunCycle, i
     assert len(checks(result)) == 11
     story = logs(instance, result)
     assert len(story) < 20
-    assert any(line.startswith("coins/list page 2 of 2 in 0.") for line in story)
+    assert any(re.fullmatch(r"coins/list page 2 of 2 in \d+\.\d\d s", line) for line in story)
     assert any("complete: 200 coins seen, 200 changed" in line for line in story)
 
 
@@ -237,7 +238,7 @@ def test_a_scheduled_cycle_counts_from_its_tick(
     assert (scheduled_at, is_late) == (tick, False)
     assert cycle_s > 20
     assert missed_is_late
-    assert missed_s < 20
+    assert missed_s < 3600 - 20
 
 
 def test_what_nobody_foresaw_is_tried_once_more(

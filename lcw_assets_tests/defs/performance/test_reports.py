@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.execution.plan import active
 
+import lcw_assets.resources.warehouse as warehouse_module
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.performance.facts import call, cycle, load
@@ -120,17 +123,21 @@ def test_a_backfill_of_days_is_one_run(
 def test_a_locked_database_delays_the_report_and_says_who_holds_it(
     definitions: dg.Definitions, instance: dg.DagsterInstance, facts: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The wait before the step is tried again is when whoever held it lets go."""
+    """The wait before the step is tried again is when whoever held it lets go. It is over at once."""
+    passed_s = 0.0
     with held_open(DataSettings().database) as holder:
-        sleep = time.sleep
 
         def wait(seconds: float) -> None:
-            if seconds < 5:
-                sleep(seconds)
-            elif holder.stdin:
+            nonlocal passed_s
+            passed_s += seconds
+            if holder.stdin and not holder.stdin.closed:
                 holder.communicate("")
 
-        monkeypatch.setattr("time.sleep", wait)
+        def opening(*arguments: Any, **options: Any) -> Any:
+            return open_database(*arguments, **{**options, "lock_wait_s": 0.1})
+
+        monkeypatch.setattr(active, "time", SimpleNamespace(time=lambda: time.time() + passed_s, sleep=wait))
+        monkeypatch.setattr(warehouse_module, "open_database", opening)
         result = run(definitions, instance, "performance_report")
     assert result.success
     retries = [event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_UP_FOR_RETRY]
