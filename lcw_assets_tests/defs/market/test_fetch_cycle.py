@@ -11,9 +11,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from lcw_assets.cycle.pull import Pulled
 from lcw_assets.defs.guard import SCHEDULED_AT_TAG
+from lcw_assets.defs.market.checks import pull_results
 from lcw_assets.settings import load_settings
 from lcw_assets.simulator.faults import Fault
+from lcw_assets.sources.lcw_records import Credits
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.cycle.test_cycle import faulty
@@ -132,12 +135,28 @@ def test_repeats_and_gaps_are_counted_in_a_check(
 def test_credits_that_will_not_last_are_told_in_time(
     run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, address = start_simulator(credits_per_day=40)
-    monkeypatch.setenv("LCW_BASE_URL", address)
+    """At a cycle a minute, until midnight: how many that are depends on the hour."""
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator(credits_per_day=40)[1])
     check = checks(run_cycle())["raw/credits:enough_for_today"]
-    assert not check.passed
-    assert "of 40 credits are left" in (check.description or "")
-    assert "lower LCW_COINS" in (check.description or "")
+    told = {name: int(str(value.value)) for name, value in check.metadata.items()}
+    assert (told["credits_limit"], told["cost"]) == (40, 5)
+    assert 30 < told["credits_left"] < 40
+    assert 0 <= told["cycles_left_today"] < 24 * 60
+    assert check.passed == (told["credits_left"] >= 5 * told["cycles_left_today"])
+    assert f"{told['credits_left']} of 40 credits are left" in (check.description or "")
+
+
+@pytest.mark.parametrize(
+    ("hour", "minute", "left", "passed"),
+    [(0, 0, 7200, True), (0, 0, 7199, False), (12, 0, 3600, True), (12, 0, 3599, False), (23, 58, 9, False),
+     (23, 58, 10, True), (23, 59, 5, True), (23, 59, 4, False)],
+)  # fmt: skip
+def test_credits_have_to_last_until_midnight(hour: int, minute: int, left: int, passed: bool) -> None:
+    now = datetime(2028, 2, 29, hour, minute, tzinfo=timezone.utc)
+    pulled = Pulled({}, credits=Credits(remaining=left, limit=10_000))
+    [check] = pull_results(pulled, 6, now)
+    assert check.passed == passed
+    assert ("lower LCW_COINS" in (check.description or "")) != passed
 
 
 def test_spent_credits_fail_the_cycle_in_one_line(
