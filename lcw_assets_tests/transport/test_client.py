@@ -98,7 +98,8 @@ def test_a_server_that_drips_does_not_hold_a_call(talk: Any) -> None:
     """
     sink = Kept()
     with raw_server(talk) as address:
-        with pytest.raises(PassingError, match=r"no whole answer within 0\.5 s"):
+        # Of a silent one requests may notice it first, in the same moment.
+        with pytest.raises(PassingError, match=r"no whole answer within 0\.5 s|was silent for too long"):
             call(address, sink, timeouts=SHORT)
     assert [(fact.outcome, fact.attempt) for fact in sink.attempts] == [("timeout", 1), ("timeout", 2)]
 
@@ -128,8 +129,8 @@ def test_no_wait_outlasts_the_deadline() -> None:
 def test_an_attempt_gets_only_what_is_left() -> None:
     with raw_server(silence) as address, pytest.raises(PassingError) as raised:
         call(address, Kept(), deadline=Deadline.after(0.5))
-    limit = re.search(r"no whole answer within (\d\.\d) s", str(raised.value))
-    assert limit is None or float(limit[1]) <= 0.5  # and where it took so long to begin, there was none
+    limit = re.search(r"no whole answer within (\d+\.\d) s", str(raised.value))
+    assert float(limit[1]) <= 0.5 if limit else "no time was left" in str(raised.value)  # where it began so late
 
 
 def test_nothing_is_asked_when_no_time_is_left() -> None:
@@ -164,11 +165,13 @@ def test_a_permanent_error_is_not_tried_again() -> None:
 
 
 def test_a_429_holds_back_every_call_of_the_client() -> None:
-    """One of them met it; the next one, which met nothing, waits for what is left of the ten minutes all the same."""
+    """One of them met it; the next one, which met nothing, waits for what is left of that all the same: ten minutes at
+    most, for a slip of a server must not cost a day.
+    """
 
     def read(got: Answer) -> str:
         if got.http_status == 429:
-            raise PassingError(got.endpoint, "slow down", outcome="rate_limited", retry_after_s=600.0)
+            raise PassingError(got.endpoint, "slow down", outcome="rate_limited", retry_after_s=86_400.0)
         return got.text
 
     replies = iter([answer("429 Too Many", b""), answer("200 OK", b"[]")])
