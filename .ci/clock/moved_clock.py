@@ -36,5 +36,12 @@ _CLOCK.set(_MOMENT_NS)
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup() -> None:
-    _CLOCK.set(_MOMENT_NS)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    group = item.get_closest_marker("xdist_group")
+    if group is None or group not in _BEGUN:
+        _CLOCK.set(_MOMENT_NS)
+    if group is not None:
+        _BEGUN.append(group)  # its tests share servers, for which time must not go back
+
+
+_BEGUN: list[pytest.Mark] = []

@@ -8,8 +8,10 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -126,4 +128,21 @@ int clock_nanosleep(clockid_t clock, int flags, const struct timespec *length, s
     struct timespec moved = kernels(length, (flags & TIMER_ABSTIME) && on_the_wall(clock));
     int (*real)(clockid_t, int, const struct timespec *, struct timespec *) = next("clock_nanosleep");
     return real(clock, flags, &moved, left);
+}
+
+/* What gRPC waits with: a futex, without the C library's help. */
+long syscall(long number, ...) {
+    static long (*real)(long, ...);
+    if (!real) real = dlsym(RTLD_NEXT, "syscall");
+    long given[6];
+    struct timespec moved;
+    va_list arguments;
+    va_start(arguments, number);
+    for (int index = 0; index < 6; index++) given[index] = va_arg(arguments, long);
+    va_end(arguments);
+    if (number == SYS_futex && (given[1] & FUTEX_CLOCK_REALTIME) && given[3]) {
+        moved = kernels((const struct timespec *)given[3], 1);
+        given[3] = (long)&moved;
+    }
+    return real(number, given[0], given[1], given[2], given[3], given[4], given[5]);
 }

@@ -17,7 +17,7 @@ from duckdb import DuckDBPyConnection
 from lcw_assets.history.backfill import Progress, Result, backfill
 from lcw_assets.history.batches import Batches
 from lcw_assets.history.covered import read_covered
-from lcw_assets.history.plan import Plan, Span
+from lcw_assets.history.plan import Ask, Plan, Span
 from lcw_assets.history.purse import Purse
 from lcw_assets.history.series import DAY, SERIES
 from lcw_assets.history.store import StoredPoints, store_batches
@@ -53,6 +53,25 @@ class Clocked(Batches):
 
     def answer(self, answer: Answer) -> None:
         super().answer(replace(answer, requested_at=self._now, received_at=self._now))
+
+
+@dataclass(frozen=True)
+class Paced(Plan):
+    """A plan whose every call waits until all before it were counted: so that each run of it is the same.
+
+    `count` is to be told of each: `report=plan.count, report_every_s=0`.
+    """
+
+    counted: list[int] = field(default_factory=list)
+
+    def asks(self) -> Iterator[Ask]:
+        for number, ask in enumerate(super().asks()):
+            while len(self.counted) < number:
+                time.sleep(0.0005)
+            yield ask
+
+    def count(self, progress: Progress) -> None:
+        self.counted.append(progress.calls)
 
 
 @dataclass

@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 
-from lcw_assets.history.backfill import Progress
-from lcw_assets.history.plan import Ask, Plan, Span
+from lcw_assets.history.plan import Ask, Span
 from lcw_assets.history.series import DAY
 from lcw_assets_tests.conftest import StartSimulator
-from lcw_assets_tests.history.harness import TODAY, Desk
+from lcw_assets_tests.history.harness import TODAY, Desk, Paced
 from lcw_assets_tests.patience import PATIENCE_S
 
 
 @dataclass(frozen=True)
-class Disturbed(Plan):
-    """A plan in the middle of which another program with the same API key spends `credits_`.
-
-    No call is made before the one before it was counted, so that each run of this is the same.
-    """
+class Disturbed(Paced):
+    """In the middle of it another program with the same API key spends `credits_`."""
 
     address: str = ""
     credits_: int = 0
-    counted: list[int] = field(default_factory=list)
 
     def asks(self) -> Iterator[Ask]:
         for number, ask in enumerate(super().asks()):
-            while len(self.counted) < number:
-                time.sleep(0.0005)
             if number == 100:
                 with requests.Session() as session:
                     for _ in range(self.credits_):
                         session.post(f"{self.address}/overview", json={}, timeout=PATIENCE_S).raise_for_status()
             yield ask
-
-    def count(self, progress: Progress) -> None:
-        self.counted.append(progress.calls)
 
 
 def test_a_backfill_notices_that_others_spend_the_same_credits(start_simulator: StartSimulator, tmp_path: Path) -> None:

@@ -227,3 +227,21 @@ def test_retry_after_is_obeyed(start_simulator: StartSimulator) -> None:
     _, address = start_simulator(profile=lambda _: next(turns))
     connect(address, sink=sink).status()
     assert sink.attempts[1].waited_s >= 1.0
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        ("408 Request Timeout", PassingError),
+        ("425 Too Early", PassingError),
+        ("500 Internal Server Error", PassingError),
+        ("502 Bad Gateway", PassingError),
+        ("520 Web Server Returned an Unknown Error", PassingError),
+        ("505 HTTP Version Not Supported", PermanentError),
+        ("413 Content Too Large", PermanentError),
+    ],
+)
+def test_what_passes_and_what_stays_of_plain_statuses(status: str, error: type[Exception]) -> None:
+    with raw_server(answer(status, b"")) as address, pytest.raises(error) as raised:
+        connect(address).coins_list()
+    assert raised.type is error
