@@ -230,18 +230,20 @@ def test_retry_after_is_obeyed(start_simulator: StartSimulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "error"),
+    ("status", "body", "error"),
     [
-        ("408 Request Timeout", PassingError),
-        ("425 Too Early", PassingError),
-        ("500 Internal Server Error", PassingError),
-        ("502 Bad Gateway", PassingError),
-        ("520 Web Server Returned an Unknown Error", PassingError),
-        ("505 HTTP Version Not Supported", PermanentError),
-        ("413 Content Too Large", PermanentError),
+        ("408 Request Timeout", b"", PassingError),
+        ("425 Too Early", b"", PassingError),
+        ("500 Internal Server Error", b"", PassingError),
+        ("502 Bad Gateway", b"", PassingError),
+        ("520 Web Server Returned an Unknown Error", b"", PassingError),
+        ("505 HTTP Version Not Supported", b"", PermanentError),
+        ("413 Content Too Large", b"", PermanentError),
+        ("402 Payment Required", b"", OutOfCreditsError),
+        ("403 Forbidden", b'{"error":{"code":403,"status":"x","description":"Out of credits"}}', OutOfCreditsError),
     ],
 )
-def test_what_passes_and_what_stays_of_plain_statuses(status: str, error: type[Exception]) -> None:
-    with raw_server(answer(status, b"")) as address, pytest.raises(error) as raised:
+def test_what_passes_and_what_stays(status: str, body: bytes, error: type[Exception]) -> None:
+    with raw_server(answer(status, body)) as address, pytest.raises(error) as raised:
         connect(address).coins_list()
     assert raised.type is error

@@ -50,11 +50,13 @@ def after(seconds: float, talk: Talk) -> Talk:
     return late
 
 
-def once(true: Callable[[], object], talk: Talk) -> Talk:
-    """`talk` as soon as something is true."""
+def once(true: Callable[[], object], talk: Talk, most_s: float = PATIENCE_S) -> Talk:
+    """`talk` as soon as something is true, or after so many seconds."""
 
     def waiting(connection: socket.socket) -> None:
-        until(true, every_s=0.005)
+        ends = time.monotonic() + most_s
+        while not true() and time.monotonic() < ends:
+            time.sleep(0.005)
         talk(connection)
 
     return waiting

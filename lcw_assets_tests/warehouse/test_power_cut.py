@@ -6,10 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from lcw_assets.alerts.outbox import Outbox
+from lcw_assets_tests.alerts.test_channels import alert
 from lcw_assets_tests.conftest import StartSimulator
+from lcw_assets_tests.warehouse.power_cut import Disk
 
 
 def test_what_was_pulled_is_on_the_disk_before_the_database_is_opened(
@@ -29,3 +33,19 @@ def test_what_was_pulled_is_on_the_disk_before_the_database_is_opened(
     assert {seen["folder"] for seen in waited} == {"simulator", "kucoin-simulator", "simulator-history"}
     assert [seen for seen in waited if not seen["content"]] == []
     assert [seen for seen in waited if not seen["name"]] == []
+
+
+def test_an_alert_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found under that name after a power cut is whole: it is sent, and not set aside as unreadable."""
+    disk, names = Disk(), list[list[str]]()
+    synced = disk.watch(os.fsync)
+
+    def fsync(fd: int) -> None:
+        synced(fd)
+        names.append([file.suffix for file in (tmp_path / "alerts").iterdir()])
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    Outbox(tmp_path / "alerts", str).put([alert()], print)
+    [file] = (tmp_path / "alerts").iterdir()
+    assert disk.has_content(file)
+    assert names == [[".new"]]

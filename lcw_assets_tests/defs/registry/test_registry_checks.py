@@ -125,3 +125,19 @@ def test_one_sync_in_twenty_that_fails_is_too_many(
     assert sync[1].newest
     found = wrong(sync[0], replace(sync[1], recent=60, failed=failed_syncs), sync[1].newest)
     assert found == ({} if passed else {"failure_rate": "3 of the last hour's 60 syncs failed (5 %)"})
+
+
+def test_failures_are_those_of_the_last_hour(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    for _ in range(3):
+        registry.ask("http://127.0.0.1:1")
+    registry.store()
+    registry.answer(body(contract("AUSDTM")))
+    look = registry.store().look
+    assert look
+    assert (look.failed, look.recent, look.syncs) == (3, 4, 4)
+    registry.now += timedelta(minutes=57)
+    registry.answer(body(contract("AUSDTM")))
+    look = registry.store().look
+    assert look
+    assert (look.failed, look.recent, look.syncs) == (1, 3, 5)  # of the third minute on
