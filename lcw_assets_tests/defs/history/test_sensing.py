@@ -117,8 +117,8 @@ def test_a_second_backfill_asks_for_nothing_before_the_first_has_ended(
         if results:
             return True
         for run in disk_instance.get_runs():
-            said = [entry.user_message for entry in disk_instance.all_logs(run.run_id)]
-            if any("another backfill is running" in line for line in said):
+            lines = [entry.user_message for entry in disk_instance.all_logs(run.run_id)]
+            if any("another backfill is running" in line for line in lines):
                 return True
         return False
 
