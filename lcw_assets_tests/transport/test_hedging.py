@@ -120,7 +120,10 @@ def test_where_both_fail_the_next_attempt_begins() -> None:
     sink = Kept()
     with raw_server(by_turn(silence, silence, GOOD)) as address:
         assert ask(address, sink, pace=Pace(hedge_after_s=0.05, attempt_s=2.0)) == "[1]"
-    assert facts(sink) == [(1, False, "timeout"), (1, True, "timeout"), (2, False, "ok")]
+    assert facts(sink)[:2] == [(1, False, "timeout"), (1, True, "timeout")]
+    rest = facts(sink)[2:]  # a busy machine may hedge that as well
+    assert {attempt for attempt, _, _ in rest} == {2}
+    assert "ok" in {outcome for _, _, outcome in rest}
 
 
 def test_a_server_that_answers_only_every_second_call() -> None:
