@@ -25,6 +25,7 @@ from lcw_assets.cycle.store import store_pending
 from lcw_assets.sources.lcw import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
+from lcw_assets.transport.rate_limit import RateLimit
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.cycle import Cycle
 from lcw_assets.warehouse.spool import Spool
@@ -32,7 +33,7 @@ from lcw_assets.warehouse.spool import Spool
 CALLS = plan_cycle(coins=1000, exchanges=100, currency="USD", meta=False)
 
 
-def ours(address: str, folder: Path, number: int) -> tuple[float, float]:
+def ours(address: str, folder: Path, number: int, rate_limit: RateLimit | None = None) -> tuple[float, float]:
     """Seconds to pull and to store."""
     spool = Spool(folder / "spool")
     now = datetime.now(timezone.utc)
@@ -40,7 +41,7 @@ def ours(address: str, folder: Path, number: int) -> tuple[float, float]:
     started = time.perf_counter()
     deadline = Deadline.after(45)
     with spool.open(cycle) as sink:
-        client = Client(address, source="simulator", sink=sink)
+        client = Client(address, source="simulator", sink=sink, rate_limit=rate_limit)
         api = LiveCoinWatch(client, deadline=deadline, simulated=True)
         pulled = pull(api, CALLS, deadline=deadline, in_flight=4, log=lambda _line: None)
         sink.end(pulled.end(now))

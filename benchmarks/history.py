@@ -39,7 +39,8 @@ from lcw_assets.warehouse.spool import Spool
 
 TODAY = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
 YEAR = Span(TODAY - 365 * DAY, TODAY)
-RATE_PER_S = 5.0
+# As the settings have it by default, and `resources/live_coin_watch.py` makes of them.
+RATE = Rate(per_s=5.0, burst=16, reserve=8)
 
 
 class Run:
@@ -113,8 +114,8 @@ def years(coins: int) -> None:
             f"({calls / seconds:.0f} calls/s), most memory {memory:.0f} MB"
         )
         print(
-            f"  stored {per_s:,.0f} points a second: {per_s / (RATE_PER_S * points / calls):.0f} times "
-            f"what {RATE_PER_S:g} calls a second bring"
+            f"  stored {per_s:,.0f} points a second: {per_s / (RATE.per_s * points / calls):.0f} times "
+            f"what {RATE.per_s:g} calls a second bring"
         )
     print("  budget: 1,000 coin-years under 60 s, under 400 MB, storing 20 times as fast as the rate\n")
 
@@ -125,43 +126,52 @@ def busy(seconds: float = 60.0) -> None:
         with tempfile.TemporaryDirectory() as name, simulator("--profile", profile) as address:
             window = SERIES["coin_5min"].window
             run = Run(
-                address, Path(name), ["BTC"], Span(TODAY - int(RATE_PER_S * seconds) * window, TODAY), "coin_5min"
+                address, Path(name), ["BTC"], Span(TODAY - int(RATE.per_s * seconds) * window, TODAY), "coin_5min"
             )
-            run(rate=RateLimit(Path(name) / "limit", Rate(RATE_PER_S, 16, 8), first=False))
+            run(rate=RateLimit(Path(name) / "limit", RATE, first=False))
             with open_database(Path(name) / "demo.duckdb") as db:
                 # From its first second, when the burst is spent, to the last request, not to the last straggler.
                 [(calls, took, latency)] = db.execute(
                     "SELECT count(*), epoch(max(started_at) - min(started_at)), avg(latency_s) "
                     "FROM ops.calls WHERE started_at > (SELECT min(started_at) + INTERVAL 2 SECOND FROM ops.calls)"
                 ).fetchall()
-        share = (calls - 1) / (RATE_PER_S * took)
+        share = (calls - 1) / (RATE.per_s * took)
         print(f"the rate limit with calls of {latency:.1f} s in the mean ({profile}): {100 * share:.1f} % used")
     print("  budget: 95 %\n")
 
 
-def beside() -> None:
-    """A minute cycle, alone and while a backfill asks and stores at its full rate."""
-    seconds: dict[str, list[float]] = {"a cycle alone": [], "a cycle beside a backfill": []}
+def beside(cycles: int = 12) -> None:
+    """A minute cycle, alone and beside a backfill that never ends. Both keep to one rate limit, as the product's do.
+
+    Before each cycle there is the pause that a minute leaves it: for as long as the bucket takes to be full again.
+    """
+    alone: list[tuple[float, float]] = []
+    together: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as name, simulator() as address:
         folder = Path(name)
-        for number in range(12):
-            seconds["a cycle alone"].append(sum(ours(address, folder, number)))
-            time.sleep(0.2)
+        cycle = RateLimit(folder / "limit", RATE)
+        for number in range(cycles):
+            time.sleep(RATE.burst / RATE.per_s + 0.1)
+            alone.append(ours(address, folder, number, cycle))
         command = [sys.executable, "-m", "benchmarks.history", "--backfill", address, name]
         with subprocess.Popen(command) as running:
-            time.sleep(2)
-            for number in range(100, 112):
-                seconds["a cycle beside a backfill"].append(sum(ours(address, folder, number)))
-                time.sleep(0.2)
+            for number in range(100, 100 + cycles):
+                time.sleep(RATE.burst / RATE.per_s + 0.1)
+                together.append(ours(address, folder, number, cycle))
             if running.poll() is not None:
                 sys.exit("the backfill was over before the cycles were")
             running.kill()
-    print(table("pull and store, beside a backfill at 20 times its usual rate", seconds))
+    rows = {
+        f"{what}, {where}": [seconds[part] for seconds in took]
+        for part, what in enumerate(("pull", "store"))
+        for where, took in (("alone", alone), ("beside a backfill", together))
+    }
+    print(table("a cycle of 14 calls beside a backfill, 5 calls a second between them", rows))
 
 
 def endless(address: str, folder: Path) -> None:
-    """More than anybody waits for, at 20 times the usual rate."""
-    limit = RateLimit(folder / "limit", Rate(20 * RATE_PER_S, 16, 8), first=False)
+    """More than anybody waits for."""
+    limit = RateLimit(folder / "limit", RATE, first=False)
     Run(address, folder, ["BTC"], Span(TODAY - 3000 * DAY, TODAY), "coin_5min")(rate=limit)
 
 

@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from lcw_assets_tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -51,7 +53,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_S,
             check=False,
         )
 

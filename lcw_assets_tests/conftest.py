@@ -18,13 +18,14 @@ from playwright.sync_api import Page, sync_playwright
 from lcw_assets.definitions import defs
 from lcw_assets.simulator.server import Simulator
 from lcw_assets_tests.commands import is_about_the_network
+from lcw_assets_tests.patience import PATIENCE_S
 
 # Machines are slow and noisy; what a test needs is the same examples everywhere.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("suite")
 
 # Dagster's UI loads for seconds on a small machine that runs the rest of the suite beside it.
-PATIENCE_MS = 60_000
+PATIENCE_MS = 1000 * PATIENCE_S
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import requests
 
+from lcw_assets_tests.patience import PATIENCE_S
+
 
 @contextmanager
 def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[str]:
@@ -76,7 +78,7 @@ def drip(text: bytes, after: bytes = b"") -> Callable[[socket.socket], None]:
 def silence(connection: socket.socket) -> None:
     """Accept, read, never answer."""
     read_request(connection)
-    time.sleep(60)
+    time.sleep(PATIENCE_S)
 
 
 def answer(status: str, body: bytes, *headers: str, announced: int | None = None) -> Callable[[socket.socket], None]:

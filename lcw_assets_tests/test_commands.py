@@ -12,6 +12,7 @@ import pytest
 
 from lcw_assets_tests.commands import CYCLE, Project
 from lcw_assets_tests.conftest import StartSimulator
+from lcw_assets_tests.patience import PATIENCE_S
 
 KEY = "k3y-that-nobody-may-see"
 
@@ -106,7 +107,7 @@ def test_two_cycles_at_once_are_both_stored(project: Project, start_simulator: S
         )
         for _ in range(2)
     ]
-    said = [process.communicate(timeout=120)[0].decode() for process in both]
+    said = [process.communicate(timeout=PATIENCE_S)[0].decode() for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     with duckdb.connect(str(project.data / "demo.duckdb")) as db:
         assert db.execute("SELECT count(*), count(DISTINCT run_id) FROM ops.cycles").fetchall() == [(2, 2)]

@@ -32,8 +32,8 @@ from lcw_assets_tests.commands import Project
 from lcw_assets_tests.conftest import PATIENCE_MS
 from lcw_assets_tests.defs.market.test_fetch_cycle import checks, failure, materialized
 from lcw_assets_tests.registry.syncs import Registry, body, contract
+from lcw_assets_tests.servers_of_dagster import webserver
 from lcw_assets_tests.test_escape import rendered
-from lcw_assets_tests.test_ui import webserver
 
 IMAGE = "<img src=https://evil.example/p.png>|x"
 MENTION = "<!channel>@everyone"

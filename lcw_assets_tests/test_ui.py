@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import requests
 from playwright.sync_api import Page, expect
 
 from lcw_assets_tests.commands import Project
 from lcw_assets_tests.conftest import PATIENCE_MS, StartSimulator
-
-
-@contextmanager
-def webserver(project: Project) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), "-w", "workspace.yaml"]
-    with subprocess.Popen(
-        command, cwd=project.folder, env=project.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        address = f"http://127.0.0.1:{port}"
-        for _ in range(300):
-            try:
-                requests.get(f"{address}/server_info", timeout=1)
-                break
-            except requests.ConnectionError:
-                time.sleep(0.2)
-        try:
-            yield address
-        finally:
-            process.terminate()
+from lcw_assets_tests.servers_of_dagster import webserver
 
 
 def test_a_cycle_can_be_looked_at(page: Page, start_simulator: StartSimulator, tmp_path: Path) -> None:

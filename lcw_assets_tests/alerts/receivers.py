@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+
+from lcw_assets_tests.patience import PATIENCE_S
 
 
 @dataclass
@@ -76,29 +79,41 @@ class Mailbox:
         return "250 taken"
 
 
+class _Controller(Controller):
+    """On a socket that is there already: told a port, it may find that somebody else has taken it by then."""
+
+    def __init__(self, mailbox: Mailbox, listener: socket.socket) -> None:
+        host, port = listener.getsockname()
+        super().__init__(
+            mailbox,
+            hostname=host,
+            port=port,
+            ready_timeout=PATIENCE_S,
+            authenticator=lambda *_: AuthResult(success=False, handled=False, message=mailbox.login),
+            auth_require_tls=False,
+        )
+        self._listener = listener
+
+    def _create_server(self) -> Any:
+        return self.loop.create_server(self._factory_invoker, sock=self._listener)
+
+
 @contextmanager
 def mail_server(**says: str) -> Iterator[Mailbox]:
-    mailbox = Mailbox(**says)  # type: ignore[arg-type]
-    # The controller connects to itself at the start, so it must be told a port.
-    controller = Controller(
-        mailbox,
-        hostname="127.0.0.1",
-        port=free_port(),
-        authenticator=lambda *_: AuthResult(success=False, handled=False, message=mailbox.login),
-        auth_require_tls=False,
-    )
-    controller.start()
-    mailbox.port = controller.port
-    try:
-        yield mailbox
-    finally:
-        controller.stop()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        mailbox = Mailbox(**says)  # type: ignore[arg-type]
+        mailbox.port = listener.getsockname()[1]
+        controller = _Controller(mailbox, listener)
+        controller.start()
+        try:
+            yield mailbox
+        finally:
+            controller.stop()
 
 
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port that refuses connections, and that nobody else can take meanwhile."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]

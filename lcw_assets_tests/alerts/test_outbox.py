@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,12 +14,14 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from lcw_assets.alerts import channels as channels_module
+from lcw_assets.alerts import outbox as outbox_module
 from lcw_assets.alerts.channels import Channel, read_channels
 from lcw_assets.alerts.outbox import Outbox
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.alerts.receivers import webhook
 from lcw_assets_tests.alerts.test_channels import NOON, alert
 from lcw_assets_tests.holders import held_open
+from lcw_assets_tests.patience import PATIENCE_S
 from lcw_assets_tests.servers import raw_server, silence
 
 
@@ -156,15 +157,14 @@ def test_two_that_look_at_once_send_once(desk: Desk) -> None:
 
 def test_a_channel_that_is_dead_does_not_hold_up_the_rest(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """It costs one wait, not one for each alert; the worst alert goes first."""
-    monkeypatch.setattr(channels_module, "_SEND_S", 0.5)
+    monkeypatch.setattr(channels_module, "_SEND_S", 3.0)
+    monkeypatch.setattr(outbox_module, "_FLUSH_S", PATIENCE_S)
     mild = [alert(incident=f"mild {number}", severity="warning") for number in range(5)]
     desk.outbox.put([*mild, alert()], desk.said.append)
     with raw_server(silence) as dead, webhook() as up:
-        silent = dead.replace("http", "json") + "?rto=60"
+        silent = dead.replace("http", "json") + "?rto=600"
         both = read_channels(f"{silent} json://127.0.0.1:{up.port}/")[0]
-        started = time.monotonic()
         desk.flush(both)
-        assert time.monotonic() - started < 3
     assert up.received[0]["title"] == "lcw-assets critical: cycle_time"
     assert len(up.received) == 6
     assert sum("no answer within" in line for line in desk.said) == 1

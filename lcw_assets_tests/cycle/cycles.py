@@ -24,6 +24,7 @@ from lcw_assets.transport.tuning import Tuning
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.cycle import Cycle, PullEnd
 from lcw_assets.warehouse.spool import Spool
+from lcw_assets_tests.patience import PATIENCE_S
 
 _numbers = itertools.count()
 
@@ -44,7 +45,14 @@ class Bench:
         return self.folder / "demo.duckdb"
 
     def pull(
-        self, address: str, *, coins: int = 300, seconds: float = 20.0, in_flight: int = 4, meta: bool = True
+        self,
+        address: str,
+        *,
+        coins: int = 300,
+        seconds: float = PATIENCE_S,
+        attempt_s: float = PATIENCE_S,
+        in_flight: int = 4,
+        meta: bool = True,
     ) -> Pulled:
         now = datetime.now(timezone.utc)
         cycle = self.cycle(now)
@@ -57,7 +65,7 @@ class Bench:
                 source="simulator",
                 sink=sink,
                 tuning=Tuning(in_flight=in_flight),
-                timeouts=Timeouts(attempt_s=2.0),
+                timeouts=Timeouts(PATIENCE_S, PATIENCE_S, attempt_s),
                 retry=RetryPolicy(attempts=4, first_s=0.02),
             )
             with closing(client):

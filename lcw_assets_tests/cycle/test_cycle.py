@@ -8,24 +8,35 @@ import json
 import shutil
 import subprocess
 import threading
-import time
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from lcw_assets.cycle.facts import StoreClock
+from lcw_assets.cycle.plan import plan_cycle
+from lcw_assets.cycle.pull import pull
 from lcw_assets.cycle.store import store_pending
 from lcw_assets.simulator.faults import Draw, Fault
+from lcw_assets.sources.lcw import LiveCoinWatch
+from lcw_assets.transport.client import Client
+from lcw_assets.transport.deadline import Deadline
+from lcw_assets.transport.retry import RetryPolicy
+from lcw_assets.transport.tuning import Tuning
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import Holder, LockedError, LockWait, WarehouseError
 from lcw_assets.warehouse.spool import Spool
 from lcw_assets_tests.conftest import NOON, StartSimulator
 from lcw_assets_tests.cycle.cycles import Bench
 from lcw_assets_tests.holders import held_open
+from lcw_assets_tests.oracle import lost, made_up
+from lcw_assets_tests.patience import PATIENCE_S
 from lcw_assets_tests.servers import answer, raw_server, silence
+from lcw_assets_tests.transport.test_client import LONG, Kept
+from lcw_assets_tests.transport.test_hedging import by_turn, once
 
 
 @pytest.fixture
@@ -133,15 +144,16 @@ def test_flaky_is_survived(bench: Bench, start_simulator: StartSimulator) -> Non
     """Repeats mend nearly everything; what they do not is named."""
     simulator, address = start_simulator(profile="flaky", seed=3)
     for _ in range(5):
-        bench.pull(address, coins=1000)
+        bench.pull(address, coins=1000, attempt_s=2.0)
     stored = bench.store()
     assert len(stored.cycles) == 5
     assert {cycle.row["status"] for cycle in stored.cycles} <= {"complete", "partial"}
-    good = [entry for entry in simulator.ledger.entries if entry.good and entry.endpoint != "status"]
-    [(kept,)] = bench.query("SELECT count(*) FROM raw.pulls WHERE endpoint <> 'status'")
-    assert kept == len(good)
-    [(facts, requests)] = bench.query("SELECT count(*), count(*) FILTER (outcome <> 'deadline') FROM ops.calls")
-    assert facts >= requests >= len(simulator.ledger.entries) - 2
+    kept = bench.query("SELECT endpoint, request, payload FROM raw.pulls")
+    facts = bench.query("SELECT endpoint, request, outcome FROM ops.calls")
+    assert made_up(simulator.ledger.entries, kept) == []
+    assert lost(simulator.ledger.entries, kept, facts) == []
+    sent = [fact for fact in facts if fact[2] != "deadline"]
+    assert len(sent) >= len(simulator.ledger.entries) >= len(kept) > 50
 
 
 def faulty(endpoint: str, fault: Fault, **match: Any) -> Any:
@@ -168,22 +180,24 @@ def test_a_dead_endpoint_costs_only_its_own_data(bench: Bench, start_simulator: 
 def test_at_the_deadline_what_came_is_stored_and_what_did_not_is_named(
     bench: Bench, start_simulator: StartSimulator
 ) -> None:
-    _, address = start_simulator(profile=faulty("coins/list", Fault(delay_s=30), offset=100))
-    started = time.monotonic()
-    bench.pull(address, seconds=1.5)
-    assert time.monotonic() - started < 3
+    """A page would take ten minutes. On a busy machine others may be late as well: what counts is that all is told."""
+    slow = faulty("coins/list", Fault(delay_s=PATIENCE_S), offset=100)
+    _, address = start_simulator(profile=slow)
+    bench.pull(address, seconds=2.0)
     [cycle] = bench.store().cycles
-    assert (cycle.row["status"], cycle.row["coins_seen"]) == ("partial", 200)
-    [missed] = cycle.row["missing"]
-    assert missed.startswith("coins/list page 2 of 3: ")
+    pages = bench.query("SELECT request ->> 'offset' FROM raw.pulls WHERE endpoint = 'coins/list'")
+    assert ("100",) not in pages
+    assert (cycle.row["status"], cycle.row["coins_seen"]) == ("partial", 100 * len(pages))
+    [(kept,)] = bench.query("SELECT count(*) FROM raw.pulls")
+    assert len(cycle.row["missing"]) == 7 - kept
+    assert any(missed.startswith("coins/list page 2 of 3: ") for missed in cycle.row["missing"])
     assert cycle.pages.absent == 0  # the page did not come: nothing fell between pages
 
 
 def test_a_silent_server_ends_at_the_deadline(bench: Bench) -> None:
+    """It would be silent for ten minutes."""
     with raw_server(silence) as address:
-        started = time.monotonic()
         pulled = bench.pull(address, seconds=1.0)
-        assert time.monotonic() - started < 2.5
     assert pulled.failed
     assert len(pulled.missing) == 7
     [cycle] = bench.store().cycles
@@ -191,13 +205,14 @@ def test_a_silent_server_ends_at_the_deadline(bench: Bench) -> None:
 
 
 def test_nobody_there_is_found_out_without_asking_for_everything(bench: Bench) -> None:
-    pulled = bench.pull("http://127.0.0.1:1")
+    pulled = bench.pull("http://127.0.0.1:1", coins=5000)
     assert pulled.failed
     assert pulled.why == "http://127.0.0.1:1 refuses connections"
-    assert len(pulled.missing) == 7
+    assert len(pulled.missing) == 54
     bench.store()
-    assert bench.query("SELECT count(DISTINCT endpoint) FROM ops.calls")[0][0] < 7
-    assert bench.query("SELECT status, len(missing) FROM ops.cycles") == [("failed", 7)]
+    [(calls,)] = bench.query("SELECT count(DISTINCT (endpoint, request)) FROM ops.calls")
+    assert calls < 54  # some ten of them: when the fourth has failed, others are on their way
+    assert bench.query("SELECT status, len(missing) FROM ops.cycles") == [("failed", 54)]
 
 
 def test_a_server_that_is_not_live_coin_watch_is_told_apart(bench: Bench) -> None:
@@ -487,6 +502,47 @@ def test_a_pull_that_gives_up_lets_in_what_is_on_its_way(bench: Bench, start_sim
     assert [entry.endpoint for entry in simulator.ledger.entries if entry.good] == ["overview"]
     assert len(pulled.missing) == 13  # each of the others, asked for or not
     assert len(simulator.ledger.entries) <= 7
+
+
+def test_a_pull_that_gives_up_repeats_nothing_that_is_on_its_way(tmp_path: Path) -> None:
+    """No credits are left, says the first answer. What three others meet after that is not tried again."""
+    deadline, sink = Deadline.after(PATIENCE_S), Kept()
+
+    def given_up() -> bool:
+        return not deadline.left()
+
+    refused = answer("402 Payment Required", b"")
+    ill = once(given_up, answer("503 Busy", b""), most_s=20.0)
+    with raw_server(by_turn(refused, ill)) as address:
+        retry = RetryPolicy(attempts=9, first_s=0.01)
+        client = Client(address, source="test", sink=sink, timeouts=LONG, retry=retry, tuning=Tuning(in_flight=4))
+        api = LiveCoinWatch(client, deadline=deadline, simulated=True)
+        calls = plan_cycle(coins=1000, exchanges=100, currency="USD", meta=False)
+        pulled = pull(api, calls, deadline=deadline, in_flight=4, log=print)
+    assert pulled.refused
+    assert len(pulled.missing) == 14
+    sent = [attempt for attempt in sink.attempts if attempt.outcome != "deadline"]
+    assert {attempt.attempt for attempt in sent} == {1}
+    assert len(sent) < 14
+
+
+def test_a_store_that_fails_in_the_middle_leaves_nothing_of_its_cycle(
+    bench: Bench, start_simulator: StartSimulator
+) -> None:
+    """Somebody has dropped the last table that is written to. All of the cycle is stored once that is there again."""
+    bench.pull(start_simulator()[1])
+    with open_database(bench.database) as db:
+        [(made,)] = db.execute("SELECT sql FROM duckdb_tables() WHERE table_name = 'overview_ticks'").fetchall()
+        db.execute("DROP TABLE market.overview_ticks")
+    with pytest.raises(duckdb.CatalogException):
+        bench.store()
+    assert len(bench.spool.pending()) == 1
+    for table in ("raw.pulls", "ops.calls", "ops.resources", "market.coins", "market.coin_ticks", "ops.cycles"):
+        assert bench.query(f"SELECT count(*) FROM {table}") == [(0,)]
+    with open_database(bench.database) as db:
+        db.execute(made)
+    assert [cycle.row["status"] for cycle in bench.store().cycles] == ["complete"]
+    assert bench.query("SELECT count(*) FROM raw.pulls") == [(7,)]
 
 
 # What is listed now.

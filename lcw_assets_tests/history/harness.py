@@ -1,12 +1,13 @@
-"""A backfill as a run makes it, less Dagster: a real simulator, a real spool, a real database."""
+"""A backfill as a run makes it, less Dagster: a real simulator, spool and database, and a clock that stands."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,24 +17,61 @@ from duckdb import DuckDBPyConnection
 from lcw_assets.history.backfill import Progress, Result, backfill
 from lcw_assets.history.batches import Batches
 from lcw_assets.history.covered import read_covered
-from lcw_assets.history.plan import Plan, Span
+from lcw_assets.history.plan import Ask, Plan, Span
 from lcw_assets.history.purse import Purse
-from lcw_assets.history.series import SERIES
+from lcw_assets.history.series import DAY, SERIES
 from lcw_assets.history.store import StoredPoints, store_batches
 from lcw_assets.sources.lcw import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.exchange import Timeouts
-from lcw_assets.transport.facts import Answer
+from lcw_assets.transport.facts import Answer, Attempt
 from lcw_assets.transport.rate_limit import RateLimit
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tuning import Tuning
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.cycle import Cycle, PullEnd
 from lcw_assets.warehouse.spool import Spool
+from lcw_assets_tests.patience import PATIENCE_S
 
 TODAY = datetime(2026, 11, 20, tzinfo=timezone.utc)
 NOW = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
+
+# When backfills ask: Live Coin Watch is done with restating what was up to `TODAY`.
+LATER = NOW + 2 * DAY
+
+
+class Clocked(Batches):
+    """What comes, with the time of the test: the transport stamps it by the clock on the wall."""
+
+    def __init__(self, now: datetime, *arguments: Any) -> None:
+        super().__init__(*arguments, clock=lambda: now)
+        self._now = now
+
+    def attempt(self, attempt: Attempt) -> None:
+        super().attempt(replace(attempt, started_at=self._now))
+
+    def answer(self, answer: Answer) -> None:
+        super().answer(replace(answer, requested_at=self._now, received_at=self._now))
+
+
+@dataclass(frozen=True)
+class Paced(Plan):
+    """A plan whose every call waits until all before it were counted: so that each run of it is the same.
+
+    `count` is to be told of each: `report=plan.count, report_every_s=0`.
+    """
+
+    counted: list[int] = field(default_factory=list)
+
+    def asks(self) -> Iterator[Ask]:
+        for number, ask in enumerate(super().asks()):
+            while len(self.counted) < number:
+                time.sleep(0.0005)
+            yield ask
+
+    def count(self, progress: Progress) -> None:
+        self.counted.append(progress.calls)
 
 
 @dataclass
@@ -41,6 +79,7 @@ class Desk:
     """A data folder, and what a user does with history in it."""
 
     folder: Path
+    now: datetime = LATER
     said: list[str] = field(default_factory=list)
     in_flight: int = 4
     runs: int = 0
@@ -64,13 +103,12 @@ class Desk:
 
     def store(self) -> StoredPoints:
         connect = partial(open_database, self.database)
-        now = max(datetime.now(timezone.utc), NOW + timedelta(days=1))
-        return store_batches(connect, self.spool, self.said.append, now=now)
+        return store_batches(connect, self.spool, self.said.append, now=self.now)
 
     def plan(self, series: str, wanted: Span, codes: Sequence[str], today: datetime = TODAY) -> Plan:
         self.store()
         with self.open() as db:
-            covered, unknown = read_covered(db, SERIES[series], "USD", codes, datetime.now(timezone.utc))
+            covered, unknown = read_covered(db, SERIES[series], "USD", codes, self.now)
         return Plan(SERIES[series], wanted, today, covered, dict.fromkeys(unknown, "unknown"))
 
     def backfill(
@@ -80,17 +118,18 @@ class Desk:
         *,
         reserve: int = 0,
         report: Callable[[Progress], None] = lambda _progress: None,
+        report_every_s: float = 0.2,
         rate_limit: RateLimit | None = None,
         store: Callable[[], StoredPoints] | None = None,
     ) -> Result:
-        batches = Batches(self.spool, plan.series, self.batch())
+        batches = Clocked(self.now, self.spool, plan.series, self.batch())
         client = Client(
             address,
             source="simulator-history",
             sink=batches,
             tuning=Tuning(in_flight=self.in_flight),
             rate_limit=rate_limit,
-            timeouts=Timeouts(2.0, 5.0, 5.0),
+            timeouts=Timeouts(PATIENCE_S, PATIENCE_S, PATIENCE_S),
             retry=RetryPolicy(attempts=3, first_s=0.02, longest_s=0.1),
         )
         api = LiveCoinWatch(client, deadline=Deadline.after(float("inf")), simulated=True)
@@ -98,19 +137,19 @@ class Desk:
             plan,
             api,
             batches,
-            Purse(self.folder / "credits", reserve, datetime.now(timezone.utc)),
+            Purse(self.folder / "credits", reserve, self.now),
             store=store or self.store,
             in_flight=self.in_flight,
             log=self.said.append,
             report=report,
-            report_every_s=0.2,
+            report_every_s=report_every_s,
         )
 
     def batch(self) -> Cycle:
         self.runs += 1
-        now = datetime.now(timezone.utc)
-        name = f"{now:%Y%m%dT%H%M%S.%f}Z-run{self.runs:05}"
-        return Cycle(name, f"run{self.runs}", None, now, now, 0.0, 0.0, False, "simulator-history", "USD")
+        # Another name in each process, and in order.
+        name = f"{self.now:%Y%m%dT%H%M%S}Z-{time.time_ns()}-run{self.runs:05}"
+        return Cycle(name, f"run{self.runs}", None, self.now, self.now, 0.0, 0.0, False, "simulator-history", "USD")
 
     def answer(self, *answered: Any, **options: Any) -> StoredPoints:
         """Store one answer, given as for `spool_answer`."""

@@ -139,11 +139,11 @@ def test_a_coin_that_loses_its_price_has_a_bar_that_says_so() -> None:
 
 
 def test_ticks_from_the_future_stop_no_bars() -> None:
-    """The clock was a year ahead for a minute: a bar and a checkpoint of then would be the newest until then."""
+    """The clock was a month ahead for a minute: a bar and a checkpoint of then would be the newest until then."""
     with database() as db:
         on_time: list[Tick] = [("BTC", START + timedelta(minutes=n), float(n), 1.0) for n in (0, 1)]
-        add(db, [*on_time, ("BTC", START + timedelta(days=365), 9.0, 1.0)])
-        build(lambda: nullcontext(db), START + timedelta(days=366))
+        add(db, [*on_time, ("BTC", START + timedelta(days=30), 9.0, 1.0)])
+        build(lambda: nullcontext(db), START + timedelta(days=31))
         add(db, [("BTC", START + timedelta(minutes=2), 2.0, 1.0)])
         built = build(lambda: nullcontext(db), NOW)
         assert built.since == START.replace(hour=20, minute=31)

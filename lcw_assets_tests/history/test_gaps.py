@@ -115,3 +115,40 @@ def test_the_table_says_what_is_missing_now(desk: Desk) -> None:
         assert db.execute("SELECT kind, missing, found_at FROM ops.gaps").fetchall() == [("minutes", 7, NOW)]
         store_gaps(db, [], NOW)
         assert db.execute("SELECT count(*) FROM ops.gaps").fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize(("missing", "calls"), [(9, 0), (10, 3)])
+def test_ten_minutes_without_a_cycle_are_worth_filling_and_nine_are_not(desk: Desk, missing: int, calls: int) -> None:
+    """A call brings eight hours of a coin, three of them the day."""
+    cycles(desk, *range(3000 + missing + 1, 3000 + missing + 100), *range(1, 3001))
+    [gap] = gaps(desk, "BTC")
+    assert (gap.missing, gap.calls) == (missing, calls)
+
+
+def test_a_minute_whose_cycle_failed_is_a_gap(desk: Desk) -> None:
+    with desk.open() as db:
+        rows = [
+            cycle(ago, NOW - timedelta(minutes=ago), 5.0, status="failed" if ago == 4 else "partial")
+            for ago in range(1, 9)
+        ]
+        load(db, "ops.cycles", rows)
+    [gap] = gaps(desk)
+    assert gap.span == Span(NOW - timedelta(minutes=4), NOW - timedelta(minutes=3))
+
+
+def test_an_outage_of_the_month_before_is_no_gap_any_more(desk: Desk) -> None:
+    """History of five minutes cannot be had for it, and it is no news."""
+    cycles(desk, *range(60 * 24 * 20, 60 * 24 * 20 + 5), *range(1, 60 * 24 * 8))
+    assert gaps(desk) == []
+
+
+@pytest.mark.parametrize(("minutes", "stopped"), [(60, False), (61, True)])
+def test_a_coin_has_stopped_when_it_was_not_seen_for_an_hour(desk: Desk, minutes: int, stopped: bool) -> None:
+    with desk.open() as db:
+        for code, at in (("BTC", NOW), ("GONE", NOW - timedelta(minutes=minutes))):
+            db.execute(
+                "INSERT INTO market.coins (code, currency, rank, observed_at, changed_at, cycle_id) "
+                "VALUES (?, 'USD', 1, ?, ?, 'c')",
+                [code, at, at],
+            )
+    assert [gap.subject for gap in gaps(desk)] == (["GONE"] if stopped else [])

@@ -23,6 +23,7 @@ from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.cycle import Cycle, PullEnd
 from lcw_assets.warehouse.spool import Spool
+from lcw_assets_tests.patience import PATIENCE_S
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 
@@ -72,7 +73,7 @@ class Registry:
             sink.answer(answer)
             sink.end(PullEnd(moment, 0.1, []))
 
-    def ask(self, address: str, *, seconds: float = 5.0, **options: Any) -> Asked:
+    def ask(self, address: str, *, seconds: float = PATIENCE_S, **options: Any) -> Asked:
         """Spool a sync of a server that is there."""
         self.now += timedelta(minutes=1)
         with self.spool.open(self.sync(self.now)) as sink:

@@ -12,12 +12,13 @@ from lcw_assets.simulator.faults import Fault, Kind
 from lcw_assets.simulator.kucoin import Futures
 from lcw_assets.simulator.kucoin_api import ENDPOINT
 from lcw_assets_tests.conftest import NOON, StartSimulator
+from lcw_assets_tests.patience import PATIENCE_S
 
 MINUTE = int(NOON.timestamp()) // 60
 
 
 def get(address: str) -> requests.Response:
-    return requests.get(f"{address}/{ENDPOINT}", timeout=10)
+    return requests.get(f"{address}/{ENDPOINT}", timeout=PATIENCE_S)
 
 
 def symbols(futures: Futures, minute: int) -> dict[str, bool]:
@@ -58,7 +59,7 @@ def test_its_answers_have_the_forms_of_real_ones(start_simulator: StartSimulator
     assert all(response.headers[f"gw-ratelimit-{name}"] for name in ("limit", "remaining", "reset"))
     assert response.headers["x-lcw-simulator"]
     assert json.loads(text)["code"] == "200000"
-    assert requests.post(f"{start_simulator()[1]}/{ENDPOINT}", timeout=5).status_code == 405
+    assert requests.post(f"{start_simulator()[1]}/{ENDPOINT}", timeout=PATIENCE_S).status_code == 405
 
 
 def test_over_the_limit_is_429000_with_headers(start_simulator: StartSimulator) -> None:

@@ -16,10 +16,11 @@ import requests
 from lcw_assets.simulator.faults import PROFILES, Draw, Fault
 from lcw_assets.simulator.server import Simulator
 from lcw_assets_tests.conftest import StartSimulator
+from lcw_assets_tests.patience import PATIENCE_S
 
 
 def post(address: str, endpoint: str, **request: Any) -> requests.Response:
-    return requests.post(f"{address}/{endpoint}", json=request, timeout=10)
+    return requests.post(f"{address}/{endpoint}", json=request, timeout=PATIENCE_S)
 
 
 def test_defaults_and_limits(start_simulator: StartSimulator) -> None:
@@ -53,23 +54,23 @@ def test_errors_are_objects(
 
 def test_other_methods_get_405_and_bad_json_400(start_simulator: StartSimulator) -> None:
     _, address = start_simulator()
-    assert requests.get(f"{address}/status", timeout=5).json()["error"]["code"] == 405
-    assert requests.post(f"{address}/overview", data=b"{", timeout=5).json()["error"]["code"] == 400
+    assert requests.get(f"{address}/status", timeout=PATIENCE_S).json()["error"]["code"] == 405
+    assert requests.post(f"{address}/overview", data=b"{", timeout=PATIENCE_S).json()["error"]["code"] == 400
 
 
 def test_keys_and_credits(start_simulator: StartSimulator) -> None:
     _, address = start_simulator(api_key="k", credits_per_day=1)
     assert post(address, "overview").json()["error"]["code"] == 401
-    good = requests.post(f"{address}/overview", headers={"x-api-key": "k"}, timeout=5)
+    good = requests.post(f"{address}/overview", headers={"x-api-key": "k"}, timeout=PATIENCE_S)
     assert good.status_code == 200
-    assert requests.post(f"{address}/overview", headers={"x-api-key": "k"}, timeout=5).status_code == 402
+    assert requests.post(f"{address}/overview", headers={"x-api-key": "k"}, timeout=PATIENCE_S).status_code == 402
 
 
 def test_the_ledger_tells_what_was_served(start_simulator: StartSimulator, tmp_path: Path) -> None:
     file = tmp_path / "ledger.jsonl"
     simulator, address = start_simulator(ledger_file=file)
     post(address, "coins/list", limit=3)
-    requests.get(f"{address}/status", timeout=5)
+    requests.get(f"{address}/status", timeout=PATIENCE_S)
     good, bad = simulator.ledger.entries
     assert (good.endpoint, good.status, good.good) == ("coins/list", 200, True)
     assert json.loads(good.request) == {"limit": 3}
@@ -125,7 +126,7 @@ def test_faults_on_the_wire(start_simulator: StartSimulator) -> None:
     post(address, "status")
     assert time.monotonic() - started >= 0.2
     fault = Fault("drip")
-    with requests.post(f"{address}/coins/list", stream=True, timeout=5) as response:
+    with requests.post(f"{address}/coins/list", stream=True, timeout=PATIENCE_S) as response:
         assert next(response.iter_content(1)) == b"["
     fault = Fault("repeated")
     first = {coin["code"] for coin in post(address, "coins/list", offset=0, limit=100).json()}
@@ -158,17 +159,20 @@ def test_it_runs_alone_until_it_is_told_to_end() -> None:
     ) as process:
         assert process.stdout
         address = process.stdout.readline().split(" at ")[1].split()[0]
-        codes = {requests.post(f"{address}/status", timeout=10).status_code for _ in range(3)}
+        codes = {requests.post(f"{address}/status", timeout=PATIENCE_S).status_code for _ in range(3)}
         assert codes & {200, 429, 500, 503}
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
 
 
 def test_a_port_in_use_is_named(start_simulator: StartSimulator) -> None:
     _, address = start_simulator()
     port = address.rsplit(":", 1)[1]
     done = subprocess.run(
-        [sys.executable, "-m", "lcw_assets.simulator", "--port", port], capture_output=True, text=True, timeout=30
+        [sys.executable, "-m", "lcw_assets.simulator", "--port", port],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 2
     assert f"port {port} is not free" in done.stderr

@@ -24,6 +24,7 @@ from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import PassingError, PermanentError
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets_tests.conftest import NOON, StartSimulator
+from lcw_assets_tests.patience import PATIENCE_S
 from lcw_assets_tests.servers import answer, raw_server
 from lcw_assets_tests.transport.test_client import Kept
 
@@ -42,7 +43,7 @@ def connect(address: str, *, key: str | None = None, sink: Kept | None = None, *
         headers={"x-api-key": key} if key else {},
         retry=RetryPolicy(attempts=2, first_s=0.01),
     )
-    return LiveCoinWatch(client, deadline=Deadline.after(20), **{"simulated": True, **options})
+    return LiveCoinWatch(client, deadline=Deadline.after(PATIENCE_S), **{"simulated": True, **options})
 
 
 def test_status_credits_and_overview(lcw: LiveCoinWatch) -> None:
@@ -244,3 +245,23 @@ def test_what_a_server_says_is_quoted_as_far_as_one_can_read_it() -> None:
     assert len(raised.value.reason) == 501
     assert raised.value.reason.startswith("400 Bad request: xxx")
     assert [len(attempt.error or "") for attempt in sink.attempts] == [501]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        ("408 Request Timeout", b"", PassingError),
+        ("425 Too Early", b"", PassingError),
+        ("500 Internal Server Error", b"", PassingError),
+        ("502 Bad Gateway", b"", PassingError),
+        ("520 Web Server Returned an Unknown Error", b"", PassingError),
+        ("505 HTTP Version Not Supported", b"", PermanentError),
+        ("413 Content Too Large", b"", PermanentError),
+        ("402 Payment Required", b"", OutOfCreditsError),
+        ("403 Forbidden", b'{"error":{"code":403,"status":"x","description":"Out of credits"}}', OutOfCreditsError),
+    ],
+)
+def test_what_passes_and_what_stays(status: str, body: bytes, error: type[Exception]) -> None:
+    with raw_server(answer(status, body)) as address, pytest.raises(error) as raised:
+        connect(address).coins_list()
+    assert raised.type is error

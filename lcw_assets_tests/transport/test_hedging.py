@@ -18,13 +18,14 @@ from lcw_assets.transport.call import Call
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import PassingError
-from lcw_assets.transport.exchange import Exchange, Timeouts
+from lcw_assets.transport.exchange import Exchange
 from lcw_assets.transport.rate_limit import Rate, RateLimit
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.route import Route
 from lcw_assets.transport.tuning import HedgeBudget, Pace, Tuning
+from lcw_assets_tests.patience import PATIENCE_S, until
 from lcw_assets_tests.servers import answer, raw_server, silence
-from lcw_assets_tests.transport.test_client import Kept, read_text
+from lcw_assets_tests.transport.test_client import LONG, Kept, read_text
 
 Talk = Callable[[socket.socket], None]
 GOOD = answer("200 OK", b"[1]")
@@ -51,20 +52,29 @@ def after(seconds: float, talk: Talk) -> Talk:
     return late
 
 
-def ask(address: str, sink: Kept, **options: Any) -> tuple[str, float]:
-    """The answer, and the seconds that it took."""
-    tuning = {"in_flight": 4, "hedges": 4, "pace": Pace(hedge_after_s=0.2, attempt_s=1.5), **options}
+def once(true: Callable[[], object], talk: Talk, most_s: float = PATIENCE_S) -> Talk:
+    """`talk` as soon as something is true, or after so many seconds."""
+
+    def waiting(connection: socket.socket) -> None:
+        ends = time.monotonic() + most_s
+        while not true() and time.monotonic() < ends:
+            time.sleep(0.005)
+        talk(connection)
+
+    return waiting
+
+
+def ask(address: str, sink: Kept, **options: Any) -> str:
+    tuning = {"in_flight": 4, "hedges": 4, "pace": Pace(hedge_after_s=0.2, attempt_s=PATIENCE_S), **options}
     client = Client(
         address,
         source="test",
         sink=sink,
         tuning=Tuning(**tuning),
-        timeouts=Timeouts(1.0, 5.0, 5.0),
-        retry=RetryPolicy(attempts=2, first_s=0.05),
+        timeouts=LONG,
+        retry=RetryPolicy(attempts=9, first_s=0.05),
     )
-    started = time.monotonic()
-    text = client.call(Call("POST", "coins/list", {"limit": 1}, Deadline.after(10), read_text))
-    return text, time.monotonic() - started
+    return client.call(Call("POST", "coins/list", {"limit": 1}, Deadline.after(PATIENCE_S), read_text))
 
 
 def facts(sink: Kept) -> list[tuple[int, bool, str]]:
@@ -72,11 +82,10 @@ def facts(sink: Kept) -> list[tuple[int, bool, str]]:
 
 
 def test_a_silent_server_is_asked_again_and_the_second_answer_counts() -> None:
+    """The first request would be silent for ten minutes."""
     sink = Kept()
     with raw_server(by_turn(silence, GOOD)) as address:
-        text, seconds = ask(address, sink)
-    assert text == "[1]"
-    assert 0.2 <= seconds < 1.0
+        assert ask(address, sink) == "[1]"
     assert facts(sink) == [(1, True, "ok"), (1, False, "superseded")]
     assert sink.attempts[0].waited_s >= 0.2
     assert len(sink.answers) == 1
@@ -85,51 +94,55 @@ def test_a_silent_server_is_asked_again_and_the_second_answer_counts() -> None:
 def test_a_fast_answer_needs_no_second_request() -> None:
     sink = Kept()
     with raw_server(GOOD) as address:
-        ask(address, sink)
-        time.sleep(0.3)
+        ask(address, sink, pace=Pace(hedge_after_s=300.0, attempt_s=PATIENCE_S))
     assert facts(sink) == [(1, False, "ok")]
 
 
 def test_the_first_answer_counts_where_it_is_faster_after_all() -> None:
-    sink = Kept()
-    with raw_server(by_turn(after(0.4, GOOD), silence)) as address:
-        _, seconds = ask(address, sink)
-    assert seconds < 1.0
+    """It comes as soon as the second request is there, which is never answered."""
+    sink, hedged = Kept(), threading.Event()
+
+    def second(connection: socket.socket) -> None:
+        hedged.set()
+        silence(connection)
+
+    with raw_server(by_turn(once(hedged.is_set, GOOD), second)) as address:
+        ask(address, sink)
     assert facts(sink) == [(1, False, "ok"), (1, True, "superseded")]
 
 
 def test_a_hedge_that_fails_leaves_the_first_request_its_time() -> None:
     sink = Kept()
-    with raw_server(by_turn(after(0.6, GOOD), answer("503 Busy", b""))) as address:
-        text, _ = ask(address, sink)
-    assert text == "[1]"
+    with raw_server(by_turn(once(lambda: sink.attempts, GOOD), answer("503 Busy", b""))) as address:
+        assert ask(address, sink) == "[1]"
     assert facts(sink) == [(1, True, "server_error"), (1, False, "ok")]
 
 
 def test_where_both_fail_the_next_attempt_begins() -> None:
     sink = Kept()
     with raw_server(by_turn(silence, silence, GOOD)) as address:
-        text, seconds = ask(address, sink, pace=Pace(hedge_after_s=0.2, attempt_s=0.6))
-    assert text == "[1]"
-    assert seconds < 2.0
-    assert facts(sink) == [(1, False, "timeout"), (1, True, "timeout"), (2, False, "ok")]
+        assert ask(address, sink, pace=Pace(hedge_after_s=0.05, attempt_s=2.0)) == "[1]"
+    assert facts(sink)[:2] == [(1, False, "timeout"), (1, True, "timeout")]
+    rest = facts(sink)[2:]  # a busy machine may hedge that as well
+    assert {attempt for attempt, _, _ in rest} == {2}
+    assert "ok" in {outcome for _, _, outcome in rest}
 
 
 def test_a_server_that_answers_only_every_second_call() -> None:
     sink = Kept()
     with raw_server(by_turn(*[silence, GOOD] * 20)) as address:
         for _ in range(3):
-            _, seconds = ask(address, sink)
-            assert seconds < 1.0
+            ask(address, sink)
     assert [outcome for _, _, outcome in facts(sink)] == ["ok", "superseded"] * 3
 
 
 def test_without_a_budget_nothing_is_hedged() -> None:
     sink = Kept()
     with raw_server(by_turn(silence, GOOD)) as address:
-        _, seconds = ask(address, sink, hedges=0, pace=Pace(hedge_after_s=0.2, attempt_s=0.6))
-    assert seconds >= 0.6
-    assert facts(sink) == [(1, False, "timeout"), (2, False, "ok")]
+        ask(address, sink, hedges=0, pace=Pace(hedge_after_s=0.05, attempt_s=1.0))
+    assert facts(sink)[0] == (1, False, "timeout")
+    assert facts(sink)[-1][1:] == (False, "ok")
+    assert not any(hedge for _, hedge, _ in facts(sink))
 
 
 def test_a_hedge_takes_a_place_in_flight_and_waits_for_none() -> None:
@@ -142,12 +155,18 @@ def test_a_hedge_takes_a_place_in_flight_and_waits_for_none() -> None:
 
 def test_an_answer_that_was_given_up_does_not_come_back() -> None:
     """The slow one ends a moment after it was given up: neither a fact nor an answer is kept twice."""
-    sink = Kept()
-    with raw_server(by_turn(after(0.5, answer("200 OK", b"[0]")), after(0.1, GOOD))) as address:
-        text, _ = ask(address, sink)
-        time.sleep(0.6)
-    assert text == "[1]"
-    assert len(sink.attempts) == 2
+    sink, sent = Kept(), threading.Event()
+
+    def slow(connection: socket.socket) -> None:
+        until(lambda: len(sink.attempts) == 2, every_s=0.005)
+        answer("200 OK", b"[0]")(connection)
+        sent.set()
+
+    with raw_server(by_turn(slow, GOOD)) as address:
+        assert ask(address, sink) == "[1]"
+        assert sent.wait(PATIENCE_S)
+        time.sleep(0.2)  # for who waits for it
+    assert facts(sink) == [(1, True, "ok"), (1, False, "superseded")]
     assert [kept.text for kept in sink.answers] == ["[1]"]
 
 
@@ -155,9 +174,9 @@ def test_giving_up_what_has_just_ended_is_no_error() -> None:
     """The soak found it: the loser of a race may end in the moment in which it is given up."""
     ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with raw_server(GOOD) as address, requests.Session() as session:
-        exchange = Exchange(session, Route(address), "test", "POST", "coins/list", {}, Timeouts(), 5.0)
+        exchange = Exchange(session, Route(address), "test", "POST", "coins/list", {}, LONG, PATIENCE_S)
         exchange.start(ended)
-        _, result = ended.get(timeout=5)
+        _, result = ended.get(timeout=PATIENCE_S)
         exchange.abandon()
         exchange.abandon()
     assert result().text == "[1]"
@@ -167,9 +186,9 @@ def test_giving_up_what_has_just_been_cut_off_is_no_error() -> None:
     """The soak found that too: nothing can be woken of an answer that broke off, and the cycle ended with it."""
     ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with raw_server(answer("200 OK", b"[1", announced=100)) as address, requests.Session() as session:
-        exchange = Exchange(session, Route(address), "test", "POST", "coins/list", {}, Timeouts(), 5.0)
+        exchange = Exchange(session, Route(address), "test", "POST", "coins/list", {}, LONG, PATIENCE_S)
         exchange.start(ended)
-        _, result = ended.get(timeout=5)
+        _, result = ended.get(timeout=PATIENCE_S)
         exchange.abandon()
     with pytest.raises(PassingError, match=r"cut (its answer|the connection) off"):
         result()
@@ -182,11 +201,12 @@ def test_a_server_that_is_down_is_not_asked_twice_as_much() -> None:
             address,
             source="test",
             sink=sink,
-            tuning=Tuning(in_flight=4, hedges=100, pace=Pace(0.05, 5.0)),
+            tuning=Tuning(in_flight=4, hedges=100, pace=Pace(0.05, PATIENCE_S)),
+            timeouts=LONG,
             retry=RetryPolicy(attempts=10, first_s=0.01, longest_s=0.01),
         )
         with pytest.raises(PassingError):
-            client.call(Call("POST", "coins/list", {}, Deadline.after(30), read_text))
+            client.call(Call("POST", "coins/list", {}, Deadline.after(PATIENCE_S), read_text))
     assert len([fact for fact in sink.attempts if not fact.hedge]) == 10
     assert len([fact for fact in sink.attempts if fact.hedge]) <= 3
 
@@ -206,8 +226,9 @@ def test_a_hedge_keeps_to_the_rate(tmp_path: Path) -> None:
             address,
             source="test",
             sink=sink,
-            tuning=Tuning(hedges=4, pace=Pace(0.1, 5.0)),
-            rate_limit=RateLimit(tmp_path / "test", Rate(per_s=0.1, burst=1)),
+            tuning=Tuning(hedges=4, pace=Pace(0.1, PATIENCE_S)),
+            timeouts=LONG,
+            rate_limit=RateLimit(tmp_path / "test", Rate(per_s=0.001, burst=1)),
         )
-        client.call(Call("POST", "coins/list", {}, Deadline.after(5), read_text))
+        client.call(Call("POST", "coins/list", {}, Deadline.after(PATIENCE_S), read_text))
     assert facts(sink) == [(1, False, "ok")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -10,12 +11,15 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from lcw_assets.cycle.pull import Pulled
 from lcw_assets.defs.guard import SCHEDULED_AT_TAG
+from lcw_assets.defs.market.checks import pull_results
 from lcw_assets.performance.causes import Usual
 from lcw_assets.performance.measures import Window
 from lcw_assets.performance.slow import read_slowest
 from lcw_assets.settings import load_settings
 from lcw_assets.simulator.faults import Fault
+from lcw_assets.sources.lcw_records import Credits
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.cycle.test_cycle import faulty
@@ -90,7 +94,7 @@ def test_without_a_key_a_cycle_fills_the_demo_and_says_so(run_cycle: RunCycle, i
     assert len(checks(result)) == 13
     story = logs(instance, result)
     assert len(story) < 20
-    assert any(line.startswith("coins/list page 2 of 2 in 0.") for line in story)
+    assert any(re.fullmatch(r"coins/list page 2 of 2 in \d+\.\d\d s", line) for line in story)
     assert any("complete: 200 coins seen, 200 changed" in line for line in story)
 
 
@@ -137,12 +141,28 @@ def test_repeats_and_gaps_are_counted_in_a_check(
 def test_credits_that_will_not_last_are_told_in_time(
     run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, address = start_simulator(credits_per_day=40)
-    monkeypatch.setenv("LCW_BASE_URL", address)
+    """At a cycle a minute, until midnight: how many that are depends on the hour."""
+    monkeypatch.setenv("LCW_BASE_URL", start_simulator(credits_per_day=40)[1])
     check = checks(run_cycle())["raw/credits:enough_for_today"]
-    assert not check.passed
-    assert "of 40 credits are left" in (check.description or "")
-    assert "lower LCW_COINS" in (check.description or "")
+    told = {name: int(str(value.value)) for name, value in check.metadata.items()}
+    assert (told["credits_limit"], told["cost"]) == (40, 5)
+    assert 30 < told["credits_left"] < 40
+    assert 0 <= told["cycles_left_today"] < 24 * 60
+    assert check.passed == (told["credits_left"] >= 5 * told["cycles_left_today"])
+    assert f"{told['credits_left']} of 40 credits are left" in (check.description or "")
+
+
+@pytest.mark.parametrize(
+    ("hour", "minute", "left", "passed"),
+    [(0, 0, 7200, True), (0, 0, 7199, False), (12, 0, 3600, True), (12, 0, 3599, False), (23, 58, 9, False),
+     (23, 58, 10, True), (23, 59, 5, True), (23, 59, 4, False)],
+)  # fmt: skip
+def test_credits_have_to_last_until_midnight(hour: int, minute: int, left: int, passed: bool) -> None:
+    now = datetime(2028, 2, 29, hour, minute, tzinfo=timezone.utc)
+    pulled = Pulled({}, credits=Credits(remaining=left, limit=10_000))
+    [check] = pull_results(pulled, 6, now)
+    assert check.passed == passed
+    assert ("lower LCW_COINS" in (check.description or "")) != passed
 
 
 def test_spent_credits_fail_the_cycle_in_one_line(
@@ -256,7 +276,7 @@ def test_a_scheduled_cycle_counts_from_its_tick(
     assert (scheduled_at, is_late) == (tick, False)
     assert cycle_s > 20
     assert missed_is_late
-    assert missed_s < 20
+    assert missed_s < 3600 - 20
 
 
 def test_what_nobody_foresaw_is_tried_once_more(
