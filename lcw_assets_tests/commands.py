@@ -27,6 +27,40 @@ class Project:
             shutil.copy(ROOT / name, folder)
         return cls(folder)
 
+    @classmethod
+    def checkout(cls, folder: Path) -> Project:
+        """All of the project, set up: what a user has after the first `make`, less what that took from a registry."""
+        made = shutil.ignore_patterns(
+            ".venv", ".git", "data", ".dagster", "*_cache", "__pycache__", "*.egg-info", ".env"
+        )
+        shutil.copytree(ROOT, folder, ignore=made)
+        (folder / ".venv").mkdir()
+        for name in ("bin", "lib", "pyvenv.cfg"):
+            (folder / ".venv" / name).symlink_to(Path(sys.prefix) / name)
+        for stamp in ("run.stamp", "dev.stamp"):
+            (folder / ".venv" / stamp).touch()
+        return cls(folder)
+
+    def shell(self, line: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """A line as a user types it, where `source .venv/bin/activate` was typed before."""
+        return subprocess.run(
+            ["/bin/bash", "-c", line],
+            cwd=self.folder,
+            env=self.activated(**variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+    def activated(self, **variables: str) -> dict[str, str]:
+        venv = self.folder / ".venv"
+        given = {"VIRTUAL_ENV": str(venv), "PATH": f"{venv / 'bin'}:{os.environ['PATH']}", **variables}
+        environment = self.environment(**given)
+        del environment["PYTHONWARNINGS"]  # that is for make to set
+        return environment
+
     @property
     def data(self) -> Path:
         return self.folder / "data"
@@ -35,7 +69,7 @@ class Project:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("LCW_", "KUCOIN_", "DAGSTER_")) and not is_about_the_network(name)
+            if not name.startswith(_NOT_KEPT) and not is_about_the_network(name)
         }
         own = {"DAGSTER_HOME": str(self.folder), "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore:Function"}
         return {**kept, **own, **variables}
@@ -66,5 +100,8 @@ def is_about_the_network(variable: str) -> bool:
     """Proxies and certificates of the developer's own."""
     return variable.upper().endswith(("_PROXY", "_CA_BUNDLE")) or variable in ("NETRC", "SSLKEYLOGFILE")
 
+
+# Of the developer, and of the make that runs this suite.
+_NOT_KEPT = ("LCW_", "KUCOIN_", "DAGSTER_", "PORT", "MAKE", "MFLAGS")
 
 CYCLE = ("job", "execute", "-m", "lcw_assets.definitions", "-j", "fetch_cycle")

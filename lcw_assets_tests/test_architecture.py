@@ -22,9 +22,11 @@ MAY_IMPORT = {
     "registry": {"alerts", "sources", "transport", "warehouse"},
     "history": {"sources", "transport", "user_files", "warehouse"},
     "cycle": {"performance", "sources", "transport", "warehouse"},
+    "cli": {"alerts", "environment", "performance", "settings", "warehouse"},
     "resources": {"environment", "settings", "simulator", "sources", "transport", "warehouse"},
     "defs": {
         "alerts",
+        "console",
         "cycle",
         "environment",
         "history",

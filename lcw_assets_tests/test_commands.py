@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -96,6 +99,37 @@ def test_the_terminal_misses_nothing_where_the_mirror_is_late(project: Project, 
     done = project.cycle(LCW_COINS="0", PATH=f"{tmp_path}:{os.environ['PATH']}")
     assert "pull: failed: LCW_COINS=0 is out of range" in done.stdout
     assert "run: failed\n" in done.stdout
+
+
+def test_where_runs_share_a_terminal_a_cycle_is_a_line(project: Project) -> None:
+    """Under `dagster dev`, which says so to the runs that it starts."""
+    done = project.cycle(LCW_COINS="200", DAGSTER_IS_DEV_CLI="1")
+    [line] = done.stdout.splitlines()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d store: stored .* 200 coins seen, .* the cycle took [\d.]+ s", line)
+    failed = project.cycle(LCW_COINS="0", DAGSTER_IS_DEV_CLI="1")
+    assert "pull: failed: LCW_COINS=0 is out of range" in failed.stdout
+
+
+def test_a_run_that_is_interrupted_says_so_in_a_line(project: Project) -> None:
+    """Ctrl-C, while the API takes its time."""
+    silent = socket.create_server(("127.0.0.1", 0))
+    silent.settimeout(120)
+    (project.folder / "run.yaml").write_text("loggers: {console: {}}")
+    day = ("--tags", '{"dagster/partition": "2025-06-01"}', "--config", "run.yaml")
+    command = project.command("job", "execute", "-m", "lcw_assets.definitions", "-j", "backfill_overview_daily", *day)
+    variables = project.environment(LCW_BASE_URL=f"http://127.0.0.1:{silent.getsockname()[1]}")
+    with (
+        silent,
+        subprocess.Popen(
+            command, cwd=project.folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as process,
+    ):
+        silent.accept()
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=120)[0].decode()
+    assert process.returncode != 0
+    assert re.search(r"^\d\d:\d\d:\d\d overview_daily: interrupted$", said, re.MULTILINE), said
+    assert "Stack Trace" not in said
 
 
 def test_two_cycles_at_once_are_both_stored(project: Project, start_simulator: StartSimulator) -> None:

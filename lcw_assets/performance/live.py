@@ -28,9 +28,9 @@ def explain_running(spool: Spool, run_id: str, now: datetime) -> str:
     waiting = [row for row in spooled.planned if _key(row) not in answered]
     if not waiting:
         return "every answer is there, and the process has not gone on"
-    waited_s, text = max((_wait(row, spooled, now) for row in waiting), key=lambda wait: wait[0])
+    _, text = max((_wait(row, spooled, now) for row in waiting), key=lambda wait: wait[0])
     others = f"; {len(waiting)} of {len(spooled.planned)} calls are missing" if len(waiting) > 1 else ""
-    return f"{text.format(waited_s)}{others}"
+    return f"{text}{others}"
 
 
 def _wait(planned: Mapping[str, Any], spooled: Spooled, now: datetime) -> tuple[float, str]:
@@ -40,7 +40,8 @@ def _wait(planned: Mapping[str, Any], spooled: Spooled, now: datetime) -> tuple[
     since = max(ends, default=spooled.cycle.started_at)
     last = CallFact.from_row(own[-1]) if own else None
     after = f" on attempt {last.attempt + 1} after {last.failure}" if last else ""
-    return (now - since).total_seconds(), f"{call_label(planned)} has not answered for {{:.0f}} s{after}"
+    waited_s = (now - since).total_seconds()
+    return waited_s, f"{call_label(planned)} has not answered for {waited_s:.0f} s{after}"
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, str]:

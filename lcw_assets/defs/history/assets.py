@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from lcw_assets import escape
+from lcw_assets.console import RESULT
+from lcw_assets.defs.backfills import join_runs
 from lcw_assets.defs.database import failure
 from lcw_assets.defs.history.checks import history_check, history_result
 from lcw_assets.defs.history.config import SCHEMA, HistoryConfig, StopError
@@ -66,6 +68,7 @@ def _materialize(
     from lcw_assets.warehouse.spool import Spool
     from lcw_assets.warehouse.spool_file import SpoolError
 
+    join_runs(context)
     warehouse: WarehouseResource = context.resources.warehouse
     if not context.has_partition_key and not context.has_partition_key_range:
         raise dg.Failure(f"history/{series.name} is filled by days: name a partition or a range", allow_retries=False)
@@ -90,7 +93,7 @@ def _materialize(
                     coins=config.coins,
                     asked_since=config.asked_since,
                 )
-            context.log.info(say_plan(plan, settings))
+            context.log.info(say_plan(plan, settings), extra=RESULT)
             if config.dry_run:
                 return
             result = _run(context, plan, settings, spool, begins=config.begins)
@@ -177,7 +180,7 @@ def _results(
         "calls_per_s": rounded(progress.calls / max(progress.seconds, 1e-9)),
         **({"credits_left": progress.credits} if progress.credits is not None else {}),
     }
-    context.log.info(say_progress(progress)["progress"])
+    context.log.info(say_progress(progress)["progress"], extra=RESULT)
     if unknown:
         context.log.warning(f"Live Coin Watch knows no coin {escape.some(sorted(unknown))}: the rest is done")
     check = history_result(name, unknown, result.why)

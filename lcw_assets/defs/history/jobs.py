@@ -10,8 +10,7 @@ _ONE_PROCESS: dict[str, object] = {
     "config": {"loggers": {"console": {}}},
 }
 
-# `dagster job backfill` starts a run a day. One of them asks at a time, the rest wait: two places of the queue are
-# enough for them (see dagster.yaml), so that the minute cycle never waits for its own.
+# One backfill asks at a time: the others wait in the queue (see dagster.yaml), where they cost nothing.
 HISTORY_TAG = "lcw/history"
 
 
@@ -23,7 +22,8 @@ def _backfill_job(series: str) -> UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         job_name(series),
         selection=dg.AssetSelection.assets(f"history/{series}"),
-        description=f"Fill days of history.{series}: those of its partition, or of a range.",
+        description=f"Fill days of history.{series}: those of its partition, or of a range. A year in one run: "
+        f"`dg launch --job {job_name(series)} --partition-range 2025-01-01...2025-12-31`.",
         tags={HISTORY_TAG: series, "dagster/max_runtime": "86400"},
         **_ONE_PROCESS,  # type: ignore[arg-type]
     )

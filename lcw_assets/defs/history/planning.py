@@ -59,7 +59,9 @@ def make_plan(
 def say_plan(plan: Plan, settings: Settings) -> str:
     """What it costs, before anything is asked for."""
     days = plan.wanted.length // DAY
-    coins = f"{len(plan.codes):,} coins" if plan.series.per_coin else "the whole market"
+    coins = "the whole market"
+    if plan.series.per_coin:
+        coins = plan.codes[0] if len(plan.codes) == 1 else f"{len(plan.codes):,} coins"
     calls = plan.calls
     if not calls:
         return f"plan: {plan.series.table}, {coins}, {days:,} days: all of it was asked for before, nothing is to do"

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import dagster as dg
 
+from lcw_assets.defs.backfills import Days
 from lcw_assets.defs.table import table_spec
 from lcw_assets.history.series import FIRST, SERIES
 
-DAYS = dg.DailyPartitionsDefinition(start_date=FIRST.strftime("%Y-%m-%d"), timezone="UTC")
+DAYS = Days(start_date=FIRST.strftime("%Y-%m-%d"), timezone="UTC")
 DERIVED_EVERY = timedelta(minutes=10)
 
 _GRIDS = {"daily": "a day", "hourly": "an hour", "5min": "five minutes"}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from lcw_assets.console import RESULT
 from lcw_assets.defs.evaluations import evaluations, is_selected
 from lcw_assets.defs.market.checks import failed_results, pull_checks, pull_results, store_checks, store_results
 from lcw_assets.defs.market.metadata import table_metadata
@@ -217,7 +218,8 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, sla: Sla | Sla
         context.log.info(
             f"stored {row['cycle_id']}, {row['status']}: {row['coins_seen']:,} coins seen, {row['coins_changed']:,} "
             f"changed, {row['quarantined']} quarantined, in {seconds(row['store_s'])}; "
-            f"the cycle took {seconds(row['cycle_s'])}"
+            f"the cycle took {seconds(row['cycle_s'])}",
+            extra=RESULT,
         )
     return stored
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from lcw_assets import escape
+from lcw_assets.defs.backfills import join_runs
 from lcw_assets.defs.database import database
 from lcw_assets.defs.performance.specs import DAYS, report_spec
 from lcw_assets.defs.performance.ticks import read_schedule
@@ -73,6 +74,7 @@ def performance_daily(context: dg.AssetExecutionContext) -> dg.MaterializeResult
     from lcw_assets.performance.render import render
     from lcw_assets.warehouse.tables import transaction
 
+    join_runs(context)
     now = datetime.now(timezone.utc)
     reports = []
     for key in _days(context, now):

@@ -1,5 +1,6 @@
 """What the sensors look at besides running cycles, and what they call wrong."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
@@ -188,7 +189,11 @@ def _why_failed(instance: dg.DagsterInstance, run_id: str) -> str | None:
         event = entry.get_dagster_event()
         error = _innermost_error(event)
         if error is not None:
-            return str(error.message).strip().splitlines()[0].removeprefix("dagster._core.definitions.events.Failure: ")
+            first, *rest = str(error.message).strip().splitlines()
+            said = (
+                f"{first} {rest[0]}" if rest and first.endswith(":") else first
+            )  # "1 blocking check failed:", and which
+            return re.sub(r"^dagster\.[\w.]+: ", "", said)
         if event.message and event.event_type == dg.DagsterEventType.RUN_FAILURE:
             return event.message
     return None

@@ -108,7 +108,7 @@ def _tell(
     incidents, alerts = advance(state.incidents, seen, now, Pace(**sla.alerts.model_dump()))
     for alert in alerts:
         say = context.log.info if alert.kind == "recovered" else context.log.warning
-        say(f"{title(alert)}\n{body(alert, None)}")
+        say("; ".join([title(alert), *body(alert, None).splitlines()]))  # one line in the terminal of `make dev`
     with suppress(GroupError):  # cycles say so
         prepare(settings.data_dir, settings.read_group, context.log.warning)
     outbox = _outbox(settings)

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import dagster as dg
 
+from lcw_assets.defs.backfills import Days
 from lcw_assets.defs.table import table_spec
 
-DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01", timezone="UTC")
+DAYS = Days(start_date="2026-01-01", timezone="UTC")
 
 
 def report_spec(name: str, description: str, *, every: timedelta) -> dg.AssetSpec:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from lcw_assets import escape
+from lcw_assets.console import RESULT
 from lcw_assets.defs.evaluations import evaluations, is_selected
 from lcw_assets.defs.registry.checks import failed_results, registry_checks, registry_results
 from lcw_assets.defs.registry.metadata import table_metadata
@@ -153,5 +154,5 @@ def _say(context: dg.AssetExecutionContext, sync: "StoredSync") -> None:
     else:
         context.log.warning(f"{sync.sync.cycle_id} is {sync.found.status}: {sync.found.reason}")
     for event, names in sync.news.items():
-        context.log.info(f"{event}: {escape.some(sorted(names))}")
+        context.log.info(f"{event}: {escape.some(sorted(names))}", extra=RESULT)
     context.log.info(str(sync.phases))

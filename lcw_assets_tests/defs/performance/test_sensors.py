@@ -593,6 +593,35 @@ def test_a_failed_run_is_told_with_its_reason_until_the_job_works_again(
     assert cause == "it broke"
 
 
+def test_a_check_that_blocked_a_run_is_named(instance: dg.DagsterInstance, definitions: dg.Definitions) -> None:
+    """Dagster's error names it in its second line."""
+
+    @dg.asset(check_specs=[dg.AssetCheckSpec("cycle_time", asset="cycles", blocking=True)])
+    def cycles():  # type: ignore[no-untyped-def]  # Dagster takes no annotation that is text
+        return dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=False)])
+
+    watch = Watch(watch_runs, instance, definitions)
+    watch.look()
+    dg.materialize([cycles], instance=instance, raise_on_error=False)
+    watch.look()
+    with open_database(DataSettings().database) as db:
+        [(cause,)] = db.execute("SELECT cause FROM ops.alerts").fetchall()
+    assert cause == "1 blocking asset check failed with ERROR severity: cycles: cycle_time"
+
+
+def test_an_alert_is_one_line_of_the_log(
+    instance: dg.DagsterInstance, definitions: dg.Definitions, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Which is the terminal of `make dev`."""
+    watch = Watch(watch_runs, instance, definitions)
+    watch.look()
+    run = add_run(instance, definitions, Status.FAILURE)
+    watch.look()
+    [line] = [line for line in capfd.readouterr().err.splitlines() if "lcw-assets critical" in line]
+    assert f"job fetch_cycle; run {run.run_id[:8]} of fetch_cycle failed; Since: " in line
+    assert line.endswith("; Likely cause: it broke")
+
+
 def test_a_cycle_that_was_slow_and_then_failed_is_told_as_failed(
     instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:

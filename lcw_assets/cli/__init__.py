@@ -1,0 +1,5 @@
+"""What `python -m lcw_assets` says. Each command gives its lines, and `__main__` prints them. All of them only read."""
+
+
+class CommandError(Exception):
+    """A command cannot do what it was given. The text says why, in one line."""

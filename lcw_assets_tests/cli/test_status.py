@@ -1,0 +1,179 @@
+"""`make status`: each line, from facts in a real database."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from duckdb import DuckDBPyConnection
+
+from lcw_assets.__main__ import main
+from lcw_assets.cli.status import status
+from lcw_assets.settings import DataSettings
+from lcw_assets.warehouse.connection import open_database
+from lcw_assets.warehouse.errors import WarehouseError
+from lcw_assets_tests.performance.facts import NOON, cycle, load
+
+NOW = NOON + timedelta(minutes=10)
+
+
+@contextmanager
+def facts() -> Iterator[DuckDBPyConnection]:
+    settings = DataSettings()
+    settings.data_dir.mkdir(exist_ok=True)
+    with open_database(settings.database) as db:
+        yield db
+
+
+def lines(now: datetime = NOW) -> dict[str, str]:
+    """The lines by their first word."""
+    return dict(line.split(maxsplit=1) for line in status(DataSettings(), now) if line)
+
+
+def pulled_credits(row: dict[str, Any], payload: str, at: datetime = NOON) -> dict[str, Any]:
+    return {
+        "cycle_id": row["cycle_id"],
+        "source": "lcw",
+        "endpoint": "credits",
+        "request": {},
+        "requested_at": at.isoformat(),
+        "received_at": at.isoformat(),
+        "http_status": 200,
+        "payload": payload,
+    }
+
+
+CREDITS = '{"dailyCreditsRemaining": 9120, "dailyCreditsLimit": 10000}'
+
+
+def alert(incident: str, kind: str, at: datetime, severity: str = "warning") -> dict[str, Any]:
+    return {
+        "alert_id": f"{at:%Y%m%dT%H%M%S}-{incident}-{kind}",
+        "incident": incident,
+        "kind": kind,
+        "severity": severity,
+        "raised_at": at.isoformat(),
+        "since": NOON.isoformat(),
+        "what": "it broke",
+        "delivered": [],
+        "undelivered": [],
+    }
+
+
+def test_the_credits_that_are_left_are_those_of_the_latest_response() -> None:
+    first, second = cycle(1, NOON, 2.0, calls=13), cycle(2, NOON + timedelta(minutes=1), 2.0, calls=14)
+    with facts() as db:
+        load(db, "ops.cycles", [first, second])
+        load(db, "raw.pulls", [pulled_credits(first, CREDITS)])
+    assert lines()["credits"] == "9,120 of 10,000 left today, 10 min ago, less 14 calls since"
+
+
+def test_credits_begin_anew_with_the_day() -> None:
+    row = cycle(1, NOON, 2.0)
+    with facts() as db:
+        load(db, "ops.cycles", [row])
+        load(db, "raw.pulls", [pulled_credits(row, CREDITS)])
+    assert lines(NOON + timedelta(hours=13))["credits"] == "not known yet today; 10,000 a day"
+
+
+@pytest.mark.parametrize("payload", [None, "<html>busy</html>"])
+def test_credits_that_nobody_has_said_are_not_known(payload: str | None) -> None:
+    row = cycle(1, NOON, 2.0)
+    with facts() as db:
+        load(db, "ops.cycles", [row])
+        if payload:
+            load(db, "raw.pulls", [pulled_credits(row, payload)])
+    assert lines()["credits"] == "not known: no response of the last 100 cycles says how many are left"
+
+
+def test_alerts_are_open_until_they_are_over() -> None:
+    later = NOON + timedelta(minutes=5)
+    with facts() as db:
+        load(db, "ops.cycles", [cycle(1, NOON, 2.0)])
+        rows = [
+            alert("schedule", "opened", NOON),
+            alert("cycle_time", "opened", NOON),
+            alert("cycle_time", "escalated", later, "critical"),
+            alert("spool", "opened", NOON),
+            alert("spool", "recovered", later),
+            alert("listed", "news", later),
+        ]
+        load(db, "ops.alerts", rows)
+    assert lines()["alerts"] == (
+        "2 open: cycle_time (critical, since 12:00:00 UTC), schedule (warning, since 12:00:00 UTC)"
+    )
+    # What goes on is told of every six hours at the longest: nobody has watched since.
+    assert lines(NOW + timedelta(hours=7))["alerts"] == "none open"
+
+
+def test_alerts_on_their_way_are_counted() -> None:
+    with facts() as db:
+        load(db, "ops.cycles", [cycle(1, NOON, 2.0)])
+    DataSettings().alerts_dir.mkdir(parents=True)
+    (DataSettings().alerts_dir / "x.json").write_text("{}")
+    assert lines()["alerts"] == "none open; 1 wait to be delivered or stored"
+
+
+def test_each_table_has_its_age() -> None:
+    with facts() as db:
+        load(db, "ops.cycles", [cycle(1, NOON, 2.0)])
+        coin = {"code": "BTC", "currency": "USD", "cycle_id": "x", "changed_at": NOON.isoformat()}
+        load(db, "market.coins", [coin | {"observed_at": (NOW - timedelta(seconds=12)).isoformat()}])
+        asked = {
+            "series": "coin_daily",
+            "code": "BTC",
+            "currency": "USD",
+            "window_start": (NOON - timedelta(days=100)).isoformat(),
+            "window_end": (NOON - timedelta(days=1)).isoformat(),
+            "asked_at": NOON.isoformat(),
+            "points": 100,
+            "outcome": "points",
+            "begins": True,
+            "batch_id": "x",
+        }
+        load(db, "history.asked", [asked, asked | {"series": "overview_daily", "begins": False}])
+        slow = cycle(1, NOON, 31.0) | {"cause": "x", "found_at": (NOW - timedelta(hours=5)).isoformat()}
+        load(db, "reports.slow_cycles", [slow])
+    said = lines()
+    assert said["market"] == "coins 12 s old"
+    assert said["history"] == "coin_daily until 2026-11-19"
+    assert said["registry"] == "nothing yet"
+    assert said["reports"] == "slow_cycles 5 h old"
+
+
+def test_what_is_missing_cannot_steer_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with facts() as db:
+        load(db, "ops.cycles", [cycle(1, NOON, 2.0, status="partial", missing=["page 3: \x1b[2J said the server\nx"])])
+    monkeypatch.setattr(sys, "argv", ["lcw_assets"])
+    assert main() == 0
+    assert "\nmissing  page 3: \\x1b[2J said the server\\nx\n" in capsys.readouterr().out
+
+
+def test_the_ui_is_where_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LCW_UI_URL", "https://dagster.example.com")
+    with facts() as db:
+        load(db, "ops.cycles", [cycle(1, NOON, 2.0)])
+    assert lines()["look"] == "make dev, then https://dagster.example.com"
+
+
+def test_it_only_reads() -> None:
+    with facts() as db:
+        load(db, "ops.cycles", [cycle(1, NOON, 2.0)])
+    before = DataSettings().database.read_bytes()
+    status(DataSettings(), NOW)
+    assert DataSettings().database.read_bytes() == before
+    assert {path.name for path in DataSettings().data_dir.iterdir()} == {"demo.duckdb"}
+
+
+def test_without_cycles_it_says_so() -> None:
+    with pytest.raises(WarehouseError, match="does not exist yet: `make cycle` makes it"):
+        status(DataSettings(), NOW)
+    with facts():
+        pass
+    assert status(DataSettings(), NOW) == [f"no cycle in {DataSettings().database} yet"]
