@@ -69,7 +69,7 @@ def test_a_machine_that_was_booted_in_between_tells_nothing_of_its_cpu() -> None
         usual_cycles(db)
         slow = cycle(20, HOUR.start + timedelta(minutes=20), 40.0, handover_s=35.0, pull_s=4.0)
         load(db, "ops.cycles", [slow])
-        load(db, "ops.resources", measured(slow, 1.0, cpu_busy_s=30.0, cpu_idle_s=2.0))
+        load(db, "ops.resources", measured(slow, 1.0, cpu_busy_s=30.0, cpu_idle_s=350_000.0))
         assert causes(db) == ["35.0 s passed between pulling and storing, in Dagster or in the spool"]
 
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster._core.scheduler.instigation import InstigatorType
@@ -17,6 +18,7 @@ from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
 from lcw_assets.defs.performance.running import was_ended, was_told
 from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 from lcw_assets.performance.sla import Sla
+from lcw_assets.warehouse.errors import lock_holder
 from lcw_assets.warehouse.spool import Spool
 
 if TYPE_CHECKING:
@@ -72,8 +74,25 @@ def growing_spool(spools: Sequence[Spool], before: int, sla: Sla, now: datetime)
             since = min(since, datetime.fromtimestamp(path.stat().st_mtime, timezone.utc))
     where = " and ".join(f"{len(paths)} in {folder}" for folder, paths in waiting.items() if paths)
     what = f"answers wait, {where}, and are not stored: nothing is lost, and the tables are not up to date"
-    cause = "the database is open elsewhere or cannot be written: the latest cycle's log says which"
+    cause = _locked_by(spools, waiting) or (
+        "the database is open elsewhere or cannot be written: the latest cycle's log says which"
+    )
     return depth, [Observation(incident="spool", severity="warning", what=what, since=since, cause=cause)]
+
+
+def _locked_by(spools: Sequence[Spool], waiting: Mapping[Path, Sequence[Path]]) -> str | None:
+    """Who had the database open when the newest of what waits was to be stored; null if that met no lock."""
+    waits: list[Mapping[str, Any]] = []
+    for spool in spools:
+        for path in waiting[spool.folder][-1:]:
+            with suppress(ValueError, OSError):  # damaged: whoever stores it says so
+                spooled = spool.read(path)
+                waits += spooled.lock_waits[-1:] if spooled else []
+    last = max(waits, key=lambda wait: wait["waited_at"], default=None)
+    if last is None:
+        return None
+    at = datetime.fromisoformat(last["waited_at"])
+    return f"the database was held open by {lock_holder(last['holder'], last['pid'])} at {at:%H:%M:%S} UTC"
 
 
 def failed_checks(

@@ -33,9 +33,11 @@ from lcw_assets.performance.sla import BUILT_IN, load_sla
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.cycle import Cycle
+from lcw_assets.warehouse.errors import LockWait
 from lcw_assets.warehouse.spool import Spool
 from lcw_assets.warehouse.spool_writer import SpoolWriter
 from lcw_assets_tests.alerts.receivers import webhook
+from lcw_assets_tests.conftest import NOON
 from lcw_assets_tests.holders import held_open
 
 SLA = load_sla()
@@ -389,6 +391,24 @@ def test_spooled_work_that_grows_is_told_and_what_shrinks_is_not(tmp_path: Path)
     (syncs.folder / "0.jsonl").write_text("")
     _, [growing] = looks.growing_spool([spool, syncs], 4, SLA, now)
     assert growing.what.startswith(f"answers wait, 3 in {spool.folder} and 1 in {syncs.folder}, and are not stored: ")
+
+
+def test_who_keeps_the_spool_from_being_stored_is_named(
+    instance: dg.DagsterInstance, definitions: dg.Definitions
+) -> None:
+    now = datetime.now(timezone.utc)
+    spool = Spool(DataSettings().spool_dir)
+    runs = [add_run(instance, definitions) for _ in range(3)]
+    for run in runs:
+        with spooling(run, now):
+            pass
+    _, [seen] = looks.growing_spool([spool], 0, SLA, now)
+    assert seen.cause and seen.cause.startswith("the database is open elsewhere or cannot be written")
+    newest = next(run for run in runs if run.run_id[:8] in spool.pending()[-1].name)
+    spool.locked_out(newest.run_id, LockWait(NOON, 5.0, "/bin/jupyter", 41), print)
+    spool.locked_out(newest.run_id, LockWait(NOON + timedelta(minutes=1), 5.0, "/bin/duckdb", 42), print)
+    _, [seen] = looks.growing_spool([spool], 0, SLA, now)
+    assert seen.cause == "the database was held open by /bin/duckdb (process 42) at 12:01:00 UTC"
 
 
 def test_an_address_that_is_none_is_told_to_the_others_once(
