@@ -196,6 +196,7 @@ def test_contracts_with_hostile_symbols_reach_people_as_text(
         outbox.flush(channels, lambda: open_database(settings.database), NOON, pytest.fail)
     [sent] = hook.received
     assert sent["message"].startswith("4 listed: ")
+    assert '", "A\\x1b[2J\\n09:00:00 run: fine\\u202e", "[free]' in sent["message"]
     assert "@everyone" not in sent["message"]
     assert "\x1b" not in sent["message"]
     assert len(sent["message"].splitlines()) == 3  # what, since, and the run: no symbol adds a line
@@ -345,6 +346,8 @@ def test_the_ui_shows_hostile_symbols_as_text(page: Page, kucoin: Answers, tmp_p
         page.goto(f"{ui}/assets/registry/tokens?view=events")
         for symbol in (IMAGE, MENTION, LINK, "www.evil.example"):
             expect(page.get_by_text(symbol).first).to_be_visible(timeout=PATIENCE_MS)
+        rows = page.locator("table table tbody tr")
+        assert [rows.nth(place).locator("td").count() for place in range(rows.count())] == [5] * 7
         assert page.locator("a[href*='evil.example']").count() == 0
         assert page.locator("img[src*='evil.example']").count() == 0
     assert not [url for url in asked if "evil.example" in url]

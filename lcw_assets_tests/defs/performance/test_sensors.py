@@ -506,6 +506,7 @@ def test_a_cursor_of_another_version_is_started_anew(
     watch = Watch(sensor, instance, definitions)
     watch.cursor = cursor
     assert watch.look() == "nothing is wrong"
+    assert alerts() == []  # nor is anything over that never was
 
 
 # Checks and runs.
