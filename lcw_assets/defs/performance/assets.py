@@ -96,7 +96,9 @@ def performance_daily(context: dg.AssetExecutionContext) -> dg.MaterializeResult
 
 @dg.multi_asset(
     name="slow_cycles",
-    specs=[report_spec("slow_cycles", "Every cycle over 30 s (a setting), with its cause in words.", every=_HOUR)],
+    specs=[
+        report_spec("slow_cycles", "Every cycle over 30 s (a setting), with its likely cause in words.", every=_HOUR)
+    ],
     required_resource_keys={"warehouse"},
 )
 def slow_cycles(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
