@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from lcw_assets_tests.patience import PATIENCE_S
@@ -22,7 +25,7 @@ class Project:
 
     @classmethod
     def make(cls, folder: Path) -> Project:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(exist_ok=True, parents=True)
         for name in ("dagster.yaml", "workspace.yaml"):
             shutil.copy(ROOT / name, folder)
         return cls(folder)
@@ -60,6 +63,13 @@ class Project:
         environment = self.environment(**given)
         del environment["PYTHONWARNINGS"]  # that is for make to set
         return environment
+
+    @classmethod
+    def make_ready(cls, folder: Path) -> Project:
+        """With an instance that has its databases, as `make` leaves it: two processes must not meet a fresh one."""
+        folder.mkdir()
+        shutil.copytree(_set_up().folder, folder, dirs_exist_ok=True)
+        return cls(folder)
 
     @property
     def data(self) -> Path:
@@ -103,5 +113,16 @@ def is_about_the_network(variable: str) -> bool:
 
 # Of the developer, and of the make that runs this suite.
 _NOT_KEPT = ("LCW_", "KUCOIN_", "DAGSTER_", "PORT", "MAKE", "MFLAGS")
+
+
+@cache
+def _set_up() -> Project:
+    """Made once a process: it takes two seconds, most of which is importing Dagster."""
+    project = Project.make(Path(tempfile.mkdtemp()) / "project")
+    atexit.register(shutil.rmtree, project.folder.parent)
+    done = project.run("instance", "info")
+    assert done.returncode == 0, done.stdout
+    return project
+
 
 CYCLE = ("job", "execute", "-m", "lcw_assets.definitions", "-j", "fetch_cycle")

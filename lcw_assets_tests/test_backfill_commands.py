@@ -99,7 +99,7 @@ class House:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, definitions: dg.Definitions) -> Iterator[House]:
-    project = Project.make(tmp_path_factory.mktemp("house") / "project")
+    project = Project.make_ready(tmp_path_factory.mktemp("house") / "project")
     shutil.copy(ROOT / "pyproject.toml", project.folder)  # by which `dg` knows a project
     simulator = Simulator(clock=lambda: NOON)
     with ExitStack() as stack, pytest.MonkeyPatch.context() as there:

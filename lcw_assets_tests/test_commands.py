@@ -22,9 +22,7 @@ KEY = "k3y-that-nobody-may-see"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    project = Project.make(tmp_path / "project")
-    project.run("instance", "info")  # as `make` does: two processes must not meet a fresh instance at once
-    return project
+    return Project.make_ready(tmp_path / "project")
 
 
 def assert_nowhere(secret: str, folder: Path, *texts: str) -> None:

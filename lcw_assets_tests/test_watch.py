@@ -47,7 +47,7 @@ def test_a_cycle_is_reported_while_it_is_still_running(
     _, simulator = start_simulator(profile=stuck)
     limits = BUILT_IN.read_text().replace("cycle_warn_s = 30", "cycle_warn_s = 1")
     (tmp_path / "sla.toml").write_text(limits.replace("cycle_error_s = 60", "cycle_error_s = 86400"))
-    project = Project.make(tmp_path / "project")
+    project = Project.make_ready(tmp_path / "project")
     monkeypatch.chdir(project.folder)
     with dg.DagsterInstance.from_config(str(project.folder)) as instance:
         stop_schedules(instance, definitions)

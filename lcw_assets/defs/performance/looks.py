@@ -18,7 +18,7 @@ from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
 from lcw_assets.defs.performance.running import was_ended, was_told
 from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 from lcw_assets.performance.sla import Sla
-from lcw_assets.warehouse.errors import lock_holder
+from lcw_assets.warehouse.errors import Holder
 from lcw_assets.warehouse.spool import Spool
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _locked_by(spools: Sequence[Spool], waiting: Mapping[Path, Sequence[Path]]) 
     if last is None:
         return None
     at = datetime.fromisoformat(last["waited_at"])
-    return f"the database was held open by {lock_holder(last['holder'], last['pid'])} at {at:%H:%M:%S} UTC"
+    return f"the database was held open by {Holder(last['holder'], last['pid'])} at {at:%H:%M:%S} UTC"
 
 
 def failed_checks(

@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 from lcw_assets.defs.history.sensors import RANGE_END_TAG, RANGE_START_TAG, filled, resumed
+from lcw_assets.history import backfill as backfill_module
 from lcw_assets.settings import DataSettings, load_settings
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.warehouse.connection import open_database
@@ -144,6 +145,7 @@ def test_what_cannot_be_says_why_and_what_to_do(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LCW_MAX_IN_FLIGHT", "16")
+    monkeypatch.setattr(backfill_module, "_CALL_S", 3.0)  # for who is not there; usually two minutes
     coins = {} if "LCW_TRACKED_COINS" in variables else {"coins": " ".join(f"C{number}" for number in range(20))}
     result = backfill("coin_daily", "2025-12-31", **coins)
     assert not result.success

@@ -177,6 +177,7 @@ def test_spent_credits_fail_the_cycle_in_one_line(
 
 def test_a_failed_cycle_leaves_its_facts(run_cycle: RunCycle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LCW_BASE_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("LCW_CYCLE_DEADLINE_S", "5")  # it tries for 9 s otherwise
     result = run_cycle()
     assert not result.success
     assert failure(result) == "nothing was answered: http://127.0.0.1:1 refuses connections"

@@ -33,7 +33,7 @@ from lcw_assets.performance.sla import BUILT_IN, load_sla
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.cycle import Cycle
-from lcw_assets.warehouse.errors import LockWait
+from lcw_assets.warehouse.errors import Holder, LockWait
 from lcw_assets.warehouse.spool import Spool
 from lcw_assets.warehouse.spool_writer import SpoolWriter
 from lcw_assets_tests.alerts.receivers import webhook
@@ -405,8 +405,8 @@ def test_who_keeps_the_spool_from_being_stored_is_named(
     _, [seen] = looks.growing_spool([spool], 0, SLA, now)
     assert seen.cause and seen.cause.startswith("the database is open elsewhere or cannot be written")
     newest = next(run for run in runs if run.run_id[:8] in spool.pending()[-1].name)
-    spool.locked_out(newest.run_id, LockWait(NOON, 5.0, "/bin/jupyter", 41), print)
-    spool.locked_out(newest.run_id, LockWait(NOON + timedelta(minutes=1), 5.0, "/bin/duckdb", 42), print)
+    spool.locked_out(newest.run_id, LockWait(NOON, 5.0, Holder("/bin/jupyter", 41)), print)
+    spool.locked_out(newest.run_id, LockWait(NOON + timedelta(minutes=1), 5.0, Holder("/bin/duckdb", 42)), print)
     _, [seen] = looks.growing_spool([spool], 0, SLA, now)
     assert seen.cause == "the database was held open by /bin/duckdb (process 42) at 12:01:00 UTC"
 

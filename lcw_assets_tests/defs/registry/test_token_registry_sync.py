@@ -14,6 +14,7 @@ import dagster as dg
 import pytest
 
 from lcw_assets.defs.performance.sensors import watch_cycles
+from lcw_assets.defs.registry import assets as sync_module
 from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 from lcw_assets.settings import load_settings
 from lcw_assets.simulator.faults import Fault
@@ -194,6 +195,7 @@ def test_a_sync_without_an_answer_fails_in_one_line_and_leaves_its_facts(
     run_sync: RunSync, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", "http://127.0.0.1:1")
+    monkeypatch.setattr(sync_module, "_ASK_S", 5.0)  # it tries for 9 s otherwise
     result = run_sync()
     assert not result.success
     assert failure(result) == "nothing was answered: http://127.0.0.1:1 refuses connections"
