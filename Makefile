@@ -21,11 +21,17 @@ endif
 # `dagster dev` starts four.
 READY := .venv/run.stamp .dagster/history/runs.db
 
+# Dagster reads .env before any code of ours, and ends with a traceback at what is no UTF-8.
+READ_DOTENV := [ ! -f .env ] || $(BIN)/python -c 'import sys; sys.exit("\0" in open(".env", encoding="utf-8").read())' \
+	2> /dev/null || { echo ".env is not text in UTF-8: save it as UTF-8"; exit 1; }
+
 cycle: $(READY)       ## set everything up, run one fetch cycle, say how it went
+	@$(READ_DOTENV)
 	@$(BIN)/dagster job execute -m lcw_assets.definitions -j fetch_cycle
 	@$(BIN)/python -m lcw_assets
 
 dev: $(READY)         ## the UI, with a cycle every minute; PORT=3001 is another port
+	@$(READ_DOTENV)
 	@echo "$${LCW_UI_URL:-http://127.0.0.1:$(PORT)} opens in some ten seconds; a line a cycle follows, and one for whatever is wrong; Ctrl-C stops"
 	@$(BIN)/dagster dev --log-level warning -h 127.0.0.1 -p $(PORT)
 

@@ -144,3 +144,18 @@ def test_the_storage_of_runs_is_made_before_anything_starts(make: Make, project:
     """Also where somebody removed it: two processes that meet a fresh one break each other."""
     done = make("-n", "dev").stdout
     assert done.index("dagster instance info") < done.index("dagster dev")
+
+
+@pytest.mark.parametrize("target", ["cycle", "dev"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+def test_a_dotenv_that_dagster_cannot_read_is_one_line(
+    make: Make, project: Project, target: str, encoding: str
+) -> None:
+    (project.folder / ".dagster" / "history").mkdir(parents=True)
+    (project.folder / ".dagster" / "history" / "runs.db").touch()
+    (project.folder / ".env").write_text("LCW_COINS=100\n", encoding=encoding)
+    done = make(target)
+    assert done.returncode != 0
+    said, _, of_make = done.stdout.partition("\n")
+    assert said == ".env is not text in UTF-8: save it as UTF-8"
+    assert "Traceback" not in of_make
