@@ -104,7 +104,7 @@ def test_contracts_are_fresh_for_three_minutes(sync: tuple[StoredSync, Look], se
 
 def test_where_none_is_listed_none_is_fresh(sync: tuple[StoredSync, Look]) -> None:
     now = datetime(2026, 11, 20, 12, 1, tzinfo=timezone.utc)
-    assert wrong(sync[0], replace(sync[1], newest=None), now) == {"fresh": "no contract was seen for inf s"}
+    assert wrong(sync[0], replace(sync[1], newest=None), now) == {"fresh": "no contract was ever seen"}
 
 
 @pytest.mark.parametrize(("seconds", "passed"), [(10.0, True), (10.1, False)])
@@ -114,7 +114,7 @@ def test_a_sync_that_took_over_ten_seconds_is_told_with_where_they_went(
     slow = replace(sync[0], phases=Phases(api=seconds - 1.5, load=0.5, write=1.0))
     assert sync[1].newest
     found = wrong(slow, sync[1], sync[1].newest)
-    said = "sync 10.10 s: api 8.60, load 0.50, process 0.00, write 1.00, checks 0.00"
+    said = "sync 10.1 s: api 8.60, load 0.500, process 0, write 1.00, checks 0"
     assert found == ({} if passed else {"sync_time": said})
 
 
@@ -124,7 +124,7 @@ def test_one_sync_in_twenty_that_fails_is_too_many(
 ) -> None:
     assert sync[1].newest
     found = wrong(sync[0], replace(sync[1], recent=60, failed=failed_syncs), sync[1].newest)
-    assert found == ({} if passed else {"failure_rate": "3 of the last hour's 60 syncs failed (5 %)"})
+    assert found == ({} if passed else {"failure_rate": "3 of the last hour's 60 syncs failed (5.00 %)"})
 
 
 def test_failures_are_those_of_the_last_hour(tmp_path: Path) -> None:
