@@ -32,7 +32,7 @@ from lcw_assets.transport.tuning import Tuning
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.cycle import Cycle, PullEnd
 from lcw_assets.warehouse.spool import Spool
-from lcw_assets_tests.patience import PATIENCE_S
+from lcw_assets_tests.patience import PATIENCE_S, until
 
 TODAY = datetime(2026, 11, 20, tzinfo=timezone.utc)
 NOW = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
@@ -59,19 +59,23 @@ class Clocked(Batches):
 class Paced(Plan):
     """A plan whose every call waits until all before it were counted: so that each run of it is the same.
 
-    `count` is to be told of each: `report=plan.count, report_every_s=0`.
+    `count` is to be told of each: `report=plan.count, report_every_s=0`. A call that is left out is never reported.
     """
 
-    counted: list[int] = field(default_factory=list)
+    counted: list[Progress] = field(default_factory=list)
 
     def asks(self) -> Iterator[Ask]:
         for number, ask in enumerate(super().asks()):
-            while len(self.counted) < number:
-                time.sleep(0.0005)
+            until(lambda: self.ended >= number, every_s=0.0005)  # noqa: B023
             yield ask
 
+    @property
+    def ended(self) -> int:
+        left_out = self.calls - self.counted[-1].planned if self.counted else 0
+        return len(self.counted) + left_out
+
     def count(self, progress: Progress) -> None:
-        self.counted.append(progress.calls)
+        self.counted.append(progress)
 
 
 @dataclass

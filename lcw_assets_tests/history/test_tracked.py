@@ -58,7 +58,7 @@ def test_no_error_repeats_what_stands_in_a_file(tmp_path: Path) -> None:
         (",", "names no coin"),
         ("file:/no/such/file", "LCW_TRACKED_COINS=file:/no/such/file: /no/such/file cannot be read: No such file"),
         ("file:~nobody-of-this-name/x", "LCW_TRACKED_COINS=file:~nobody-of-this-name/x: .*home"),
-        (f"BTC,BTC,{'X' * 65}", "code 3 has over 64 characters"),
+        (f"BTC,BTC,{'X' * 65}", "word 2 has over 64 characters"),
     ],
 )
 def test_what_is_no_list_says_how_one_looks(text: str, says: str) -> None:
@@ -76,7 +76,7 @@ def test_before_the_first_cycle_no_coin_is_on_top() -> None:
     [
         (b"hunter2" * 20, "word 1 has over 64 characters"),
         (b"BTC hunter2\x1b[31m", "word 2 has a character that nobody can see"),
-        (b"\xff\xfehunter2", "that file cannot be read: it is no text"),
+        (b"\xff\xfehunter2", "line 1: it is not text in UTF-16: save it as UTF-8"),
         (b" ,\n", "names no coin"),
     ],
 )
@@ -89,8 +89,12 @@ def test_no_error_repeats_what_a_file_holds(tmp_path: Path, content: bytes, says
 
 
 def test_a_folder_or_a_home_that_is_none_is_no_list(tmp_path: Path) -> None:
-    for place in (tmp_path, "~nobody-of-that-name/coins.txt", "a\0b"):
-        with pytest.raises(TrackedError, match="that file cannot be read: "):
+    for place, says in (
+        (tmp_path, "cannot be read: Is a directory"),
+        ("~nobody-of-that-name/coins.txt", "home"),
+        ("a\0b", "cannot be read: embedded null byte"),
+    ):
+        with pytest.raises(TrackedError, match=says):
             read_tracked(f"file:{place}", top)
 
 

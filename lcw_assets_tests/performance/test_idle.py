@@ -150,7 +150,7 @@ def test_the_report_says_it_in_both_its_forms() -> None:
         "11:35; 2026-11-20 11:01 to 2026-11-20 11:02; 2026-11-20 11:03 to 2026-11-20 11:04; 2026-11-20 11:05 to "
         "2026-11-20 11:06; and 1 shorter |",
         f"| skipped ticks | 3 | 2 while a cycle ran; most often: {RUNNING} (3 times) |",
-        "| failed ticks | 1 | the code cannot be loaded: &lt;b> (1 time) |",
+        "| failed ticks | 1 | `the code cannot be loaded: <b> (1 time)` |",
     ):
         assert line in markdown
     assert "<td>19 of 60</td>" in html
