@@ -103,7 +103,7 @@ def test_purge_names_data_that_is_elsewhere(make: Make, tmp_path: Path) -> None:
     [
         ([], {}, "", "http://127.0.0.1:3000"),
         (["PORT=3999"], {}, "", "http://127.0.0.1:3999"),
-        ([], {"PORT": "3999"}, "LCW_UI_URL=\n# LCW_UI_URL=http://x\n", "http://127.0.0.1:3999"),
+        ([], {"PORT": "3999"}, "# LCW_UI_URL=http://x\n", "http://127.0.0.1:3999"),
         (["PORT=3999"], {"LCW_UI_URL": "https://dagster.example.com"}, "", "https://dagster.example.com"),
         (["PORT=3999"], {}, "LCW_UI_URL=https://dagster.example.com\n", "https://dagster.example.com"),
     ],
