@@ -35,6 +35,16 @@ RECORDED = Path(os.environ.get("LCW_RECORDED_DIR", Path(__file__).parents[2] / "
 StartSimulator = Callable[..., tuple[Simulator, str]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that wait longest come first: at the end all others would wait for them."""
+    items.sort(key=lambda item: item.path.name not in ("test_terminal.py", "test_backfill_commands.py", "test_docs.py"))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two a core: the slowest tests wait for daemons and time-outs, and compute little."""
+    return 2 * (os.cpu_count() or 1)
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the developer's reaches a test, and no test writes beside its own folder."""

@@ -322,7 +322,7 @@ def test_what_a_server_says_of_every_call_is_one_line_of_a_failure(
     run_cycle: Callable[..., dg.ExecuteInProcessResult], lcw: Answers
 ) -> None:
     for path in lcw:
-        lcw[path] = (503, {"error": {"code": 503, "status": SAID, "description": SAID * 1000}})
+        lcw[path] = (503, {"error": {"code": 503, "status": SAID, "description": SAID * 500}})
     said = failure(run_cycle())
     assert said.startswith("nothing was answered: 503 \\x1b[31m<b>busy</b>\\n12:00:00 store: stored")
     assert said.isprintable()
