@@ -149,7 +149,8 @@ def test_credits_that_will_not_last_are_told_in_time(
     assert 30 < told["credits_left"] < 40
     assert 0 <= told["cycles_left_today"] < 24 * 60
     assert check.passed == (told["credits_left"] >= 5 * told["cycles_left_today"])
-    assert f"{told['credits_left']} of 40 credits are left; {told['cycles_left_today']:,} cycles of 5 calls" in (check.description or "")
+    says = f"{told['credits_left']} of 40 credits are left; {told['cycles_left_today']:,} cycles of 5 calls"
+    assert says in (check.description or "")
 
 
 @pytest.mark.parametrize(
