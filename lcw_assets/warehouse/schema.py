@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lcw_assets.warehouse.ddl import Tables, read_tables
 from lcw_assets.warehouse.errors import NewerSchemaError
 
 if TYPE_CHECKING:
@@ -16,14 +15,6 @@ if TYPE_CHECKING:
 
 SQL = Path(__file__).parent / "sql"
 MIGRATIONS = tuple(sorted(SQL.glob("[0-9][0-9][0-9]_*.sql")))
-
-
-@dataclass(frozen=True)
-class Column:
-    name: str
-    type: str
-    description: str
-    required: bool
 
 
 def migrate(db: DuckDBPyConnection, migrations: Iterable[Path] = MIGRATIONS) -> None:
@@ -57,18 +48,7 @@ def _versions(db: DuckDBPyConnection) -> set[int]:
         return set()
 
 
-_TABLE = re.compile(r"^CREATE TABLE ([a-z0-9_.]+) \($(.*?)^\);$", re.DOTALL | re.MULTILINE)
-_COLUMN = re.compile(r"^ +([a-z0-9_]+) +([A-Z]+(?:\[\])?)( NOT NULL)?, *-- (.+)$", re.MULTILINE)
-
-
 @lru_cache(maxsize=1)
-def tables() -> dict[str, tuple[Column, ...]]:
+def tables() -> Tables:
     """Every table with its columns, read from the migrations: what the UI shows before any database exists."""
-    text = "\n".join(file.read_text() for file in MIGRATIONS)
-    return {
-        table: tuple(
-            Column(name, type_, description, bool(required))
-            for name, type_, required, description in _COLUMN.findall(body)
-        )
-        for table, body in _TABLE.findall(text)
-    }
+    return read_tables(MIGRATIONS)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
-from lcw_assets.warehouse.schema import SQL, Column, tables
+from lcw_assets.warehouse.ddl import Column
+from lcw_assets.warehouse.schema import SQL, tables
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
