@@ -11,9 +11,9 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster._utils.env import using_dagster_dev
 
 from lcw_assets import escape
+from lcw_assets.dagster_private import using_dagster_dev
 
 if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo

@@ -28,6 +28,7 @@ MAY_IMPORT = {
         "alerts",
         "console",
         "cycle",
+        "dagster_private",
         "environment",
         "history",
         "performance",
@@ -79,6 +80,13 @@ def test_what_all_may_import_imports_nothing_of_ours(module: str) -> None:
 def test_these_know_no_dagster(room: str) -> None:
     for file in files(room):
         assert not {name for name in imports(file) if name.split(".")[0].startswith("dagster")}, file
+
+
+def test_dagsters_private_modules_are_used_in_one_place() -> None:
+    """A new version may change them: what breaks is one file, and test_dagster_private.py says what."""
+    for file in ROOT.rglob("*.py"):
+        private = {name for name in imports(file) if name.startswith("dagster._")}
+        assert not private or file.name == "dagster_private.py", (file, private)
 
 
 def test_only_the_settings_read_the_environment() -> None:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 
 import dagster as dg
-from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG as RANGE_END_TAG
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG as RANGE_START_TAG
-from dagster._core.storage.tags import BACKFILL_ID_TAG
+
+from lcw_assets.dagster_private import ASSET_PARTITION_RANGE_END_TAG as RANGE_END_TAG
+from lcw_assets.dagster_private import ASSET_PARTITION_RANGE_START_TAG as RANGE_START_TAG
+from lcw_assets.dagster_private import BACKFILL_ID_TAG, BulkActionStatus, PartitionBackfill
 
 # The command writes its backfill down last, after some 0.1 s for each run. It was stopped if none came for so long.
 _QUIET_S = 15.0

@@ -7,7 +7,8 @@ Events that were yielded before stay, whatever asset they are of.
 from collections.abc import Iterable, Iterator
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
+
+from lcw_assets.dagster_private import AssetCheckEvaluationTargetMaterializationData
 
 
 def evaluations(

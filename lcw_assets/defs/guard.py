@@ -6,9 +6,9 @@ from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
 import dagster as dg
-from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from lcw_assets import escape
+from lcw_assets.dagster_private import MAX_RUNTIME_SECONDS_TAG
 
 SCHEDULED_AT_TAG = "lcw/scheduled_at"
 

@@ -1,8 +1,8 @@
 """A job a series, so that each can be backfilled for itself; and the one that builds what is derived."""
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from lcw_assets.dagster_private import UnresolvedAssetJobDefinition
 from lcw_assets.history.series import SERIES
 
 _ONE_PROCESS: dict[str, object] = {

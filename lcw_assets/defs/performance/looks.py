@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster._core.scheduler.instigation import InstigatorType
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
-from dagster._core.storage.tags import WILL_RETRY_TAG
 
 from lcw_assets.alerts.incidents import Incidents, Observation
+from lcw_assets.dagster_private import WILL_RETRY_TAG, AssetCheckExecutionRecordStatus, InstigatorType
 from lcw_assets.defs.guard import UNFINISHED
 from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
 from lcw_assets.defs.performance.running import was_ended, was_told

@@ -6,10 +6,10 @@ from datetime import datetime
 from functools import partial
 
 import dagster as dg
-from dagster._core.launcher import DefaultRunLauncher
 
 from lcw_assets.alerts.incidents import Observation, Severity
 from lcw_assets.cycle.clock import read_clock
+from lcw_assets.dagster_private import DefaultRunLauncher
 from lcw_assets.defs.guard import UNFINISHED, TagError, max_runtime_s, scheduled_at
 from lcw_assets.defs.market.jobs import fetch_cycle
 from lcw_assets.performance.sla import Sla

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta, timezone
 
 import dagster as dg
-from dagster._core.scheduler.instigation import InstigatorType, TickStatus
 
+from lcw_assets.dagster_private import InstigatorType, TickStatus
 from lcw_assets.defs.guard import kind_of_skip
 from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
 from lcw_assets.performance.idle import Schedule, Tick
