@@ -90,7 +90,8 @@ def run_cycle(definitions: dg.Definitions, instance: dg.DagsterInstance) -> Call
 
 @pytest.fixture
 def recorded_lcw() -> Path:
-    """The folder of recorded Live Coin Watch answers. Without it a test skips, except in CI, where it fails."""
+    """The folder of recorded Live Coin Watch answers. Without it a test skips, except in CI, where it fails unless
+    `LCW_RECORDED_DIR=none` says that there are none."""
     return _recorded("lcw")
 
 
@@ -104,7 +105,7 @@ def _recorded(source: str) -> Path:
     folder = RECORDED / source
     if not folder.is_dir():
         message = f"recorded answers are not at {folder}: set LCW_RECORDED_DIR"
-        if os.environ.get("CI"):
+        if os.environ.get("CI") and RECORDED.name != "none":
             pytest.fail(message)
         pytest.skip(message)
     return folder

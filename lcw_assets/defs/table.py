@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from lcw_assets import __version__
 from lcw_assets.warehouse.schema import tables
 
 OWNERS = ["team:lcw-assets"]
@@ -34,6 +35,7 @@ def table_spec(
         group_name=key.split("/")[0],
         owners=OWNERS,
         kinds={"duckdb", "table"},
+        code_version=__version__,
         freshness_policy=freshness,
         skippable=skippable,
         partitions_def=partitions_def,

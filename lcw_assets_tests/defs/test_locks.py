@@ -8,9 +8,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lcw_assets.definitions import warehouse
 from lcw_assets.defs.history.schedules import derive_every_ten_minutes
 from lcw_assets.defs.history.sensors import filled
+from lcw_assets.defs.resources import warehouse
 from lcw_assets.settings import DataSettings, load_settings
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.lock import PATIENCE_S

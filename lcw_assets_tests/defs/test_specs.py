@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import dagster as dg
 
+from lcw_assets import __version__
 from lcw_assets.warehouse.schema import tables
 from lcw_assets_tests.defs.market.test_fetch_cycle import ASSETS
 from lcw_assets_tests.defs.registry.test_token_registry_sync import ASSETS as REGISTRY
@@ -21,6 +24,9 @@ def test_every_asset_explains_itself(definitions: dg.Definitions) -> None:
         assert spec.owners == ["team:lcw-assets"]
         assert spec.group_name == key.split("/")[0]
         assert spec.kinds
+        assert spec.code_version == __version__
+        [code] = spec.metadata["dagster/code_references"].code_references
+        assert "asset(" in Path(code.file_path).read_text().splitlines()[code.line_number - 1]
         assert (spec.freshness_policy is None) == (key in HISTORY)  # the past does not age
         table = spec.metadata["dagster/table_name"]
         assert table == ("raw.pulls" if key.startswith("raw/") else key.replace("/", "."))
