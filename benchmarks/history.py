@@ -22,16 +22,16 @@ import duckdb
 
 from benchmarks.cycle import ours
 from benchmarks.report import table
+from lcw_assets.coordination.credit_budget import CreditBudget
+from lcw_assets.coordination.rate_limit import Rate, RateLimit
 from lcw_assets.history.backfill import Result, backfill
 from lcw_assets.history.batches import Batches
 from lcw_assets.history.plan import Plan, Span
-from lcw_assets.history.purse import Purse
 from lcw_assets.history.series import DAY, SERIES
 from lcw_assets.history.store import StoredPoints, store_batches
 from lcw_assets.sources.lcw import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.rate_limit import Rate, RateLimit
 from lcw_assets.transport.tuning import Tuning
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.cycle import Cycle
@@ -68,7 +68,7 @@ class Run:
             self.plan,
             api,
             batches,
-            Purse(self.folder / "credits", 0, now),
+            CreditBudget(self.folder / "credits", 0, now),
             store=self._store,
             in_flight=in_flight,
             log=print,

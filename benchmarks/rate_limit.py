@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from benchmarks.report import table
-from lcw_assets.transport.rate_limit import Rate, RateLimit
+from lcw_assets.coordination.rate_limit import Rate, RateLimit
 
 
 def main() -> None:

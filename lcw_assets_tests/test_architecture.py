@@ -9,24 +9,26 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "lcw_assets"
 
-# What each room may import. `settings`, `console` and the like stand beside them. For all are: how foreign text and
-# numbers are shown, and who may read a file.
-FOR_ALL = {"escape", "private_files", "rounding"}
+# What each folder may import. `settings`, `console` and the like stand beside them. How foreign text and numbers are
+# shown is for all.
+FOR_ALL = {"escape", "rounding"}
 MAY_IMPORT = {
-    "transport": set(),
+    "coordination": set(),
+    "transport": {"coordination"},
     "simulator": set(),
-    "sources": {"transport"},
-    "warehouse": set(),
-    "performance": {"user_files", "warehouse"},
-    "alerts": {"transport", "warehouse"},
+    "sources": {"coordination", "transport"},
+    "warehouse": {"coordination"},
+    "performance": {"coordination", "user_files", "warehouse"},
+    "alerts": {"coordination", "transport", "warehouse"},
     "registry": {"alerts", "sources", "transport", "warehouse"},
-    "history": {"sources", "transport", "user_files", "warehouse"},
+    "history": {"coordination", "sources", "transport", "user_files", "warehouse"},
     "cycle": {"performance", "sources", "transport", "warehouse"},
     "cli": {"alerts", "environment", "performance", "settings", "warehouse"},
-    "resources": {"environment", "settings", "simulator", "sources", "transport", "warehouse"},
+    "resources": {"coordination", "environment", "settings", "simulator", "sources", "transport", "warehouse"},
     "defs": {
         "alerts",
         "console",
+        "coordination",
         "cycle",
         "dagster_private",
         "environment",

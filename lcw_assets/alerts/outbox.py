@@ -5,8 +5,6 @@ So an alert outlives a channel that is down, a database that is locked, and the 
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -16,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
-from lcw_assets import private_files
 from lcw_assets.alerts.channels import Channel, send_all
 from lcw_assets.alerts.incidents import Alert
+from lcw_assets.coordination import files, locks
 from lcw_assets.warehouse.errors import LockedError, WarehouseError
 from lcw_assets.warehouse.tables import append_row, transaction
 
@@ -181,23 +179,15 @@ class Outbox:
     @contextmanager
     def _alone(self) -> Iterator[bool]:
         """Is no other sensor sending right now? It would send the same."""
-        try:
-            folder = os.open(self._folder, os.O_RDONLY)
-        except OSError:
-            yield True  # there is none: all there is to send is in memory
+        if not self._folder.is_dir():
+            yield True  # all there is to send is in memory
             return
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-        finally:
-            os.close(folder)
+        with locks.opened(self._folder) as folder:
+            yield locks.acquire(folder)
 
 
 def _write(path: Path, letter: _Letter) -> None:
-    private_files.write_file(path, letter.model_dump_json(), sync=True)
+    files.write_file(path, letter.model_dump_json(), sync=True)
 
 
 def _is_due(letter: _Letter, now: datetime) -> bool:

@@ -5,10 +5,10 @@ from functools import cache
 
 import dagster as dg
 
+from lcw_assets.coordination.files import GroupError, prepare
 from lcw_assets.cycle.clock import CycleClock, read_clock
 from lcw_assets.defs.guard import SCHEDULED_AT_TAG, TagError, scheduled_at
 from lcw_assets.environment import hidden_by_dotenv
-from lcw_assets.private_files import GroupError, prepare
 from lcw_assets.settings import Settings, SettingsError, load_settings
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
+from lcw_assets.coordination.interfaces import Budget
 from lcw_assets.history.batches import Batches
 from lcw_assets.history.plan import Ask, Births, Plan
-from lcw_assets.history.purse import Purse
 from lcw_assets.history.store import StoredPoints
 from lcw_assets.sources.gateway import BlockedError
 from lcw_assets.sources.lcw import LiveCoinWatch, OutOfCreditsError, UnknownCodeError
@@ -76,7 +76,7 @@ def backfill(
     plan: Plan,
     api: LiveCoinWatch,
     batches: Batches,
-    purse: Purse,
+    budget: Budget,
     *,
     store: Callable[[], StoredPoints],
     in_flight: int,
@@ -88,7 +88,7 @@ def backfill(
 
     Raises what `store` raises otherwise. However this ends, what was answered is in the spool or in the tables.
     """
-    run = _Run(plan, api, batches, purse, store, log, report, report_every_s)
+    run = _Run(plan, api, batches, budget, store, log, report, report_every_s)
     result = run.result
     if not plan.calls:
         return result  # not even for how many credits there are
@@ -102,7 +102,7 @@ def backfill(
                     result.failed.clear()
                     run.ask_all(iter(again), in_flight)
     finally:
-        purse.remember()
+        budget.save()
     run.store_now()
     if result.failed:
         ask, why = result.failed[0]
@@ -123,17 +123,17 @@ class _Run:
         plan: Plan,
         api: LiveCoinWatch,
         batches: Batches,
-        purse: Purse,
+        budget: Budget,
         store: Callable[[], StoredPoints],
         log: Callable[[str], None],
         report: Callable[[Progress], None],
         report_every_s: float,
     ) -> None:
-        self.result = Result(Progress(plan.calls, credits=purse.left))
+        self.result = Result(Progress(plan.calls, credits=budget.left))
         self._plan = plan
         self._api = api
         self._batches = batches
-        self._purse = purse
+        self._budget = budget
         self._store = store
         self._log = log
         self._report = report
@@ -145,10 +145,10 @@ class _Run:
 
     def begin(self) -> None:
         """Credits first: of a day on which they were low already, nothing is asked, and without them nothing either."""
-        why = "" if self._purse.empty else self.ask_credits()
-        if self._purse.empty:
-            self.result.ends("credits", self._purse.why())
-        elif self._purse.left is None:
+        why = "" if self._budget.exhausted else self.ask_credits()
+        if self._budget.exhausted:
+            self.result.ends("credits", self._budget.why())
+        elif self._budget.left is None:
             self.result.ends("unanswered", f"how many credits are left is not known, so none are spent: {why}")
 
     def ask_all(self, asks: Iterator[Ask], in_flight: int) -> None:
@@ -166,16 +166,16 @@ class _Run:
         self._credits_at = progress.calls
         try:
             remaining = self._api.until(Deadline.after(_CALL_S)).credits().remaining
-            self._purse.told(remaining - (self._sent - progress.calls))
+            self._budget.update(remaining - (self._sent - progress.calls))
         except OutOfCreditsError as error:
-            self._purse.told(0)
+            self._budget.update(0)
             self.result.ends("credits", error.reason)
         except RefusedError as error:
             self.result.ends("refused", error.reason)
         except CallError as error:
             why = error.reason
             self._log(f"credits are not known: {why}")
-        progress.credits = self._purse.left
+        progress.credits = self._budget.left
         return why
 
     def store_now(self) -> None:
@@ -192,8 +192,8 @@ class _Run:
                 continue
             if self.result.status != "done":
                 return
-            if not self._purse.spend():
-                self.result.ends("credits", self._purse.why())
+            if not self._budget.spend():
+                self.result.ends("credits", self._budget.why())
                 return
             self._sent += 1
             yield partial(self._ask, ask, deadline)
@@ -223,13 +223,13 @@ class _Run:
         progress = self.result.progress
         progress.calls += 1
         repeats = self._batches.repeats
-        self._purse.spend(repeats - self._repeats)
+        self._budget.spend(repeats - self._repeats)
         self._repeats = repeats
-        progress.credits = self._purse.left
+        progress.credits = self._budget.left
         try:
             ask, points = result()
         except OutOfCreditsError as error:
-            self._purse.told(0)
+            self._budget.update(0)
             self.result.ends("credits", error.reason)
         except RefusedError as error:
             self.result.ends("refused", error.reason)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lcw_assets import private_files
-from lcw_assets.warehouse.disk import complaint
+from lcw_assets.coordination import locks
+from lcw_assets.coordination.disk import complaint
 from lcw_assets.warehouse.spool_file import SpoolError
 
 
@@ -20,16 +19,13 @@ def only_one(file: Path, log: Callable[[str], None]) -> Iterator[None]:
     The kernel gives the place on when the process dies. Raises `SpoolError` if the disk does not take the file.
     """
     try:
-        private_files.make_folder(file.parent)
-        held = private_files.open_file(file, os.O_RDWR | os.O_CREAT)
+        lock = locks.open_lock(file)
     except OSError as error:
         raise SpoolError(complaint(file.parent, error, "files")) from None
     try:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not locks.acquire(lock):
             log("another backfill is running: this one waits until it has ended")
-            fcntl.flock(held, fcntl.LOCK_EX)
+            locks.wait_for(lock)
         yield
     finally:
-        os.close(held)
+        os.close(lock)

@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lcw_assets import escape, private_files
+from lcw_assets import escape
+from lcw_assets.coordination import files
 from lcw_assets.performance.charts import distribution_chart, on_page, on_white, time_chart
 from lcw_assets.performance.idle import most_common_reason
 from lcw_assets.performance.measures import Verdict
@@ -65,7 +66,7 @@ def render(report: Report, title: str) -> tuple[str, str]:
 
 def write_html(html: str, file: Path) -> None:
     """Whole or not at all: somebody may have it open."""
-    private_files.write_file(file, html)
+    files.write_file(file, html)
 
 
 def _data_uri(svg: str) -> str:

@@ -21,9 +21,9 @@ class KuCoinFuturesResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     @contextmanager
     def connect(self, settings: Settings, *, sink: "Sink", deadline: "Deadline") -> "Iterator[KuCoinFutures]":
         """The API for one sync. What it answers goes to `sink` before anybody else sees it."""
+        from lcw_assets.coordination.rate_limit import RateLimit
         from lcw_assets.sources.kucoin_futures import BASE_URL, RATE, KuCoinFutures
         from lcw_assets.transport.client import Client
-        from lcw_assets.transport.rate_limit import RateLimit
 
         with ExitStack() as stack:
             address = settings.kucoin_base_url or BASE_URL

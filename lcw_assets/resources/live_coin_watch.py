@@ -28,9 +28,9 @@ class LiveCoinWatchResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         `first` is the minute cycle; who is not leaves it a part of the rate, and keeps facts under a name of its own.
         """
         # Imported here: code servers load definitions all day and never call.
+        from lcw_assets.coordination.rate_limit import Rate, RateLimit
         from lcw_assets.sources.lcw import BASE_URL, LiveCoinWatch
         from lcw_assets.transport.client import Client
-        from lcw_assets.transport.rate_limit import Rate, RateLimit
 
         with ExitStack() as stack:
             address = settings.base_url or BASE_URL

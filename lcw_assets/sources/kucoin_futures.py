@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from lcw_assets.coordination.interfaces import Limiter
+from lcw_assets.coordination.rate_limit import Rate
 from lcw_assets.sources.gateway import gateway_error
 from lcw_assets.sources.kucoin_futures_records import Contracts, NoContractsError, read_contracts
 from lcw_assets.transport.call import Call
@@ -16,7 +18,6 @@ from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import CallError, PassingError, PermanentError
 from lcw_assets.transport.facts import Answer
-from lcw_assets.transport.rate_limit import Rate, RateLimit
 
 BASE_URL = "https://api-futures.kucoin.com"
 ENDPOINT = "api/v1/contracts/active"
@@ -50,7 +51,7 @@ class KuCoinFutures:
         *,
         deadline: Deadline,
         simulated: bool = False,
-        rate_limit: RateLimit | None = None,
+        rate_limit: Limiter | None = None,
         largest_body: int = LARGEST_BODY,
     ) -> None:
         self._client = client

@@ -10,11 +10,12 @@ from typing import TypeVar
 
 from requests.adapters import HTTPAdapter
 
+from lcw_assets.coordination.interfaces import Limiter
+from lcw_assets.coordination.rate_limit import LONGEST_QUIET_S
 from lcw_assets.transport.call import Call, Sink
 from lcw_assets.transport.errors import CallError, PassingError, PermanentError
 from lcw_assets.transport.exchange import Exchange, Timeouts
 from lcw_assets.transport.facts import Answer, Attempt
-from lcw_assets.transport.rate_limit import LONGEST_QUIET_S, RateLimit
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.route import Bundle, Route
 from lcw_assets.transport.secret import Secret
@@ -42,7 +43,7 @@ class Client:
         secret: str | None = None,
         ca_bundle: Bundle | None = None,
         tuning: Tuning | None = None,
-        rate_limit: RateLimit | None = None,
+        rate_limit: Limiter | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
     ) -> None:

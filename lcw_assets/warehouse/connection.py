@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lcw_assets import private_files
-from lcw_assets.warehouse.disk import complaint, read_error
+from lcw_assets.coordination import files
+from lcw_assets.coordination.disk import complaint, read_error
 from lcw_assets.warehouse.errors import LockedError, LockWait, NewerSchemaError, WarehouseError
 from lcw_assets.warehouse.lock import LOCK_WAIT_S, read_holder, wait_for
 from lcw_assets.warehouse.schema import migrate
@@ -102,7 +102,7 @@ def _connect(
 def _files(path: Path, read_only: bool) -> AbstractContextManager[None]:
     """Whatever DuckDB makes beside the file is as private as the file."""
     existing = () if read_only else (path, path.with_name(f"{path.name}.wal"))
-    return private_files.foreign_files(path.parent, *existing)
+    return files.foreign_files(path.parent, *existing)
 
 
 def _upgrade(db: DuckDBPyConnection, path: Path) -> None:

@@ -6,7 +6,6 @@ unfinished file that is not locked knows that its cycle is dead, and stores what
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import time
@@ -15,9 +14,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from lcw_assets import private_files
+from lcw_assets.coordination import files, locks
+from lcw_assets.coordination.disk import complaint
 from lcw_assets.warehouse.cycle import Cycle
-from lcw_assets.warehouse.disk import complaint
 from lcw_assets.warehouse.errors import LockWait, UnstorableError, WarehouseError
 from lcw_assets.warehouse.spool_file import Spooled, SpoolError, as_line, read_spooled
 from lcw_assets.warehouse.spool_writer import CEILING, SpoolWriter
@@ -43,7 +42,7 @@ class Spool:
         """A file for this cycle. Raises `SpoolError` before any call is made if the disk would not take it."""
         path = self.folder / f"{cycle.cycle_id}.jsonl"
         try:
-            private_files.make_folder(self.folder)
+            files.make_folder(self.folder)
             free = shutil.disk_usage(self.folder).free
             if free < _ROOM_NEEDED:
                 raise SpoolError(
@@ -53,12 +52,12 @@ class Spool:
             self._sweep()
             # Locked and given its first line under another name: nobody must take it for a dead cycle's.
             hidden = path.with_suffix(".new")
-            fd = private_files.open_file(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND)
+            fd = files.open_file(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND)
         except OSError as error:
             raise SpoolError(complaint(self.folder, error)) from None
         writer = SpoolWriter(fd, path, CEILING)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            locks.wait_for(fd)
             writer.cycle(cycle)
             hidden.rename(path)
             _sync_folder(self.folder)
@@ -195,15 +194,11 @@ def _about_values() -> tuple[type[Exception], ...]:
 
 def _is_being_written(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return locks.is_held(path)
     except FileNotFoundError:
         return True  # stored by another process since it was listed
     except PermissionError:
         return False  # whoever reads it says so
-    return False
 
 
 def _sync_folder(folder: Path) -> None:

@@ -9,8 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
+from lcw_assets.coordination.disk import complaint
 from lcw_assets.warehouse.cycle import Cycle, PullEnd
-from lcw_assets.warehouse.disk import complaint
 from lcw_assets.warehouse.spool_file import Spooled, SpoolError, SpoolFullError, as_line
 
 # Bytes of a file. A cycle of 50,000 coins with everything that is known of them has 80 MB.

@@ -13,10 +13,10 @@ from typing import Any
 import duckdb
 import pytest
 
+from lcw_assets.coordination import disk
+from lcw_assets.coordination.credit_budget import CreditBudget
 from lcw_assets.history.lock import only_one
-from lcw_assets.history.purse import Purse
 from lcw_assets.settings import DataSettings, load_settings
-from lcw_assets.warehouse import disk
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import WarehouseError
 from lcw_assets.warehouse.spool_file import SpoolError
@@ -183,7 +183,7 @@ def test_a_backfill_finds_out_before_it_asks_that_nothing_can_be_written(tmp_pat
     with pytest.raises(SpoolError, match=f"{tmp_path}/limits takes no files"):
         with only_one(tmp_path / "limits" / "lcw", pytest.fail):
             pass
-    purse = Purse(tmp_path / "limits" / "credits", 0, datetime.now(timezone.utc))
-    purse.told(5)
-    purse.remember()  # no reason to fail: the next run asks
-    assert Purse(tmp_path / "limits" / "credits", 0, datetime.now(timezone.utc)).left is None
+    budget = CreditBudget(tmp_path / "limits" / "credits", 0, datetime.now(timezone.utc))
+    budget.update(5)
+    budget.save()  # no reason to fail: the next run asks
+    assert CreditBudget(tmp_path / "limits" / "credits", 0, datetime.now(timezone.utc)).left is None

@@ -14,11 +14,12 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
+from lcw_assets.coordination.credit_budget import CreditBudget
+from lcw_assets.coordination.rate_limit import RateLimit
 from lcw_assets.history.backfill import Progress, Result, backfill
 from lcw_assets.history.batches import Batches
 from lcw_assets.history.covered import read_covered
 from lcw_assets.history.plan import Ask, Plan, Span
-from lcw_assets.history.purse import Purse
 from lcw_assets.history.series import DAY, SERIES
 from lcw_assets.history.store import StoredPoints, store_batches
 from lcw_assets.sources.lcw import LiveCoinWatch
@@ -26,7 +27,6 @@ from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.exchange import Timeouts
 from lcw_assets.transport.facts import Answer, Attempt
-from lcw_assets.transport.rate_limit import RateLimit
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tuning import Tuning
 from lcw_assets.warehouse.connection import open_database
@@ -141,7 +141,7 @@ class Desk:
             plan,
             api,
             batches,
-            Purse(self.folder / "credits", reserve, self.now),
+            CreditBudget(self.folder / "credits", reserve, self.now),
             store=store or self.store,
             in_flight=self.in_flight,
             log=self.said.append,

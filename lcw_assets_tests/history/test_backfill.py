@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from lcw_assets.coordination.rate_limit import Rate, RateLimit
 from lcw_assets.history.backfill import Progress
 from lcw_assets.history.lock import only_one
 from lcw_assets.history.plan import Span
 from lcw_assets.history.series import DAY, SERIES
 from lcw_assets.simulator.faults import Draw, Fault, flaky
 from lcw_assets.simulator.server import Simulator
-from lcw_assets.transport.rate_limit import Rate, RateLimit
 from lcw_assets.warehouse.errors import Holder, LockedError
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.history.harness import TODAY, Desk, Paced

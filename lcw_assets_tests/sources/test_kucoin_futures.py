@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from lcw_assets.coordination.rate_limit import RateLimit
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.sources.kucoin_futures import RATE, KuCoinFutures, NotKuCoinError, quiet_s
 from lcw_assets.sources.kucoin_futures_records import Contract, Contracts, NoContractsError, read_contracts
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import CallError, PassingError, PermanentError
-from lcw_assets.transport.rate_limit import RateLimit
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.warehouse.schema import tables
 from lcw_assets_tests.conftest import StartSimulator

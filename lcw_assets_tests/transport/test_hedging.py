@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 import requests
 
+from lcw_assets.coordination.rate_limit import Rate, RateLimit
 from lcw_assets.transport.call import Call
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import PassingError
 from lcw_assets.transport.exchange import Exchange
-from lcw_assets.transport.rate_limit import Rate, RateLimit
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.route import Route
 from lcw_assets.transport.tuning import HedgeBudget, Pace, Tuning

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from lcw_assets.coordination.rate_limit import Rate, RateLimit
 from lcw_assets.transport.call import Call
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import PassingError
-from lcw_assets.transport.rate_limit import Rate, RateLimit
 from lcw_assets.transport.tuning import Pace, Tuning
 from lcw_assets_tests.patience import PATIENCE_S
 from lcw_assets_tests.servers import answer, raw_server, silence

@@ -112,9 +112,9 @@ def _materialize(
 def _run(
     context: dg.AssetExecutionContext, plan: "Plan", settings: Settings, spool: "Spool", *, begins: bool
 ) -> "Result":
+    from lcw_assets.coordination.credit_budget import CreditBudget
     from lcw_assets.history.backfill import backfill
     from lcw_assets.history.batches import Batches
-    from lcw_assets.history.purse import Purse
     from lcw_assets.history.store import store_batches
     from lcw_assets.transport.deadline import Deadline
     from lcw_assets.transport.tuning import Tuning
@@ -150,7 +150,7 @@ def _run(
             plan,
             api,
             batches,
-            Purse(settings.credits_file, settings.credit_reserve, now),
+            CreditBudget(settings.credits_file, settings.credit_reserve, now),
             store=partial(store_batches, connect, spool, context.log.warning),
             in_flight=settings.max_in_flight,
             log=context.log.info,

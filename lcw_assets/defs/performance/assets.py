@@ -34,9 +34,9 @@ _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 )
 def performance_72h(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     """A row a report, and the newest one as a page: `reports/performance.html` in the data folder."""
+    from lcw_assets.coordination.disk import complaint
     from lcw_assets.performance.measures import Window
     from lcw_assets.performance.render import render, write_html
-    from lcw_assets.warehouse.disk import complaint
 
     now = datetime.now(timezone.utc)
     report = _report(context, Window.before(now, 72), now)

@@ -10,11 +10,11 @@ import dagster as dg
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from lcw_assets.alerts.incidents import Incident, Observation, Pace, advance
+from lcw_assets.coordination.files import GroupError, prepare
 from lcw_assets.defs.performance import looks
 from lcw_assets.defs.performance.checks import read_sla
 from lcw_assets.defs.performance.running import running_cycles
 from lcw_assets.performance.sla import Sla, load_sla
-from lcw_assets.private_files import GroupError, prepare
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.spool import Spool
 

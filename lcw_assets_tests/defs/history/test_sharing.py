@@ -10,10 +10,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from lcw_assets.coordination.rate_limit import Rate, RateLimit
 from lcw_assets.defs.history.sensors import RANGE_END_TAG, RANGE_START_TAG, filled
 from lcw_assets.settings import load_settings
 from lcw_assets.simulator.faults import Draw, Fault
-from lcw_assets.transport.rate_limit import Rate, RateLimit
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.history.test_backfills import query
 

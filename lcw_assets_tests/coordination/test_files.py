@@ -13,9 +13,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from lcw_assets import private_files
 from lcw_assets.alerts.incidents import Alert
 from lcw_assets.alerts.outbox import Outbox
+from lcw_assets.coordination import files
 from lcw_assets.settings import DataSettings, load_settings
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
@@ -87,7 +87,7 @@ def test_nobody_else_reads_what_is_written(
 
 def test_what_duckdb_makes_while_it_works_is_private_as_well(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    private_files.prepare(data, None, pytest.fail)
+    files.prepare(data, None, pytest.fail)
     with open_database(data / "demo.duckdb", config={"memory_limit": "40MB"}) as db:
         db.execute("CREATE TABLE ops.x AS SELECT 1 AS a")
         db.execute("CREATE TEMP TABLE large AS SELECT range AS a, md5(range::VARCHAR) AS b FROM range(3000000)")
@@ -158,12 +158,12 @@ def test_an_installation_that_was_open_is_closed_and_that_is_said_once(
 def test_a_setting_that_is_changed_changes_what_is_there(tmp_path: Path) -> None:
     said: list[str] = []
     data = tmp_path / "data"
-    private_files.prepare(data, None, said.append)
-    private_files.make_folder(data / "spool" / "lcw")
-    private_files.write_file(data / "reports" / "a.html", "")
-    private_files.prepare(data, GROUP, said.append)
+    files.prepare(data, None, said.append)
+    files.make_folder(data / "spool" / "lcw")
+    files.write_file(data / "reports" / "a.html", "")
+    files.prepare(data, GROUP, said.append)
     assert wrong(data, 0o2750, 0o640) == {}
-    private_files.prepare(data, None, said.append)
+    files.prepare(data, None, said.append)
     assert wrong(data, 0o700, 0o600) == {}
     assert [line.partition(": from now on ")[2] for line in said] == [
         f"this user and the group {GROUP} may read it, and nobody else",
@@ -179,11 +179,11 @@ def test_a_folder_that_is_for_more_than_data_keeps_its_mode(
     if shared == "home":
         monkeypatch.setenv("HOME", str(tmp_path))
     before = tmp_path.stat().st_mode
-    private_files.prepare(tmp_path, None, pytest.fail)
-    with pytest.raises(private_files.GroupError, match=f"LCW_READ_GROUP={GROUP}: {tmp_path} is not this user's alone"):
-        private_files.prepare(tmp_path, GROUP, pytest.fail)
+    files.prepare(tmp_path, None, pytest.fail)
+    with pytest.raises(files.GroupError, match=f"LCW_READ_GROUP={GROUP}: {tmp_path} is not this user's alone"):
+        files.prepare(tmp_path, GROUP, pytest.fail)
     assert tmp_path.stat().st_mode == before
-    private_files.write_file(tmp_path / "spool" / "a", "")
+    files.write_file(tmp_path / "spool" / "a", "")
     assert wrong(tmp_path / "spool", 0o700, 0o600) == {}
 
 
@@ -202,26 +202,26 @@ def test_a_group_of_others_is_one_line(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(os, "getgroups", lambda: [os.getegid()])
     for name in (theirs.gr_name, str(theirs.gr_gid)):
-        with pytest.raises(private_files.GroupError, match=f"LCW_READ_GROUP={name}: this user is not in that group"):
-            private_files.prepare(tmp_path / "data", name, pytest.fail)
+        with pytest.raises(files.GroupError, match=f"LCW_READ_GROUP={name}: this user is not in that group"):
+            files.prepare(tmp_path / "data", name, pytest.fail)
 
 
 def test_the_umask_is_back_when_the_last_one_has_left(tmp_path: Path) -> None:
     """Sensors look in threads of one process, and its umask is one for all of them."""
     before = os.umask(0o027)
     shared = tmp_path / "shared"
-    private_files.prepare(shared, GROUP, pytest.fail)
+    files.prepare(shared, GROUP, pytest.fail)
     first_in, first_out = threading.Event(), threading.Event()
 
     def first() -> None:
-        with private_files.foreign_files(shared):
+        with files.foreign_files(shared):
             first_in.set()
             first_out.wait(60)
 
     thread = threading.Thread(target=first)
     thread.start()
     assert first_in.wait(60)
-    with private_files.foreign_files(tmp_path):
+    with files.foreign_files(tmp_path):
         assert os.umask(0o077) == 0o077  # the stricter one counts
         first_out.set()
         thread.join(60)

@@ -8,10 +8,10 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from lcw_assets import private_files
+from lcw_assets.coordination import files
 
 
-class Purse:
+class CreditBudget:
     """Credits above `reserve` may be spent. Safe to use from several threads.
 
     `file` remembers how many there were last, so that a run that may not ask needs no credit to learn it. A file that
@@ -22,7 +22,7 @@ class Purse:
         self.reserve = reserve
         self._file = file
         self._day = now.strftime("%Y-%m-%d")
-        self._left: int | None = self._remembered()
+        self._left: int | None = self._saved()
         self._lock = threading.Lock()
 
     @property
@@ -30,10 +30,10 @@ class Purse:
         return self._left
 
     @property
-    def empty(self) -> bool:
+    def exhausted(self) -> bool:
         return self._left is not None and self._left <= self.reserve
 
-    def told(self, left: int) -> None:
+    def update(self, left: int) -> None:
         """What the API says; less what is on its way."""
         with self._lock:
             self._left = left
@@ -41,22 +41,22 @@ class Purse:
     def spend(self, credits_: int = 1) -> bool:
         """Take credits for calls, if so many may be spent. Those that are not known are there."""
         with self._lock:
-            if self.empty:
+            if self.exhausted:
                 return False
             if self._left is not None:
                 self._left -= credits_
             return True
 
-    def remember(self) -> None:
+    def save(self) -> None:
         """A disk that does not take it costs the next run a question, and this one nothing."""
         if self._left is not None:
             with suppress(OSError):
-                private_files.write_file(self._file, json.dumps({"day": self._day, "left": self._left}))
+                files.write_file(self._file, json.dumps({"day": self._day, "left": self._left}))
 
     def why(self) -> str:
         return f"{self._left or 0:,} credits are left today, and {self.reserve:,} are kept (LCW_CREDIT_RESERVE)"
 
-    def _remembered(self) -> int | None:
+    def _saved(self) -> int | None:
         try:
             known = json.loads(self._file.read_text())
             return int(known["left"]) if known["day"] == self._day else None

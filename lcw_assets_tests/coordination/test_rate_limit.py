@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lcw_assets.coordination.rate_limit import Rate, RateLimit
 from lcw_assets.transport.call import Call
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import PassingError
 from lcw_assets.transport.facts import Answer
-from lcw_assets.transport.rate_limit import Rate, RateLimit
 from lcw_assets.transport.threads import bounded
 from lcw_assets_tests.patience import PATIENCE_S
 from lcw_assets_tests.servers import answer, raw_server
@@ -139,7 +139,7 @@ def test_the_next_process_does_not_ask_before_the_time_that_a_429_gave(tmp_path:
 
 def test_processes_share_it(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from lcw_assets.transport.rate_limit import *\n"
+        "import sys; from pathlib import Path; from lcw_assets.coordination.rate_limit import *\n"
         "limit = RateLimit(Path(sys.argv[1]), Rate(per_s=0.01, burst=30), clock=lambda: 1e6)\n"
         "print(sum(limit.take() == 0 for _ in range(20)))"
     )

@@ -12,7 +12,6 @@ holds for the processes after it as well.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import struct
 import time
@@ -20,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lcw_assets import private_files
+from lcw_assets.coordination import locks
 
 _FORMAT = struct.Struct("<4sdd")
 _MAGIC = b"gcr2"
@@ -69,12 +68,11 @@ class RateLimit:
 
     def _locked(self, work: Callable[[int], float]) -> float:
         try:
-            private_files.make_folder(self._file.parent)
-            file = private_files.open_file(self._file, os.O_RDWR | os.O_CREAT)
+            file = locks.open_lock(self._file)
         except OSError:
             return 0.0
         try:
-            return work(file) if _lock(file) else 0.0
+            return work(file) if locks.acquire(file, tries=_LOCK_TRIES, pause_s=_LOCK_PAUSE_S) else 0.0
         except OSError:
             return 0.0
         finally:
@@ -105,14 +103,3 @@ class RateLimit:
             full_at if magic == _MAGIC and now < full_at <= furthest else now,
             quiet_until if magic == _MAGIC and now < quiet_until <= now + LONGEST_QUIET_S else now,
         )
-
-
-def _lock(file: int) -> bool:
-    for _ in range(_LOCK_TRIES):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(_LOCK_PAUSE_S)
-        else:
-            return True
-    return False
