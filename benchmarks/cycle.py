@@ -23,12 +23,12 @@ from lcw_assets.coordination.rate_limit import RateLimit
 from lcw_assets.cycle.plan import plan_cycle
 from lcw_assets.cycle.pull import pull
 from lcw_assets.cycle.store import store_pending
+from lcw_assets.ingest.load import Load
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.sources.lcw import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.warehouse.connection import open_database
-from lcw_assets.warehouse.cycle import Cycle
-from lcw_assets.warehouse.spool import Spool
 
 CALLS = plan_cycle(coins=1000, exchanges=100, currency="USD", meta=False)
 
@@ -37,7 +37,7 @@ def ours(address: str, folder: Path, number: int, rate_limit: RateLimit | None =
     """Seconds to pull and to store."""
     spool = Spool(folder / "spool")
     now = datetime.now(timezone.utc)
-    cycle = Cycle(f"{number:06}", "run", None, now, now, 0.0, 0.0, False, "simulator", "USD")
+    cycle = Load(f"{number:06}", "fetch_cycle", "run", None, now, now, 0.0, 0.0, False, "simulator", "USD")
     started = time.perf_counter()
     deadline = Deadline.after(45)
     with spool.open(cycle) as sink:

@@ -29,13 +29,13 @@ from lcw_assets.history.batches import Batches
 from lcw_assets.history.plan import Plan, Span
 from lcw_assets.history.series import DAY, SERIES
 from lcw_assets.history.store import StoredPoints, store_batches
+from lcw_assets.ingest.load import Load
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.sources.lcw import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.tuning import Tuning
 from lcw_assets.warehouse.connection import open_database
-from lcw_assets.warehouse.cycle import Cycle
-from lcw_assets.warehouse.spool import Spool
 
 TODAY = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
 YEAR = Span(TODAY - 365 * DAY, TODAY)
@@ -54,7 +54,7 @@ class Run:
 
     def __call__(self, in_flight: int = 8, rate: RateLimit | None = None) -> Result:
         now = datetime.now(timezone.utc)
-        first = Cycle(f"{now:%Y%m%dT%H%M%S.%f}", "run", None, now, now, 0.0, 0.0, False, "simulator", "USD")
+        first = Load(f"{now:%Y%m%dT%H%M%S.%f}", "backfill", "run", None, now, now, 0.0, 0.0, False, "simulator", "USD")
         batches = Batches(Spool(self.folder / "history"), self.plan.series, first)
         client = Client(
             self._address,

@@ -127,7 +127,7 @@ import lcw_assets.defs.performance.checks as checks
 checks.sla_checks, checks.sla_results, checks.read_sla = (lambda: []), (lambda *_: []), (lambda: None)
 import lcw_assets.cycle.machine as machine
 machine.measure_machine = lambda *_, **__: {"moment": "none", "measured_at": "2026-11-20T12:00:00Z"}
-import lcw_assets.warehouse.spool as spool
+import lcw_assets.ingest.spool as spool
 spool.SpoolWriter.plan = lambda *_: None
 """
 CYCLE = """

@@ -19,18 +19,18 @@ ENDPOINT = "api/v1/contracts/active"
 
 def ours(address: str, folder: Path) -> dict[str, float]:
     """As the job does it, less Dagster."""
+    from lcw_assets.ingest.load import Load
+    from lcw_assets.ingest.spool import Spool
     from lcw_assets.registry.ask import ask
     from lcw_assets.registry.store import Rules, store_pending
     from lcw_assets.sources.kucoin_futures import KuCoinFutures
     from lcw_assets.transport.client import Client
     from lcw_assets.transport.deadline import Deadline
     from lcw_assets.warehouse.connection import open_database
-    from lcw_assets.warehouse.cycle import Cycle
-    from lcw_assets.warehouse.spool import Spool
 
     spool, now = Spool(folder / "spool"), datetime.now(timezone.utc)
     name = f"{now:%Y%m%dT%H%M%S.%f}"
-    sync = Cycle(name, "run", None, now, now, 0.0, 0.0, False, "kucoin-simulator", "")
+    sync = Load(name, "token_registry_sync", "run", None, now, now, 0.0, 0.0, False, "kucoin-simulator", "")
     with spool.open(sync) as sink:
         client = Client(address, source="kucoin-simulator", sink=sink)
         with closing(client):

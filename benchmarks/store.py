@@ -18,13 +18,13 @@ from benchmarks.market import market
 from benchmarks.report import table
 from lcw_assets.cycle.pull import pull
 from lcw_assets.cycle.store import store_pending
+from lcw_assets.ingest.load import Load
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.sources.lcw import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.warehouse.connection import compact, open_database
-from lcw_assets.warehouse.cycle import Cycle
 from lcw_assets.warehouse.schema import tables
-from lcw_assets.warehouse.spool import Spool
 
 
 def fill(database: Path, ticks: int) -> None:
@@ -45,7 +45,7 @@ def spool_cycles(spool: Spool, cycles: int) -> None:
     with market(cycles) as server:
         for number in range(cycles):
             now = datetime.now(timezone.utc)
-            cycle = Cycle(f"{number:06}", "run", None, now, now, 0.0, 0.0, False, "simulator", "USD")
+            cycle = Load(f"{number:06}", "fetch_cycle", "run", None, now, now, 0.0, 0.0, False, "simulator", "USD")
             deadline = Deadline.after(45)
             with spool.open(cycle) as sink:
                 client = Client(server.address, source="simulator", sink=sink)

@@ -11,9 +11,9 @@ from pathlib import Path
 from benchmarks.soak.oracle import Facts, Told, expected_alerts
 from benchmarks.soak.plan import DEADLINE_S, NOON, minute, outage
 from lcw_assets.alerts.incidents import Alert
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.simulator.server import Simulator
 from lcw_assets.warehouse.connection import open_database
-from lcw_assets.warehouse.spool import Spool
 
 # What a process may hold more of than after its first five to ten cycles, when imports and caches are complete; and
 # the last process more than the first one did at that age, for all that the database has grown.

@@ -21,6 +21,9 @@ from lcw_assets.cycle.pull import Pulled, pull
 from lcw_assets.cycle.store import store_pending
 from lcw_assets.cycle.tuning import Recent, Switches, look_at_breaker, read_recent, tune
 from lcw_assets.defs.performance.checks import sla_results
+from lcw_assets.ingest.load import FetchEnd, Load
+from lcw_assets.ingest.spool import Spool
+from lcw_assets.ingest.spool_writer import SpoolWriter
 from lcw_assets.performance.sla import load_sla
 from lcw_assets.sources.lcw import LiveCoinWatch
 from lcw_assets.transport.client import Client
@@ -29,9 +32,6 @@ from lcw_assets.transport.exchange import Timeouts
 from lcw_assets.transport.facts import Answer, Attempt
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.warehouse.connection import open_database
-from lcw_assets.warehouse.cycle import Cycle, PullEnd
-from lcw_assets.warehouse.spool import Spool
-from lcw_assets.warehouse.spool_writer import SpoolWriter
 
 
 @dataclass
@@ -85,7 +85,9 @@ def run_cycle(address: str, folder: Path, number: int, scale: float) -> dict[str
     switches, now = Switches(), clock.now()
     tuning, breaker = shrunk(tune(recent, switches), scale), look_at_breaker(recent, switches, now)
     start_s = (now - clock.tick).total_seconds()
-    cycle = Cycle(f"{number:08}", "soak", clock.tick, clock.tick, now, 0.0, start_s, False, "simulator", "USD")
+    cycle = Load(
+        f"{number:08}", "fetch_cycle", "soak", clock.tick, clock.tick, now, 0.0, start_s, False, "simulator", "USD"
+    )
     deadline = Deadline.after(DEADLINE_S * scale)
     with spool.open(cycle) as writer:
         if breaker.state == "open":
@@ -109,7 +111,7 @@ def run_cycle(address: str, folder: Path, number: int, scale: float) -> dict[str
             )
             client.close()
         ended_at = clock.now()
-        writer.end(PullEnd(ended_at, (ended_at - now).total_seconds(), pulled.missing))
+        writer.end(FetchEnd(ended_at, (ended_at - now).total_seconds(), pulled.missing))
     # As in the steps: a cycle that got nothing is stored and checked as well.
     sla = load_sla(folder / "sla.toml")
     stored = store_pending(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lcw_assets.cli.queries import rows
 from lcw_assets.cli.text import age, moment
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.performance.causes import PHASES
 from lcw_assets.performance.measures import Window, judge, read_measures
 from lcw_assets.performance.sla import Sla, SlaError, load_sla
@@ -16,7 +17,6 @@ from lcw_assets.rounding import seconds
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import WarehouseError
-from lcw_assets.warehouse.spool import Spool
 from lcw_assets.warehouse.tables import one_row
 
 if TYPE_CHECKING:

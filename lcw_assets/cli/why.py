@@ -12,6 +12,7 @@ from lcw_assets.cli import CommandError
 from lcw_assets.cli.queries import rows
 from lcw_assets.cli.status import cycle_lines
 from lcw_assets.cli.text import moment
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.performance.causes import CallFact
 from lcw_assets.performance.live import explain_running
 from lcw_assets.performance.measures import Window
@@ -20,7 +21,6 @@ from lcw_assets.performance.slow import read_slowest, read_usual
 from lcw_assets.rounding import seconds
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.connection import open_database
-from lcw_assets.warehouse.spool import Spool
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from lcw_assets.ingest.spool_file import Spooled
 from lcw_assets.warehouse.errors import LockWait
-from lcw_assets.warehouse.spool_file import Spooled
 from lcw_assets.warehouse.tables import Merged
 
 
@@ -58,12 +58,12 @@ def cycle_row(
     The phases add up to `cycle_s`. What a dead process did not live to measure is null. `shortfalls` say what is
     missing of what was answered.
     """
-    cycle, end, attempts = spooled.cycle, spooled.end, spooled.attempts
+    cycle, end, attempts = spooled.load, spooled.end, spooled.attempts
     missing = [*(end.missing if end else ["the process died while it pulled"]), *shortfalls]
     came = any(part.seen for table, part in merged.items() if table.startswith("market."))
     committed_at = clock.now()
     return {
-        "cycle_id": cycle.cycle_id,
+        "cycle_id": cycle.load_id,
         "run_id": cycle.run_id,
         "scheduled_at": cycle.scheduled_at,
         "started_at": cycle.started_at,

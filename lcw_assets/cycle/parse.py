@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from lcw_assets.ingest.spool_file import Spooled, quarantined
 from lcw_assets.sources.lcw_records import (
     Coin,
     Credits,
@@ -19,7 +20,6 @@ from lcw_assets.sources.lcw_records import (
     rows_json,
 )
 from lcw_assets.sources.records import Refused
-from lcw_assets.warehouse.spool_file import Spooled, quarantined
 from lcw_assets.warehouse.tables import Page
 
 R = TypeVar("R", bound=Record)

@@ -14,13 +14,13 @@ from typing import Any
 
 from lcw_assets import rounding
 from lcw_assets.cycle.plan import PlannedCall
+from lcw_assets.ingest.load import FetchEnd
+from lcw_assets.ingest.spool_file import SpoolFullError
 from lcw_assets.sources.lcw import LiveCoinWatch
 from lcw_assets.sources.lcw_records import Credits, read_records
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import CallError, RefusedError
 from lcw_assets.transport.threads import fan_out
-from lcw_assets.warehouse.cycle import PullEnd
-from lcw_assets.warehouse.spool_file import SpoolFullError
 
 _MARKET_PARTS = ("coins", "exchanges", "overview")
 
@@ -74,10 +74,10 @@ class Pulled:
             return self.refused.reason
         return Counter(missed.partition(": ")[2] for missed in self.missing).most_common(1)[0][0]
 
-    def end(self, started_at: datetime) -> PullEnd:
+    def end(self, started_at: datetime) -> FetchEnd:
         """What the spool is told now that the pull is over, which began at `started_at`."""
         now = datetime.now(timezone.utc)
-        return PullEnd(now, (now - started_at).total_seconds(), self.missing)
+        return FetchEnd(now, (now - started_at).total_seconds(), self.missing)
 
 
 def pull(

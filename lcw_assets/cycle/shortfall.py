@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lcw_assets.cycle.parse import AnsweredPage, Parsed
+from lcw_assets.ingest.spool_file import Spooled
 from lcw_assets.sources.lcw_requests import LARGEST_PAGE
-from lcw_assets.warehouse.spool_file import Spooled
 
 # While pages are read, ranks move: a few coins stand in two pages. A page that has more than this share of another one
 # is that page again.

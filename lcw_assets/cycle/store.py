@@ -14,11 +14,11 @@ from lcw_assets.cycle.facts import StoreClock, cycle_row
 from lcw_assets.cycle.machine import measure_machine
 from lcw_assets.cycle.parse import AnsweredPage, parse, table_pages
 from lcw_assets.cycle.shortfall import find_shortfalls
+from lcw_assets.ingest.load import Load
+from lcw_assets.ingest.spool import Spool
+from lcw_assets.ingest.spool_file import Spooled
 from lcw_assets.warehouse.connection import OpenDatabase, compact
-from lcw_assets.warehouse.cycle import Cycle
 from lcw_assets.warehouse.errors import WarehouseError
-from lcw_assets.warehouse.spool import Spool
-from lcw_assets.warehouse.spool_file import Spooled
 from lcw_assets.warehouse.tables import (
     CLOCKS_DIFFER,
     Merged,
@@ -67,7 +67,7 @@ class StoredCycle:
     `merged` is by table: what came for it and how much of that changed it. `quarantined` is by endpoint.
     """
 
-    cycle: Cycle
+    cycle: Load
     row: Mapping[str, Any]
     merged: Mapping[str, Merged]
     quarantined: Mapping[str, int]
@@ -126,7 +126,7 @@ def _store_once(
 ) -> StoredCycle | None:
     with transaction(db):
         # A process may have died between its commit and the removal of the file.
-        if db.execute("SELECT 1 FROM ops.cycles WHERE cycle_id = ?", [spooled.cycle.cycle_id]).fetchone():
+        if db.execute("SELECT 1 FROM ops.cycles WHERE cycle_id = ?", [spooled.load.load_id]).fetchone():
             return None
         machine = measure_machine("end", spooled=len(spool.files()), database=database)
         return _store_cycle(db, spooled, machine, clock)
@@ -135,8 +135,8 @@ def _store_once(
 def _store_cycle(
     db: DuckDBPyConnection, spooled: Spooled, machine: Mapping[str, Any], clock: StoreClock
 ) -> StoredCycle:
-    cycle, parsed = spooled.cycle, parse(spooled)
-    key = {"cycle_id": cycle.cycle_id}
+    cycle, parsed = spooled.load, parse(spooled)
+    key = {"cycle_id": cycle.load_id}
     append(db, "raw.pulls", [key | row for row in spooled.answers], long="payload")
     append(db, "ops.quarantine", [key | row for row in parsed.quarantine])
     append(db, "ops.calls", [key | row for row in spooled.attempts])
@@ -153,7 +153,7 @@ def _store_cycle(
                 record.model_dump(),
                 observed_at=page.received_at,
                 currency=cycle.currency,
-                cycle_id=cycle.cycle_id,
+                cycle_id=cycle.load_id,
             )
     merged = {
         "market.coins": coins,
@@ -172,7 +172,7 @@ def _store_cycle(
     return StoredCycle(cycle, row, merged, parsed.quarantined, audit_pages(parsed.coins))
 
 
-def _coins_before(db: DuckDBPyConnection, cycle: Cycle) -> int:
+def _coins_before(db: DuckDBPyConnection, cycle: Load) -> int:
     """How many coins the latest cycle had whose list came whole."""
     row = db.execute(
         "SELECT coins_seen FROM ops.cycles "
@@ -183,7 +183,7 @@ def _coins_before(db: DuckDBPyConnection, cycle: Cycle) -> int:
 
 
 def _merge_pages(
-    db: DuckDBPyConnection, latest: str, ticks: str, cycle: Cycle, pages: Sequence[AnsweredPage[Any]]
+    db: DuckDBPyConnection, latest: str, ticks: str, cycle: Load, pages: Sequence[AnsweredPage[Any]]
 ) -> Merged:
     return merge(
         db,
@@ -191,7 +191,7 @@ def _merge_pages(
         ticks,
         table_pages(pages),
         currency=cycle.currency,
-        cycle_id=cycle.cycle_id,
+        cycle_id=cycle.load_id,
         not_after=datetime.now(timezone.utc) + CLOCKS_DIFFER,
     )
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from lcw_assets.history.series import Series
+from lcw_assets.ingest.load import FetchEnd, Load
+from lcw_assets.ingest.spool import Spool
+from lcw_assets.ingest.spool_writer import SpoolWriter
 from lcw_assets.transport.facts import Answer, Attempt
-from lcw_assets.warehouse.cycle import Cycle, PullEnd
-from lcw_assets.warehouse.spool import Spool
-from lcw_assets.warehouse.spool_writer import SpoolWriter
 
 
 def _now() -> datetime:
@@ -27,7 +27,7 @@ class Batches:
     """
 
     def __init__(
-        self, spool: Spool, series: Series, first: Cycle, *, begins: bool = True, clock: Callable[[], datetime] = _now
+        self, spool: Spool, series: Series, first: Load, *, begins: bool = True, clock: Callable[[], datetime] = _now
     ) -> None:
         self.answers = 0
         self.repeats = 0
@@ -56,14 +56,14 @@ class Batches:
         with self._lock:
             self._close()
             self._number += 1
-            batch = replace(self._first, cycle_id=f"{self._first.cycle_id}-{self._number:05}", started_at=self._clock())
+            batch = replace(self._first, load_id=f"{self._first.load_id}-{self._number:05}", started_at=self._clock())
             self._writer = self._stack.enter_context(self._spool.open(batch))
             self._writer.plan([(self._series.endpoint, {"series": self._series.name, "begins": self._begins})])
             self.answers = 0
 
     def _close(self) -> None:
         if self._writer is not None:
-            self._writer.end(PullEnd(self._clock(), 0.0, []))
+            self._writer.end(FetchEnd(self._clock(), 0.0, []))
             self._writer = None
             self._stack.close()
 

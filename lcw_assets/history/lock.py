@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lcw_assets.coordination import locks
 from lcw_assets.coordination.disk import complaint
-from lcw_assets.warehouse.spool_file import SpoolError
+from lcw_assets.ingest.spool_file import SpoolError
 
 
 @contextmanager

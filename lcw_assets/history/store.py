@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json, to_json
 
 from lcw_assets.history.series import SERIES, Series
+from lcw_assets.ingest.spool import Spool
+from lcw_assets.ingest.spool_file import Spooled, quarantined
 from lcw_assets.sources.lenient_json import parse
 from lcw_assets.warehouse.errors import WarehouseError
-from lcw_assets.warehouse.spool import Spool
-from lcw_assets.warehouse.spool_file import Spooled, quarantined
 from lcw_assets.warehouse.tables import append, one_row, transaction
 
 if TYPE_CHECKING:
@@ -81,12 +81,12 @@ def _store_batch(db: DuckDBPyConnection, now: datetime, spooled: Spooled) -> Sto
 
 
 def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled, now: datetime) -> StoredPoints:
-    batch = spooled.cycle
+    batch = spooled.load
     # A process may have died between its commit and the removal of the file.
     known = "SELECT count(*) FROM ops.calls WHERE cycle_id = ? AND started_at >= ?"
-    if one_row(db, known, [batch.cycle_id, batch.started_at - timedelta(minutes=1)])[0]:
+    if one_row(db, known, [batch.load_id, batch.started_at - timedelta(minutes=1)])[0]:
         return StoredPoints()
-    append(db, "ops.calls", [{"cycle_id": batch.cycle_id} | row for row in spooled.attempts])
+    append(db, "ops.calls", [{"cycle_id": batch.load_id} | row for row in spooled.attempts])
     read = [_read(answer) for answer in spooled.answers]
     answers = {
         "codes": [answer["request"].get("code", "") for answer in spooled.answers],
@@ -98,7 +98,7 @@ def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled, now: dateti
         "currency": batch.currency,
         "step_s": int(series.step.total_seconds()),
         "window_s": int(series.window.total_seconds()),
-        "batch_id": batch.cycle_id,
+        "batch_id": batch.load_id,
     }
     unpack, stage, count = _statements("stage", series)
     db.execute(unpack, answers)
@@ -123,7 +123,7 @@ def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled, now: dateti
         )
     ]
     refused += spooled.quarantine()
-    append(db, "ops.quarantine", [{"cycle_id": batch.cycle_id, **row} for row in refused])
+    append(db, "ops.quarantine", [{"cycle_id": batch.load_id, **row} for row in refused])
     return StoredPoints(len(spooled.answers), came, changed - revised, revised, len(refused))
 
 
@@ -161,14 +161,14 @@ def _asked_row(
     return {
         "series": series.name,
         "code": request.get("code", ""),
-        "currency": spooled.cycle.currency,
+        "currency": spooled.load.currency,
         "window_start": start.isoformat(),
         "window_end": settled.isoformat(),
         "asked_at": asked_at.isoformat(),
         "points": points,
         "outcome": outcome,
         "begins": spooled.planned[0]["request"].get("begins", True),
-        "batch_id": spooled.cycle.cycle_id,
+        "batch_id": spooled.load.load_id,
     }
 
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from lcw_assets.ingest.spool import Spool
+from lcw_assets.ingest.spool_file import Spooled
 from lcw_assets.performance.causes import CallFact, call_label
 from lcw_assets.rounding import seconds
-from lcw_assets.warehouse.spool import Spool
-from lcw_assets.warehouse.spool_file import Spooled
 
 
 def explain_running(spool: Spool, run_id: str, now: datetime) -> str:
@@ -37,7 +37,7 @@ def _wait(planned: Mapping[str, Any], spooled: Spooled, now: datetime) -> tuple[
     """For how many seconds a call has been waited for, and how to say it."""
     own = [row for row in spooled.attempts if _key(row) == _key(planned)]
     ends = [datetime.fromisoformat(row["started_at"]) + timedelta(seconds=row["latency_s"]) for row in own]
-    since = max(ends, default=spooled.cycle.started_at)
+    since = max(ends, default=spooled.load.started_at)
     last = CallFact.from_row(own[-1]) if own else None
     after = f" on attempt {last.attempt + 1} after {last.failure}" if last else ""
     waited_s = (now - since).total_seconds()

@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from lcw_assets.ingest.load import FetchEnd
 from lcw_assets.sources.kucoin_futures import ENDPOINT, KuCoinFutures
 from lcw_assets.transport.errors import CallError
-from lcw_assets.warehouse.cycle import PullEnd
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class Asked:
     contracts: int = 0
     why: str | None = None
 
-    def end(self) -> PullEnd:
+    def end(self) -> FetchEnd:
         """What the spool is told now that the asking is over."""
         missing = [f"{ENDPOINT}: {self.why}"] if self.why else []
-        return PullEnd(datetime.now(timezone.utc), self.seconds, missing)
+        return FetchEnd(datetime.now(timezone.utc), self.seconds, missing)
 
 
 def ask(api: KuCoinFutures) -> Asked:

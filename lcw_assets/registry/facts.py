@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Literal
 
+from lcw_assets.ingest.spool_file import Spooled
 from lcw_assets.rounding import digits
-from lcw_assets.warehouse.spool_file import Spooled
 
 Status = Literal["applied", "held", "older", "failed"]
 
@@ -80,9 +80,9 @@ class Found:
 
 def sync_row(spooled: Spooled, found: Found, quarantined: int, phases: Phases, lock_wait_s: float) -> dict[str, Any]:
     """Made when everything else of the sync is written: its commit is the next thing that happens."""
-    sync, attempts = spooled.cycle, spooled.attempts
+    sync, attempts = spooled.load, spooled.attempts
     return {
-        "sync_id": sync.cycle_id,
+        "sync_id": sync.load_id,
         "run_id": sync.run_id,
         "source": sync.source,
         "scheduled_at": sync.scheduled_at,

@@ -10,6 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lcw_assets.alerts.incidents import Alert
+from lcw_assets.ingest.load import Load
+from lcw_assets.ingest.spool import Spool
+from lcw_assets.ingest.spool_file import Spooled, quarantined
 from lcw_assets.registry.apply import apply
 from lcw_assets.registry.facts import Found, Phases, sync_row
 from lcw_assets.registry.layout import MOST_UNORDERED, cluster, unordered
@@ -18,10 +21,7 @@ from lcw_assets.registry.news import alerts, read_news, untold
 from lcw_assets.registry.plausible import Limits
 from lcw_assets.sources.kucoin_futures_records import Contracts, NoContractsError, Refusal, read_contracts
 from lcw_assets.warehouse.connection import OpenDatabase, compact
-from lcw_assets.warehouse.cycle import Cycle
 from lcw_assets.warehouse.errors import LockWait, WarehouseError
-from lcw_assets.warehouse.spool import Spool
-from lcw_assets.warehouse.spool_file import Spooled, quarantined
 from lcw_assets.warehouse.tables import CLOCKS_DIFFER, append, append_row, transaction
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Rules:
 class StoredSync:
     """A sync that is in the tables now. `row` is its row of `ops.syncs`; `news` are names by event."""
 
-    sync: Cycle
+    sync: Load
     row: Mapping[str, Any]
     found: Found
     phases: Phases
@@ -115,10 +115,10 @@ def _store_one(
     tell: Callable[[Sequence[Alert]], None],
     spooled: Spooled,
 ) -> StoredSync | None:
-    sync, phases = spooled.cycle, Phases(load=stored.opening_s)
+    sync, phases = spooled.load, Phases(load=stored.opening_s)
     with phases.of("load"):
         # A process may have died between its commit and the removal of the file.
-        known = db.execute("SELECT observed_at FROM ops.syncs WHERE sync_id = ?", [sync.cycle_id]).fetchone()
+        known = db.execute("SELECT observed_at FROM ops.syncs WHERE sync_id = ?", [sync.load_id]).fetchone()
     done = None
     if known is None:
         phases.api = spooled.end.pull_s if spooled.end else None
@@ -130,14 +130,14 @@ def _store_one(
         stored.opening_s = 0.0
     observed_at = done.found.observed_at if done else known[0] if known else None
     if observed_at:
-        news = alerts(done.news if done else read_news(db, sync.cycle_id, observed_at), observed_at, sync.run_id)
+        news = alerts(done.news if done else read_news(db, sync.load_id, observed_at), observed_at, sync.run_id)
         tell(untold(db, news) if news and not done else news)
     return done
 
 
 def _store_sync(db: DuckDBPyConnection, spooled: Spooled, rules: Rules, phases: Phases, stored: Stored) -> StoredSync:
-    sync = spooled.cycle
-    key = {"cycle_id": sync.cycle_id}
+    sync = spooled.load
+    key = {"cycle_id": sync.load_id}
     found, refused = _apply_answer(db, spooled, rules, phases, stored.now)
     with phases.of("write"):
         if _is_kept(db, found, refused, sync.source, stored.now):
@@ -147,7 +147,7 @@ def _store_sync(db: DuckDBPyConnection, spooled: Spooled, rules: Rules, phases: 
         append(db, "ops.lock_waits", spooled.lock_wait_rows(stored.lock_wait))
     with phases.of("checks"):
         told = found.changes.listed or found.changes.relisted or found.changes.delisted
-        news = read_news(db, sync.cycle_id, found.observed_at) if told and found.observed_at else {}
+        news = read_news(db, sync.load_id, found.observed_at) if told and found.observed_at else {}
         stored.look = look(db, stored.now, failed=found.status == "failed")
     row = sync_row(spooled, found, len(refused), phases, stored.lock_wait_s)
     append_row(db, "ops.syncs", row)
@@ -197,7 +197,7 @@ def _apply_answer(
                 contracts.records,
                 observed_at=datetime.fromisoformat(row["received_at"]),
                 now=now,
-                sync_id=spooled.cycle.cycle_id,
+                sync_id=spooled.load.load_id,
                 limits=rules.limits,
                 new_for=rules.new_for,
                 phases=phases,

@@ -13,10 +13,10 @@ from duckdb import DuckDBPyConnection
 from lcw_assets.__main__ import main
 from lcw_assets.cli import CommandError
 from lcw_assets.cli.why import why
+from lcw_assets.ingest.load import Load
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.connection import open_database
-from lcw_assets.warehouse.cycle import Cycle
-from lcw_assets.warehouse.spool import Spool
 from lcw_assets_tests.performance.facts import NOON, call, cycle, load
 
 NOW = NOON + timedelta(hours=3)
@@ -150,7 +150,19 @@ def test_what_is_no_moment_is_refused_in_one_line(at: str) -> None:
 def test_a_cycle_that_still_runs_is_named() -> None:
     a_slow_night()
     settings, began = DataSettings(), NOW - timedelta(seconds=20)
-    running = Cycle("20261120T145940.000Z-5b9fe820", "5b9fe820-9a85", None, began, began, 0.0, 0.0, False, "lcw", "USD")
+    running = Load(
+        "20261120T145940.000Z-5b9fe820",
+        "fetch_cycle",
+        "5b9fe820-9a85",
+        None,
+        began,
+        began,
+        0.0,
+        0.0,
+        False,
+        "lcw",
+        "USD",
+    )
     with Spool(settings.spool_dir).open(running):
         said = lines("14:59")
     assert said["no"].startswith("cycle at 14:59:00 UTC")

@@ -14,6 +14,8 @@ from lcw_assets.cycle.facts import StoreClock
 from lcw_assets.cycle.plan import plan_cycle
 from lcw_assets.cycle.pull import Pulled, pull
 from lcw_assets.cycle.store import Stored, store_pending
+from lcw_assets.ingest.load import FetchEnd, Load
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.sources.lcw import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
@@ -22,8 +24,6 @@ from lcw_assets.transport.facts import Answer
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tuning import Tuning
 from lcw_assets.warehouse.connection import open_database
-from lcw_assets.warehouse.cycle import Cycle, PullEnd
-from lcw_assets.warehouse.spool import Spool
 from lcw_assets_tests.patience import PATIENCE_S
 
 _numbers = itertools.count()
@@ -80,9 +80,10 @@ class Bench:
         return pulled
 
     @staticmethod
-    def cycle(now: datetime) -> Cycle:
-        return Cycle(
-            cycle_id=f"{now:%Y%m%dT%H%M%S}.{next(_numbers):04}Z-test",
+    def cycle(now: datetime) -> Load:
+        return Load(
+            load_id=f"{now:%Y%m%dT%H%M%S}.{next(_numbers):04}Z-test",
+            kind="fetch_cycle",
             run_id="run",
             scheduled_at=None,
             clock_started_at=now,
@@ -100,7 +101,7 @@ class Bench:
         request = {"currency": "USD", "offset": 0, "limit": limit, "meta": meta}
         with self.spool.open(self.cycle(now)) as sink:
             sink.answer(Answer("simulator", "coins/list", request, now, now, 0.1, 200, len(payload), {}, payload))
-            sink.end(PullEnd(now, 0.1, []))
+            sink.end(FetchEnd(now, 0.1, []))
 
     def store(self, clock: StoreClock | None = None) -> Stored:
         connect = partial(open_database, self.database, lock_wait_s=0.2)

@@ -289,7 +289,7 @@ def test_bodies_that_are_far_too_large_are_kept_as_one_excerpt(bench: Bench) -> 
 
 def test_a_pull_ends_where_its_spool_is_full(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """What came is stored, the rest is named; the next cycle has a file of its own."""
-    monkeypatch.setattr("lcw_assets.warehouse.spool.CEILING", 60_000)
+    monkeypatch.setattr("lcw_assets.ingest.spool.CEILING", 60_000)
     address_of = Simulator(clock=lambda: NOON)
     with address_of.serve() as address:
         pulled = bench.pull(address, coins=1000, meta=False, in_flight=1)

@@ -20,6 +20,7 @@ from lcw_assets.cycle.facts import StoreClock
 from lcw_assets.cycle.plan import plan_cycle
 from lcw_assets.cycle.pull import pull
 from lcw_assets.cycle.store import store_pending
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.sources.lcw import LiveCoinWatch
 from lcw_assets.transport.client import Client
@@ -28,7 +29,6 @@ from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tuning import Tuning
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import Holder, LockedError, LockWait, WarehouseError
-from lcw_assets.warehouse.spool import Spool
 from lcw_assets_tests.conftest import NOON, StartSimulator
 from lcw_assets_tests.cycle.cycles import Bench
 from lcw_assets_tests.holders import held_open
@@ -324,7 +324,7 @@ def test_a_cycle_that_waited_for_the_database_says_who_had_it(bench: Bench, star
     assert bench.query(
         "SELECT load_id, pid, opened, waited_s = lock_wait_s, starts_with(holder, '/') "
         "FROM ops.lock_waits JOIN ops.cycles ON load_id = cycle_id"
-    ) == [(cycle.cycle.cycle_id, holder.pid, True, True, True)]
+    ) == [(cycle.cycle.load_id, holder.pid, True, True, True)]
 
 
 def test_who_had_the_database_waits_in_the_file_of_the_run_that_was_locked_out(
@@ -339,7 +339,7 @@ def test_who_had_the_database_waits_in_the_file_of_the_run_that_was_locked_out(
     bench.spool.locked_out("a-run-that-has-no-file", wait, bench.said.append)
     cycle, _ = bench.store().cycles
     assert bench.query("SELECT load_id, waited_at, waited_s, holder, pid, opened FROM ops.lock_waits") == [
-        (cycle.cycle.cycle_id, NOON, 5.0, "/usr/bin/duckdb", 7, False)
+        (cycle.cycle.load_id, NOON, 5.0, "/usr/bin/duckdb", 7, False)
     ]
     assert bench.query("SELECT count(*) FROM ops.quarantine") == [(0,)]
 
@@ -429,7 +429,7 @@ def test_junk_in_the_spool_is_set_aside_and_blocks_nothing(bench: Bench, start_s
     bench.pull(start_simulator()[1])
     (bench.spool.folder / "0-junk.jsonl").write_text("what?\n")
     assert len(bench.store().cycles) == 1
-    assert any("does not begin with a cycle; it is set aside" in line for line in bench.said)
+    assert any("does not begin with a load; it is set aside" in line for line in bench.said)
 
 
 def test_every_thirtieth_cycle_tidies_up(bench: Bench, start_simulator: StartSimulator) -> None:

@@ -22,6 +22,8 @@ from lcw_assets.history.covered import read_covered
 from lcw_assets.history.plan import Ask, Plan, Span
 from lcw_assets.history.series import DAY, SERIES
 from lcw_assets.history.store import StoredPoints, store_batches
+from lcw_assets.ingest.load import FetchEnd, Load
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.sources.lcw import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
@@ -30,8 +32,6 @@ from lcw_assets.transport.facts import Answer, Attempt
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tuning import Tuning
 from lcw_assets.warehouse.connection import open_database
-from lcw_assets.warehouse.cycle import Cycle, PullEnd
-from lcw_assets.warehouse.spool import Spool
 from lcw_assets_tests.patience import PATIENCE_S, until
 
 TODAY = datetime(2026, 11, 20, tzinfo=timezone.utc)
@@ -149,11 +149,13 @@ class Desk:
             report_every_s=report_every_s,
         )
 
-    def batch(self) -> Cycle:
+    def batch(self) -> Load:
         self.runs += 1
         # Another name in each process, and in order.
         name = f"{self.now:%Y%m%dT%H%M%S}Z-{time.time_ns()}-run{self.runs:05}"
-        return Cycle(name, f"run{self.runs}", None, self.now, self.now, 0.0, 0.0, False, "simulator-history", "USD")
+        return Load(
+            name, "backfill", f"run{self.runs}", None, self.now, self.now, 0.0, 0.0, False, "simulator-history", "USD"
+        )
 
     def answer(self, *answered: Any, **options: Any) -> StoredPoints:
         """Store one answer, given as for `spool_answer`."""
@@ -183,4 +185,4 @@ class Desk:
         with self.spool.open(self.batch()) as writer:
             writer.plan([(made.endpoint, {"series": series, "begins": begins})])
             writer.answer(Answer("simulator", made.endpoint, request, at, at, 0.1, 200, len(payload), {}, payload))
-            writer.end(PullEnd(at, 0.0, []))
+            writer.end(FetchEnd(at, 0.0, []))

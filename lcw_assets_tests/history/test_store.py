@@ -126,7 +126,7 @@ def test_a_file_that_is_no_batch_is_set_aside(desk: Desk) -> None:
     desk.spool.folder.mkdir(parents=True)
     (desk.spool.folder / "x.jsonl").write_text("nonsense\n")
     assert desk.store().answers == 0
-    assert "does not begin with a cycle" in desk.said[0]
+    assert "does not begin with a load" in desk.said[0]
     assert desk.spool.pending() == []
 
 

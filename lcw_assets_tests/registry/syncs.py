@@ -13,6 +13,8 @@ from typing import Any
 
 from lcw_assets.alerts.incidents import Alert
 from lcw_assets.alerts.outbox import Outbox
+from lcw_assets.ingest.load import FetchEnd, Load
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.registry.ask import Asked, ask
 from lcw_assets.registry.store import Rules, Stored, StoredSync, store_pending
 from lcw_assets.sources.kucoin_futures import ENDPOINT, KuCoinFutures
@@ -21,8 +23,6 @@ from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.facts import Answer
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.warehouse.connection import open_database
-from lcw_assets.warehouse.cycle import Cycle, PullEnd
-from lcw_assets.warehouse.spool import Spool
 from lcw_assets_tests.patience import PATIENCE_S
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
@@ -71,7 +71,7 @@ class Registry:
         answer = Answer("kucoin-simulator", ENDPOINT, {}, moment, moment, 0.1, 200, len(text), {}, text)
         with self.spool.open(self.sync(moment)) as sink:
             sink.answer(answer)
-            sink.end(PullEnd(moment, 0.1, []))
+            sink.end(FetchEnd(moment, 0.1, []))
 
     def ask(self, address: str, *, seconds: float = PATIENCE_S, **options: Any) -> Asked:
         """Spool a sync of a server that is there."""
@@ -126,6 +126,6 @@ class Registry:
         return self.query(f"SELECT {columns} FROM registry.tokens ORDER BY symbol")
 
     @staticmethod
-    def sync(moment: datetime) -> Cycle:
+    def sync(moment: datetime) -> Load:
         name = f"{moment:%Y%m%dT%H%M%S}.{next(_numbers):04}Z-test"
-        return Cycle(name, "run", None, moment, moment, 0.0, 0.0, False, "kucoin-simulator", "")
+        return Load(name, "token_registry_sync", "run", None, moment, moment, 0.0, 0.0, False, "kucoin-simulator", "")

@@ -24,8 +24,8 @@ from lcw_assets.settings import Settings
 if TYPE_CHECKING:
     from lcw_assets.history.backfill import Progress, Result
     from lcw_assets.history.plan import Plan
+    from lcw_assets.ingest.spool import Spool
     from lcw_assets.resources.warehouse import WarehouseResource
-    from lcw_assets.warehouse.spool import Spool
 
 # Between calls. What is fetched waits in the spool meanwhile: only the plan and the marking of days need the database.
 _BETWEEN_S = 2.0
@@ -64,9 +64,9 @@ def _materialize(
     from lcw_assets.history.lock import only_one
     from lcw_assets.history.store import store_batches
     from lcw_assets.history.tracked import TrackedError
+    from lcw_assets.ingest.spool import Spool
+    from lcw_assets.ingest.spool_file import SpoolError
     from lcw_assets.warehouse.errors import WarehouseError
-    from lcw_assets.warehouse.spool import Spool
-    from lcw_assets.warehouse.spool_file import SpoolError
 
     join_runs(context)
     warehouse: WarehouseResource = context.resources.warehouse
@@ -116,16 +116,26 @@ def _run(
     from lcw_assets.history.backfill import backfill
     from lcw_assets.history.batches import Batches
     from lcw_assets.history.store import store_batches
+    from lcw_assets.ingest.load import Load
     from lcw_assets.transport.deadline import Deadline
     from lcw_assets.transport.tuning import Tuning
-    from lcw_assets.warehouse.cycle import Cycle
 
     lcw: LiveCoinWatchResource = context.resources.lcw
     warehouse: WarehouseResource = context.resources.warehouse
     now = datetime.now(timezone.utc)
     batch_id = f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}Z-{context.run.run_id[:8]}"
-    first = Cycle(
-        batch_id, context.run.run_id, None, now, now, 0.0, 0.0, False, settings.history_source, settings.currency
+    first = Load(
+        batch_id,
+        "backfill",
+        context.run.run_id,
+        None,
+        now,
+        now,
+        0.0,
+        0.0,
+        False,
+        settings.history_source,
+        settings.currency,
     )
     batches = Batches(spool, plan.series, first, begins=begins)
     connect = partial(warehouse.get_connection, lock_wait_s=_BETWEEN_S)

@@ -46,16 +46,17 @@ def pull_step(
     from lcw_assets.cycle.plan import plan_cycle, wants_profiles
     from lcw_assets.cycle.pull import Pulled, pull
     from lcw_assets.cycle.tuning import Switches, look_at_breaker, tune
+    from lcw_assets.ingest.load import Load
+    from lcw_assets.ingest.spool import Spool
+    from lcw_assets.ingest.spool_file import SpoolError
     from lcw_assets.transport.deadline import Deadline
-    from lcw_assets.warehouse.cycle import Cycle
-    from lcw_assets.warehouse.spool import Spool
-    from lcw_assets.warehouse.spool_file import SpoolError
 
     lcw: LiveCoinWatchResource = context.resources.lcw
     settings = run_settings(context)
     clock = run_clock(context)
-    cycle = Cycle(
-        cycle_id=run_name(context, clock),
+    cycle = Load(
+        load_id=run_name(context, clock),
+        kind="fetch_cycle",
         run_id=context.run.run_id,
         scheduled_at=clock.scheduled_at,
         clock_started_at=clock.started_at,
@@ -83,7 +84,7 @@ def pull_step(
     )
     tuning, breaker = tune(recent, switches), look_at_breaker(recent, switches, clock.now)
     deadline = Deadline.after(clock.time_to_ask_s(settings.cycle_deadline_s))
-    context.log.info(f"cycle {cycle.cycle_id}: {len(calls)} calls, {tuning.in_flight} at once, {settings.source}")
+    context.log.info(f"cycle {cycle.load_id}: {len(calls)} calls, {tuning.in_flight} at once, {settings.source}")
     try:
         with Spool(settings.spool_dir).open(cycle) as spool:
             spooled = len(Spool(settings.spool_dir).files())
@@ -117,7 +118,7 @@ def pull_step(
             asset_key=["raw", name],
             metadata={
                 "source": settings.source,
-                "cycle_id": cycle.cycle_id,
+                "cycle_id": cycle.load_id,
                 "entries": part.entries,
                 "calls": part.answered,
                 "calls_missing": part.planned - part.answered,
@@ -183,9 +184,9 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, sla: Sla | Sla
     """Store what waits, and say so. A database that somebody has open only delays that: nothing is raised for it."""
     from lcw_assets.cycle.facts import StoreClock
     from lcw_assets.cycle.store import Stored, store_pending
+    from lcw_assets.ingest.spool import Spool
     from lcw_assets.warehouse.errors import LockedError, UnstorableError, WarehouseError
     from lcw_assets.warehouse.lock import LOCK_WAIT_S
-    from lcw_assets.warehouse.spool import Spool
 
     warehouse: WarehouseResource = context.resources.warehouse
     spool = Spool(settings.spool_dir)

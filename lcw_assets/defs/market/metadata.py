@@ -22,7 +22,7 @@ def table_metadata(table: str, own: "StoredCycle", stored: "Stored") -> dict[str
     common = {
         "dagster/row_count": stored.tables[table].rows,
         "source": own.cycle.source,
-        "cycle_id": own.cycle.cycle_id,
+        "cycle_id": own.cycle.load_id,
         "status": own.row["status"],
     }
     if table == "ops.cycles":

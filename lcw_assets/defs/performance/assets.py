@@ -11,10 +11,10 @@ from lcw_assets.defs.backfills import join_runs
 from lcw_assets.defs.database import database
 from lcw_assets.defs.performance.specs import DAYS, report_spec
 from lcw_assets.defs.performance.ticks import read_schedule
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.performance.sla import Sla, SlaError, load_sla
 from lcw_assets.rounding import digits, rounded
 from lcw_assets.settings import DataSettings
-from lcw_assets.warehouse.spool import Spool
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

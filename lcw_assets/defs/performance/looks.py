@@ -15,9 +15,9 @@ from lcw_assets.defs.guard import UNFINISHED
 from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
 from lcw_assets.defs.performance.running import was_ended, was_told
 from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.performance.sla import Sla
 from lcw_assets.warehouse.errors import Holder
-from lcw_assets.warehouse.spool import Spool
 
 if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo

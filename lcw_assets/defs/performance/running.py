@@ -12,8 +12,8 @@ from lcw_assets.cycle.clock import read_clock
 from lcw_assets.dagster_private import DefaultRunLauncher
 from lcw_assets.defs.guard import UNFINISHED, TagError, max_runtime_s, scheduled_at
 from lcw_assets.defs.market.jobs import fetch_cycle
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.performance.sla import Sla
-from lcw_assets.warehouse.spool import Spool
 
 # On runs that `watch_cycles` has spoken of, so that the other sensors do not say the same again; also good for finding
 # them in the UI. Such as `cycle_time warning 1a2b3c4d`: a run that is started again inherits the tag, and not the id.

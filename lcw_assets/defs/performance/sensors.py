@@ -14,9 +14,9 @@ from lcw_assets.coordination.files import GroupError, prepare
 from lcw_assets.defs.performance import looks
 from lcw_assets.defs.performance.checks import read_sla
 from lcw_assets.defs.performance.running import running_cycles
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.performance.sla import Sla, load_sla
 from lcw_assets.settings import DataSettings
-from lcw_assets.warehouse.spool import Spool
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

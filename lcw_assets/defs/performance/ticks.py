@@ -7,8 +7,8 @@ import dagster as dg
 from lcw_assets.dagster_private import InstigatorType, TickStatus
 from lcw_assets.defs.guard import kind_of_skip
 from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.performance.idle import Schedule, Tick
-from lcw_assets.warehouse.spool import Spool
 
 _NOTHING_STARTED = [TickStatus.SKIPPED, TickStatus.FAILURE]
 

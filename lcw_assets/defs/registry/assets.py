@@ -19,11 +19,11 @@ from lcw_assets.rounding import rounded
 from lcw_assets.settings import Settings
 
 if TYPE_CHECKING:
+    from lcw_assets.ingest.spool import Spool
+    from lcw_assets.ingest.spool_file import Spooled
     from lcw_assets.registry.ask import Asked
     from lcw_assets.registry.store import Stored, StoredSync
     from lcw_assets.resources.warehouse import WarehouseResource
-    from lcw_assets.warehouse.spool import Spool
-    from lcw_assets.warehouse.spool_file import Spooled
 
 # From the tick until a sync stops asking: what was listed is to be known within the minute.
 _ASK_S = 30.0
@@ -41,8 +41,8 @@ def sync_step(
     context: dg.AssetExecutionContext,
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     """Ask KuCoin for every contract, leave the answer in the spool, and put what waits there into the tables."""
-    from lcw_assets.warehouse.spool import Spool
-    from lcw_assets.warehouse.spool_file import SpoolError
+    from lcw_assets.ingest.spool import Spool
+    from lcw_assets.ingest.spool_file import SpoolError
 
     settings = run_settings(context)
     spool = Spool(settings.registry_spool_dir)
@@ -80,14 +80,15 @@ def sync_step(
 
 def _ask(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool") -> "tuple[Asked, Spooled]":
     """What came of it, and what is in the spool of it."""
+    from lcw_assets.ingest.load import Load
     from lcw_assets.registry.ask import ask
     from lcw_assets.transport.deadline import Deadline
-    from lcw_assets.warehouse.cycle import Cycle
 
     kucoin: KuCoinFuturesResource = context.resources.kucoin
     clock = run_clock(context)
-    sync = Cycle(
-        cycle_id=run_name(context, clock),
+    sync = Load(
+        load_id=run_name(context, clock),
+        kind="token_registry_sync",
         run_id=context.run.run_id,
         scheduled_at=clock.scheduled_at,
         clock_started_at=clock.started_at,
@@ -152,7 +153,7 @@ def _say(context: dg.AssetExecutionContext, sync: "StoredSync") -> None:
             f"{changes.parameter_changes:,} of parameters, {changes.snapshots:,} moved"
         )
     else:
-        context.log.warning(f"{sync.sync.cycle_id} is {sync.found.status}: {sync.found.reason}")
+        context.log.warning(f"{sync.sync.load_id} is {sync.found.status}: {sync.found.reason}")
     for event, names in sync.news.items():
         context.log.info(f"{event}: {escape.some(sorted(names))}", extra=RESULT)
     context.log.info(str(sync.phases))

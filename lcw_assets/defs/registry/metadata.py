@@ -14,7 +14,7 @@ def table_metadata(table: str, own: "StoredSync", stored: "Stored") -> dict[str,
     look, found, changes = stored.look, own.found, own.found.changes
     if look is None:
         return {}
-    common = {"sync_id": own.sync.cycle_id, "status": found.status, "seconds": rounded(own.phases.total)}
+    common = {"sync_id": own.sync.load_id, "status": found.status, "seconds": rounded(own.phases.total)}
     if table == "tokens":
         return common | {
             "dagster/row_count": look.tokens,

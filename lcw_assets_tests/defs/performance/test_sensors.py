@@ -29,13 +29,13 @@ from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
 from lcw_assets.defs.performance import looks, running
 from lcw_assets.defs.performance.sensors import watch_checks, watch_cycles, watch_runs
 from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
+from lcw_assets.ingest.load import Load
+from lcw_assets.ingest.spool import Spool
+from lcw_assets.ingest.spool_writer import SpoolWriter
 from lcw_assets.performance.sla import BUILT_IN, load_sla
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.connection import open_database
-from lcw_assets.warehouse.cycle import Cycle
 from lcw_assets.warehouse.errors import Holder, LockWait
-from lcw_assets.warehouse.spool import Spool
-from lcw_assets.warehouse.spool_writer import SpoolWriter
 from lcw_assets_tests.alerts.receivers import webhook
 from lcw_assets_tests.conftest import NOON
 from lcw_assets_tests.holders import held_open
@@ -187,7 +187,7 @@ def spooling(run: dg.DagsterRun, now: datetime) -> Any:
     @contextmanager
     def spool() -> Iterator[SpoolWriter]:
         cycle_id = f"{now:%Y%m%dT%H%M%S}.000Z-{run.run_id[:8]}"
-        cycle = Cycle(cycle_id, run.run_id, None, now, now, 0.0, 0.0, False, "simulator", "USD")
+        cycle = Load(cycle_id, "fetch_cycle", run.run_id, None, now, now, 0.0, 0.0, False, "simulator", "USD")
         with Spool(DataSettings().spool_dir).open(cycle) as writer:
             writer.plan([("status", {}), ("coins/list", {"offset": 0}), ("coins/list", {"offset": 100})])
             yield writer

@@ -23,10 +23,10 @@ from lcw_assets.defs.guard import kind_of_skip, run_unless_running
 from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
 from lcw_assets.defs.performance.ticks import read_schedule
 from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.performance.idle import Tick
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.connection import open_database
-from lcw_assets.warehouse.spool import Spool
 from lcw_assets_tests.defs.performance.test_reports import metadata, run
 from lcw_assets_tests.performance.facts import NOON, cycle, load
 

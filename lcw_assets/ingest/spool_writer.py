@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lcw_assets.coordination.disk import complaint
-from lcw_assets.warehouse.cycle import Cycle, PullEnd
-from lcw_assets.warehouse.spool_file import Spooled, SpoolError, SpoolFullError, as_line
+from lcw_assets.ingest.load import FetchEnd, Load
+from lcw_assets.ingest.spool_file import Spooled, SpoolError, SpoolFullError, as_line
 
 # Bytes of a file. A cycle of 50,000 coins with everything that is known of them has 80 MB.
 CEILING = 256_000_000
@@ -69,12 +69,12 @@ class SpoolWriter:
         self._write({"kind": "refused", **row})
         self._refused.append(row)
 
-    def spooled(self, cycle: Cycle, end: PullEnd) -> Spooled:
+    def spooled(self, load: Load, end: FetchEnd) -> Spooled:
         """What `Spool.read` will find: for who stores it at once, and need not read 9 MB that were just written."""
-        return Spooled(cycle, [], [], self.attempts, self._answers, self._refused, [], end)
+        return Spooled(load, [], [], self.attempts, self._answers, self._refused, [], end)
 
-    def cycle(self, cycle: Cycle) -> None:
-        self._write({"kind": "cycle", **cycle.to_row()})
+    def load(self, load: Load) -> None:
+        self._write({"kind": "load", "load": load.to_row()})
 
     def machine(self, measured: dict[str, Any]) -> None:
         """A row of `ops.resources`, less the cycle's id."""
@@ -85,7 +85,7 @@ class SpoolWriter:
         for endpoint, request in calls:
             self._write({"kind": "planned", "endpoint": endpoint, "request": request})
 
-    def end(self, end: PullEnd) -> None:
+    def end(self, end: FetchEnd) -> None:
         """The pull is over: on the disk itself when this returns."""
         self._write({"kind": "end", **end.to_row()})
         try:

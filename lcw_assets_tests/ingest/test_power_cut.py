@@ -13,7 +13,7 @@ import pytest
 from lcw_assets.alerts.outbox import Outbox
 from lcw_assets_tests.alerts.test_channels import alert
 from lcw_assets_tests.conftest import StartSimulator
-from lcw_assets_tests.warehouse.power_cut import Disk
+from lcw_assets_tests.ingest.power_cut import Disk
 
 
 def test_what_was_pulled_is_on_the_disk_before_the_database_is_opened(
@@ -23,7 +23,7 @@ def test_what_was_pulled_is_on_the_disk_before_the_database_is_opened(
     _, address = start_simulator(contracts=20)
     variables = {"LCW_BASE_URL": address, "KUCOIN_FUTURES_BASE_URL": address, "LCW_COINS": "100"}
     done = subprocess.run(
-        [sys.executable, "-m", "lcw_assets_tests.warehouse.power_cut"],
+        [sys.executable, "-m", "lcw_assets_tests.ingest.power_cut"],
         env={**os.environ, **variables},
         capture_output=True,
         text=True,

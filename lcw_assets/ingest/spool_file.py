@@ -1,6 +1,6 @@
 """A spooled cycle: a file that is written while it pulls, and read back to be stored.
 
-A line is a JSON object with a `kind`: first the `cycle`, how the `machine` is and what is `planned`, then `attempt`,
+A line is a JSON object with a `kind`: first the `load`, how the `machine` is and what is `planned`, then `attempt`,
 `answer` and `refused` as they come, and at last the `end`; a `lock_wait` behind it if the database was locked then.
 What a server sent stands behind its line as it came, with its length in the line: as a JSON text it would be written,
 and read again, three times as slowly. Each line ends with a tab and the CRC-32 of itself and what stands behind it: one
@@ -22,10 +22,10 @@ from typing import Any, BinaryIO
 
 from pydantic_core import from_json, to_json
 
-from lcw_assets.warehouse.cycle import Cycle, PullEnd
+from lcw_assets.ingest.load import FetchEnd, Load
 from lcw_assets.warehouse.errors import LockWait
 
-_KINDS = ("cycle", "machine", "planned", "attempt", "answer", "refused", "end", "lock_wait")
+_KINDS = ("load", "machine", "planned", "attempt", "answer", "refused", "end", "lock_wait")
 
 # Without these a line is worth nothing.
 _TEXTS = {"answer": ("endpoint", "payload"), "refused": ("endpoint", "payload", "reason")}
@@ -47,19 +47,19 @@ class Spooled:
     that a process died in.
     """
 
-    cycle: Cycle
+    load: Load
     machine: list[dict[str, Any]]
     planned: list[dict[str, Any]]
     attempts: list[dict[str, Any]]
     answers: list[dict[str, Any]]
     refused: list[dict[str, Any]]
     damaged: list[str]
-    end: PullEnd | None
+    end: FetchEnd | None
     lock_waits: list[dict[str, Any]] = field(default_factory=list)
 
     def quarantine(self) -> list[dict[str, Any]]:
         """What of it is in no other table, as rows of `ops.quarantine` less the cycle's id."""
-        cycle = self.cycle
+        cycle = self.load
         torn = {"source": cycle.source, "endpoint": "spool", "received_at": cycle.started_at.isoformat()}
         why = "a line that is not whole: the process died while it wrote it, or the file was damaged"
         return [
@@ -70,7 +70,7 @@ class Spooled:
     def lock_wait_rows(self, wait: LockWait | None) -> list[dict[str, Any]]:
         """Rows of `ops.lock_waits`: what its own run waited for in vain, and the `wait` before it could be stored."""
         last = [wait.to_row(opened=True)] if wait and wait.seconds else []
-        return [{"load_id": self.cycle.cycle_id} | row for row in (*self.lock_waits, *last)]
+        return [{"load_id": self.load.load_id} | row for row in (*self.lock_waits, *last)]
 
 
 def quarantined(row: Mapping[str, Any], reason: str, text: str) -> dict[str, Any]:
@@ -103,15 +103,15 @@ def read_spooled(path: Path) -> Spooled | None:
                     file.seek(behind)  # so its payload is among what is damaged, and not lost
     except FileNotFoundError:
         return None
-    if not rows["cycle"]:
-        raise ValueError(f"{path} does not begin with a cycle")
+    if not rows["load"]:
+        raise ValueError(f"{path} does not begin with a load")
     try:
-        cycle = Cycle.from_row(rows["cycle"][0])
-        end = PullEnd.from_row(rows["end"][0]) if rows["end"] else None
-    except (TypeError, KeyError, ValueError) as error:
+        load = Load.from_row(rows["load"][0])
+        end = FetchEnd.from_row(rows["end"][0]) if rows["end"] else None
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise ValueError(f"{path} is of another version, or damaged ({error})") from None
     return Spooled(
-        cycle=cycle,
+        load=load,
         machine=rows["machine"],
         planned=rows["planned"],
         attempts=rows["attempt"],
@@ -133,6 +133,10 @@ def _read_line(file: BinaryIO, line: bytes, *, checked: bool) -> tuple[str, dict
     if sent is not None:
         row["payload"] = sent.decode()
     kind = row.pop("kind")
+    if kind == "load":
+        row = row["load"]
+    elif kind == "cycle":  # as versions before 0.2 began a file
+        kind = "load"
     if not all(isinstance(row[name], str) for name in _TEXTS.get(kind, ())):
         raise TypeError(kind)
     return kind, row

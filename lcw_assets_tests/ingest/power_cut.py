@@ -1,6 +1,6 @@
 """Runs a cycle, a sync and a backfill, and looks whenever the database is opened: would a power cut cost an answer now?
 
-`python -m lcw_assets_tests.warehouse.power_cut` prints a line of JSON for each file that waited at an opening: its
+`python -m lcw_assets_tests.ingest.power_cut` prints a line of JSON for each file that waited at an opening: its
 folder, whether all of it had been synced, and whether its name had. A process cannot see what a disk has; it can see
 what it was told to keep, and in which order.
 """
@@ -17,7 +17,7 @@ import dagster as dg
 import duckdb
 
 from lcw_assets.definitions import defs
-from lcw_assets.warehouse.spool import Spool
+from lcw_assets.ingest.spool import Spool
 
 JOBS: dict[str, dict[str, str]] = {
     "fetch_cycle": {},

@@ -16,10 +16,10 @@ from typing import TypeVar
 
 from lcw_assets.coordination import files, locks
 from lcw_assets.coordination.disk import complaint
-from lcw_assets.warehouse.cycle import Cycle
+from lcw_assets.ingest.load import Load
+from lcw_assets.ingest.spool_file import Spooled, SpoolError, as_line, read_spooled
+from lcw_assets.ingest.spool_writer import CEILING, SpoolWriter
 from lcw_assets.warehouse.errors import LockWait, UnstorableError, WarehouseError
-from lcw_assets.warehouse.spool_file import Spooled, SpoolError, as_line, read_spooled
-from lcw_assets.warehouse.spool_writer import CEILING, SpoolWriter
 
 T = TypeVar("T")
 
@@ -38,9 +38,9 @@ class Spool:
         self.folder = folder
 
     @contextmanager
-    def open(self, cycle: Cycle) -> Iterator[SpoolWriter]:
+    def open(self, load: Load) -> Iterator[SpoolWriter]:
         """A file for this cycle. Raises `SpoolError` before any call is made if the disk would not take it."""
-        path = self.folder / f"{cycle.cycle_id}.jsonl"
+        path = self.folder / f"{load.load_id}.jsonl"
         try:
             files.make_folder(self.folder)
             free = shutil.disk_usage(self.folder).free
@@ -58,7 +58,7 @@ class Spool:
         writer = SpoolWriter(fd, path, CEILING)
         try:
             locks.wait_for(fd)
-            writer.cycle(cycle)
+            writer.load(load)
             hidden.rename(path)
             _sync_folder(self.folder)
             yield writer
@@ -92,7 +92,7 @@ class Spool:
             if path.is_dir():
                 log(f"{path} is a folder and no spooled cycle: move it away")
         for path in self.pending():
-            mine = own is not None and path.stem == own.cycle.cycle_id and path.exists()
+            mine = own is not None and path.stem == own.load.load_id and path.exists()
             if _tries(path) >= _TRIES:
                 why = f"{_TRIES} tries to store it failed, or ended with their process"
                 unstorable.append(f"{path.stem} cannot be stored ({why}): it is set aside as {self.set_aside(path)}")

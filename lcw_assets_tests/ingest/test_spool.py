@@ -18,10 +18,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lcw_assets.warehouse.cycle import Cycle, PullEnd
+from lcw_assets.ingest.load import FetchEnd, Load
+from lcw_assets.ingest.spool import Spool
+from lcw_assets.ingest.spool_file import Spooled, SpoolError, SpoolFullError
 from lcw_assets.warehouse.errors import UnstorableError
-from lcw_assets.warehouse.spool import Spool
-from lcw_assets.warehouse.spool_file import Spooled, SpoolError, SpoolFullError
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 
@@ -34,9 +34,10 @@ class Thing:
         return self.row
 
 
-def cycle(cycle_id: str = "20261120T120000.000Z-aaaaaaaa") -> Cycle:
-    return Cycle(
-        cycle_id=cycle_id,
+def cycle(load_id: str = "20261120T120000.000Z-aaaaaaaa") -> Load:
+    return Load(
+        load_id=load_id,
+        kind="fetch_cycle",
         run_id="run",
         scheduled_at=None,
         clock_started_at=NOON,
@@ -49,7 +50,7 @@ def cycle(cycle_id: str = "20261120T120000.000Z-aaaaaaaa") -> Cycle:
     )
 
 
-END = PullEnd(NOON, 1.5, ["exchanges/list: timed out"])
+END = FetchEnd(NOON, 1.5, ["exchanges/list: timed out"])
 
 
 def test_what_goes_in_comes_out(tmp_path: Path) -> None:
@@ -62,7 +63,7 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
     [path] = spool.pending()
     read = spool.read(path)
     assert read is not None
-    assert (read.cycle, read.end, read.damaged) == (cycle(), END, [])
+    assert (read.load, read.end, read.damaged) == (cycle(), END, [])
     assert read.attempts == [{"endpoint": "status", "latency_s": 0.25}]
     assert read.answers == [{"endpoint": "coins/list", "payload": '[{"name": "₿ \n \\u20bf"}]'}]
     digest = hashlib.sha256(b"<html>").hexdigest()
@@ -85,7 +86,7 @@ def test_a_cycle_that_still_pulls_does_not_wait(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     with spool.open(cycle()) as writer:
         writer.answer(Thing(endpoint="status", payload="{}"))
-        other = "import sys; from pathlib import Path; from lcw_assets.warehouse.spool import Spool\n"
+        other = "import sys; from pathlib import Path; from lcw_assets.ingest.spool import Spool\n"
         other += "print(Spool(Path(sys.argv[1])).pending())"
         seen = subprocess.run([sys.executable, "-c", other, str(tmp_path)], capture_output=True, text=True, check=True)
         assert seen.stdout == "[]\n"
@@ -95,7 +96,7 @@ def test_a_cycle_that_still_pulls_does_not_wait(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from lcw_assets_tests.warehouse.test_spool import *
+from lcw_assets_tests.ingest.test_spool import *
 with Spool(Path(sys.argv[1])).open(cycle()) as writer:
     writer.answer(Thing(endpoint="status", payload="{}"))
     os.write(writer._fd, b'{"kind":"answer","endpoint":"over')
@@ -127,11 +128,11 @@ OLD = b"""\
 
 
 def test_what_an_older_version_spooled_is_read(tmp_path: Path) -> None:
-    path = tmp_path / f"{cycle().cycle_id}.jsonl"
+    path = tmp_path / f"{cycle().load_id}.jsonl"
     path.write_bytes(OLD)
     read = Spool(tmp_path).read(path)
     assert read is not None
-    assert (read.cycle, read.end, read.damaged) == (cycle(), END, [])
+    assert (read.load, read.end, read.damaged) == (cycle(), END, [])
     assert [row["payload"] for row in read.answers] == ['{"a": 1}', '{"cap": 5}']
 
 
@@ -162,7 +163,7 @@ def rewrite(path: Path, part: bytes, instead: bytes) -> None:
 @pytest.mark.parametrize(
     ("line", "instead"),
     [
-        (b'"cycle_id":', b'"cycle":'),  # of another version: a field is missing and one is new
+        (b'"load_id":', b'"load":'),  # of another version: a field is missing and one is new
         (b'"started_at":"', b'"started_at":"about '),
         (b'"pull_s":', b'"pulled_s":'),
         (b'"missing":', b'"lost":'),
@@ -175,7 +176,7 @@ def test_a_file_of_another_version_is_set_aside_and_blocks_nothing(tmp_path: Pat
             writer.end(END)
     other, _ = spool.pending()
     rewrite(other, line, instead)
-    stored = list(spool.drain(lambda spooled: spooled.cycle.cycle_id, said.append))
+    stored = list(spool.drain(lambda spooled: spooled.load.load_id, said.append))
     assert stored == ["20261120T120200.000Z-aaaaaaaa"]
     assert "is of another version, or damaged" in said[0]
     assert [path.suffix for path in tmp_path.iterdir()] == [".unreadable"]
@@ -214,16 +215,16 @@ def test_what_cannot_be_stored_is_set_aside_and_told_when_the_others_are(tmp_pat
             writer.end(END)
 
     def store(spooled: Spooled) -> str:
-        if "T1202" in spooled.cycle.cycle_id:
+        if "T1202" in spooled.load.load_id:
             raise TypeError("no such thing")
-        return spooled.cycle.cycle_id[9:13]
+        return spooled.load.load_id[9:13]
 
     with pytest.raises(UnstorableError, match=r"T120200.000Z-aaaaaaaa cannot be stored \(TypeError: no such thing\)"):
         stored.extend(spool.drain(store, said.append))
     aside = tmp_path / "20261120T120200.000Z-aaaaaaaa.unreadable"
     assert list(tmp_path.iterdir()) == [aside]
     aside.rename(aside.with_suffix(".jsonl"))
-    assert list(spool.drain(lambda spooled: spooled.cycle.cycle_id, said.append)) == ["20261120T120200.000Z-aaaaaaaa"]
+    assert list(spool.drain(lambda spooled: spooled.load.load_id, said.append)) == ["20261120T120200.000Z-aaaaaaaa"]
 
 
 @pytest.mark.parametrize(
@@ -246,7 +247,7 @@ def test_a_file_that_is_no_cycle_is_set_aside(tmp_path: Path) -> None:
     (tmp_path / "junk.jsonl").write_text("what is this\n")
     spool = Spool(tmp_path)
     [path] = spool.pending()
-    with pytest.raises(ValueError, match=r"junk\.jsonl does not begin with a cycle"):
+    with pytest.raises(ValueError, match=r"junk\.jsonl does not begin with a load"):
         spool.read(path)
     assert spool.set_aside(path).read_text() == "what is this\n"
     assert spool.pending() == []
@@ -273,7 +274,7 @@ def test_a_file_that_was_never_named_is_swept_up_after_an_hour(tmp_path: Path) -
 
 
 def test_two_cycles_cannot_have_one_name(tmp_path: Path) -> None:
-    other = tmp_path / f"{cycle().cycle_id}.new"
+    other = tmp_path / f"{cycle().load_id}.new"
     other.touch()
     os.utime(other, (time.time(),) * 2)
     with pytest.raises(SpoolError, match="takes no answers"), Spool(tmp_path).open(cycle()):
@@ -294,7 +295,7 @@ def test_a_folder_that_cannot_be_written_to_is_named_before_anything_is_asked(tm
 FULL = """
 import resource, sys
 from pathlib import Path
-from lcw_assets_tests.warehouse.test_spool import *
+from lcw_assets_tests.ingest.test_spool import *
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 spool = Spool(Path(sys.argv[1]))
 with spool.open(cycle()) as writer:
@@ -364,7 +365,7 @@ def test_a_flipped_byte_is_never_taken_for_what_was_written(tmp_path: Path, plac
         writer.attempt(Thing(endpoint="status", latency_s=0.25))
         writer.answer(Thing(endpoint="coins/list", request={"offset": 100}, payload='[{"code":"BTC","rate":95000}]'))
         writer.end(END)
-    path = tmp_path / f"{cycle().cycle_id}.jsonl"
+    path = tmp_path / f"{cycle().load_id}.jsonl"
     whole = path.read_bytes()
     original = spool.read(path)
     place %= len(whole)
@@ -375,7 +376,7 @@ def test_a_flipped_byte_is_never_taken_for_what_was_written(tmp_path: Path, plac
         read = None  # the first line: the file is set aside
     if read is not None:
         assert original is not None
-        assert read.cycle == original.cycle
+        assert read.load == original.load
         assert read.end in (original.end, None)
         for part in ("planned", "attempts", "answers", "refused"):
             assert getattr(read, part) in (getattr(original, part), []), part
@@ -397,9 +398,9 @@ def test_a_file_that_failed_three_times_is_set_aside_and_blocks_nothing_any_more
             writer.end(END)
 
     def store(spooled: Spooled) -> str:
-        if "T1201" in spooled.cycle.cycle_id:
+        if "T1201" in spooled.load.load_id:
             raise MemoryError
-        return spooled.cycle.cycle_id[9:13]
+        return spooled.load.load_id[9:13]
 
     for _ in range(3):
         with pytest.raises(MemoryError):
@@ -418,10 +419,10 @@ def test_a_file_that_failed_three_times_is_set_aside_and_blocks_nothing_any_more
 STORING = """
 import os, signal, sys
 from pathlib import Path
-from lcw_assets.warehouse.spool import Spool
+from lcw_assets.ingest.spool import Spool
 def store(spooled):
-    print(spooled.cycle.cycle_id[9:13], flush=True)
-    if "T1201" in spooled.cycle.cycle_id:
+    print(spooled.load.load_id[9:13], flush=True)
+    if "T1201" in spooled.load.load_id:
         os.kill(os.getpid(), signal.SIGKILL)
 for _ in Spool(Path(sys.argv[1])).drain(store, print):
     pass
@@ -452,7 +453,7 @@ def test_processes_that_are_killed_within_a_moment_say_nothing_of_the_file(tmp_p
         writer.end(END)
     for _ in range(5):
         subprocess.run([sys.executable, "-c", STORING, str(tmp_path)], capture_output=True)
-    assert list(spool.drain(lambda spooled: spooled.cycle.cycle_id, print)) == ["20261120T120100.000Z-aaaaaaaa"]
+    assert list(spool.drain(lambda spooled: spooled.load.load_id, print)) == ["20261120T120100.000Z-aaaaaaaa"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -470,7 +471,7 @@ def test_a_full_disk_or_a_stop_is_no_try(tmp_path: Path, error: BaseException) -
             list(spool.drain(store, print))
         wait_a_minute(tmp_path)
     assert [path.suffix for path in tmp_path.iterdir()] == [".jsonl"]
-    assert list(spool.drain(lambda spooled: spooled.cycle.cycle_id, print)) == [cycle().cycle_id]
+    assert list(spool.drain(lambda spooled: spooled.load.load_id, print)) == [cycle().load_id]
 
 
 def test_a_folder_among_the_files_is_named_and_stands_in_nobodys_way(tmp_path: Path) -> None:
@@ -480,7 +481,7 @@ def test_a_folder_among_the_files_is_named_and_stands_in_nobodys_way(tmp_path: P
     (tmp_path / "2.jsonl").symlink_to(tmp_path / "nothing")
     with spool.open(cycle()) as writer:
         writer.end(END)
-    assert list(spool.drain(lambda spooled: spooled.cycle.cycle_id, said.append)) == [cycle().cycle_id]
+    assert list(spool.drain(lambda spooled: spooled.load.load_id, said.append)) == [cycle().load_id]
     assert said == [f"{tmp_path / '0.jsonl'} is a folder and no spooled cycle: move it away"]
 
 
@@ -501,7 +502,7 @@ def test_what_is_refused_is_kept_once_a_body_as_an_excerpt(tmp_path: Path) -> No
 
 
 def test_a_load_spools_no_more_than_one_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lcw_assets.warehouse.spool.CEILING", 1_000)
+    monkeypatch.setattr("lcw_assets.ingest.spool.CEILING", 1_000)
     with Spool(tmp_path).open(cycle()) as writer:
         writer.answer(Thing(endpoint="a", payload="x" * 500))
         with pytest.raises(SpoolFullError, match="takes no more: a load may spool 1,000 bytes"):

@@ -1,0 +1,1 @@
+"""The one mechanism of every load: what is fetched is spooled, stored once, and leaves facts."""

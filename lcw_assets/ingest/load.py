@@ -1,0 +1,70 @@
+"""What is known of one load before it is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+_DATES = ("scheduled_at", "clock_started_at", "started_at")
+
+
+@dataclass(frozen=True)
+class Load:
+    """A run that brings data, as it begins to fetch: a fetch cycle, a registry sync, a stretch of a backfill.
+
+    `kind` is the job: fetch_cycle, token_registry_sync, backfill. `clock_started_at` is where its time counts from: the
+    tick, or for a manual run and a late tick the run's creation. `queue_s` and `start_s` are seconds from there until
+    the process existed, and from then until `started_at`.
+    """
+
+    load_id: str
+    kind: str
+    run_id: str
+    scheduled_at: datetime | None
+    clock_started_at: datetime
+    started_at: datetime
+    queue_s: float
+    start_s: float
+    late_tick: bool
+    source: str
+    currency: str
+
+    def to_row(self) -> dict[str, Any]:
+        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in vars(self).items()}
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Load:
+        """Raises `KeyError`, `TypeError` or `ValueError` if it is none."""
+        if "cycle_id" in row:
+            row = _of_old(row)
+        return cls(**{**row, **{name: datetime.fromisoformat(row[name]) for name in _DATES if row[name]}})
+
+
+def _of_old(row: dict[str, Any]) -> dict[str, Any]:
+    """As versions before 0.2 wrote it: every load was a `cycle`, and its source alone told of which kind."""
+    source = row["source"]
+    kind = (
+        "token_registry_sync"
+        if source.startswith("kucoin")
+        else "backfill"
+        if source.endswith("-history")
+        else "fetch_cycle"
+    )
+    return {"load_id": row["cycle_id"], "kind": kind} | {name: row[name] for name in row if name != "cycle_id"}
+
+
+@dataclass(frozen=True)
+class FetchEnd:
+    """How a fetch ended. `missing` says of each call that brought nothing what it was and why."""
+
+    ended_at: datetime
+    pull_s: float
+    missing: list[str]
+
+    def to_row(self) -> dict[str, Any]:
+        return vars(self) | {"ended_at": self.ended_at.isoformat()}
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> FetchEnd:
+        return cls(**{**row, "ended_at": datetime.fromisoformat(row["ended_at"])})
