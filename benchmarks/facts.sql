@@ -1,18 +1,19 @@
 -- A cycle a minute until noon, of 4 to 15 s, one in an hour slower; 14 calls each, one in fifty of them failed.
-INSERT INTO ops.cycles BY NAME
+INSERT INTO ops.loads BY NAME
 SELECT
-    strftime(started_at, '%Y%m%dT%H%M%S.000Z-') || lpad(n::VARCHAR, 8, '0') AS cycle_id,
+    strftime(started_at, '%Y%m%dT%H%M%S.000Z-') || lpad(n::VARCHAR, 8, '0') AS load_id,
+    'fetch_cycle' AS kind,
     'run' AS run_id,
     started_at AS scheduled_at,
     started_at,
     started_at + to_seconds(cycle_s) AS committed_at,
-    cycle_s,
-    1.0 AS queue_s, 0.5 AS start_s, cycle_s - 1.7 AS pull_s, 0.1 AS handover_s, 0.1 AS store_s, 0.0 AS lock_wait_s,
+    cycle_s AS load_s,
+    1.0 AS queue_s, 0.5 AS start_s, cycle_s - 1.7 AS fetch_s, 0.1 AS handover_s, 0.1 AS store_s, 0.0 AS lock_wait_s,
     CASE n % 100 WHEN 0 THEN 'partial' WHEN 1 THEN 'failed' ELSE 'complete' END AS status,
     false AS late_tick,
     14 AS calls, 1 AS retries, 0 AS hedges, 255000 AS bytes,
-    1000 AS coins_seen, 700 AS coins_changed, 0 AS quarantined,
-    'simulator' AS source, 'USD' AS currency, []::VARCHAR[] AS missing
+    1000 AS records_seen, 700 AS records_changed, 0 AS quarantined,
+    'simulator' AS source, 'USD' AS currency, []::VARCHAR[] AS missing, '{}' AS detail
 FROM (
     SELECT
         n,

@@ -158,7 +158,7 @@ def test_a_status_that_is_read_on_a_terminal_shows_what_a_server_said(lcw: Answe
     with server(lcw) as address:
         project.cycle(LCW_BASE_URL=address, LCW_COINS="5", LCW_CYCLE_DEADLINE_S="5")
     with open_database(project.data / "demo.duckdb") as db:  # a row that an older version wrote
-        db.execute("UPDATE ops.cycles SET missing = [?]", [SAID])
+        db.execute("UPDATE ops.loads SET missing = [?]", [SAID])
     status = project.run("lcw_assets")
     assert status.returncode == 0
     assert "\x1b" not in status.stdout

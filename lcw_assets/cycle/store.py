@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lcw_assets.cycle.audit import PageAudit, audit_pages
-from lcw_assets.cycle.facts import StoreClock, cycle_row
+from lcw_assets.cycle.facts import as_cycle, cycle_row
 from lcw_assets.cycle.machine import measure_machine
 from lcw_assets.cycle.parse import AnsweredPage, parse, table_pages
 from lcw_assets.cycle.shortfall import find_shortfalls
+from lcw_assets.ingest import store as ingest
+from lcw_assets.ingest.clock import StoreClock
 from lcw_assets.ingest.load import Load
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_file import Spooled
+from lcw_assets.ingest.store import COMPACT_EVERY, append_facts, is_stored
 from lcw_assets.warehouse.connection import OpenDatabase, compact
-from lcw_assets.warehouse.errors import WarehouseError
 from lcw_assets.warehouse.tables import (
     CLOCKS_DIFFER,
     Merged,
@@ -35,10 +37,6 @@ if TYPE_CHECKING:
 
     from lcw_assets.performance.sla import Sla
     from lcw_assets.performance.standing import Standing
-
-# Every 30th cycle merges the small row groups that each cycle leaves: 0.1 s, where doing it always would soon take
-# every cycle 0.3 s, and never would make every cycle 0.2 ms slower than the one before.
-_COMPACT_EVERY = 30
 
 # Tables of latest rows, with the values that cannot be below zero.
 _LATEST = {
@@ -100,33 +98,27 @@ def store_pending(
 
     `database` is the file that `open_database` opens; with an `sla`, how the latest cycle stands to it is looked at.
     """
-    import duckdb
+    stored = Stored(clock or StoreClock())
 
-    clock = clock or StoreClock()
-    stored = Stored(clock)
-    try:
-        # One thread: there are a thousand rows to move.
-        with open_database(on_wait=clock.waited, config={"threads": 1}) as db:
-            store = partial(_store_once, db, spool, database, clock)
-            stored.cycles += [done for done in spool.drain(store, log) if done]
-            stored.tables = _look_at_tables(db, datetime.now(timezone.utc) + CLOCKS_DIFFER)
-            if sla and stored.cycles:
-                from lcw_assets.performance.standing import read_standing  # 6 ms, after the commit
+    def finish(db: DuckDBPyConnection, cycles: list[StoredCycle]) -> None:
+        stored.tables = _look_at_tables(db, datetime.now(timezone.utc) + CLOCKS_DIFFER)
+        if sla and cycles:
+            from lcw_assets.performance.standing import read_standing  # 6 ms, after the commit
 
-                stored.standing = read_standing(db, stored.cycles[-1].row, sla)
-            if stored.tables["ops.cycles"].rows % _COMPACT_EVERY == 0:
-                compact(db)
-    except duckdb.IOException as error:
-        raise WarehouseError(f"the database could not be written: {str(error).splitlines()[0]}") from None
+            stored.standing = read_standing(db, cycles[-1].row, sla)
+        if stored.tables["ops.cycles"].rows % COMPACT_EVERY == 0:
+            compact(db)
+
+    store = partial(_store_once, spool, database, stored.clock)
+    stored.cycles = ingest.store_pending(open_database, spool, log, store, clock=stored.clock, finish=finish)
     return stored
 
 
 def _store_once(
-    db: DuckDBPyConnection, spool: Spool, database: Path, clock: StoreClock, spooled: Spooled
+    spool: Spool, database: Path, clock: StoreClock, db: DuckDBPyConnection, spooled: Spooled
 ) -> StoredCycle | None:
     with transaction(db):
-        # A process may have died between its commit and the removal of the file.
-        if db.execute("SELECT 1 FROM ops.cycles WHERE cycle_id = ?", [spooled.load.load_id]).fetchone():
+        if is_stored(db, spooled):
             return None
         machine = measure_machine("end", spooled=len(spool.files()), database=database)
         return _store_cycle(db, spooled, machine, clock)
@@ -137,11 +129,8 @@ def _store_cycle(
 ) -> StoredCycle:
     cycle, parsed = spooled.load, parse(spooled)
     key = {"cycle_id": cycle.load_id}
-    append(db, "raw.pulls", [key | row for row in spooled.answers], long="payload")
-    append(db, "ops.quarantine", [key | row for row in parsed.quarantine])
-    append(db, "ops.calls", [key | row for row in spooled.attempts])
+    append_facts(db, spooled, clock, parsed.quarantine)
     append(db, "ops.resources", [key | dict(row) for row in (*spooled.machine, machine)])
-    append(db, "ops.lock_waits", spooled.lock_wait_rows(clock.lock_wait))
     coins = _merge_pages(db, "market.coins", "market.coin_ticks", cycle, parsed.coins)
     exchanges = _merge_pages(db, "market.exchanges", "market.exchange_ticks", cycle, parsed.exchanges)
     overview = Merged()
@@ -168,8 +157,8 @@ def _store_cycle(
     if end:
         shortfalls += end.against(_coins_before(db, cycle))
     row = cycle_row(spooled, shortfalls, merged, sum(parsed.quarantined.values()), clock)
-    append_row(db, "ops.cycles", row)
-    return StoredCycle(cycle, row, merged, parsed.quarantined, audit_pages(parsed.coins))
+    append_row(db, "ops.loads", row)
+    return StoredCycle(cycle, as_cycle(row), merged, parsed.quarantined, audit_pages(parsed.coins))
 
 
 def _coins_before(db: DuckDBPyConnection, cycle: Load) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
@@ -9,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lcw_assets.history.series import DAY, midnight_of
-from lcw_assets.history.store import Connect
 from lcw_assets.warehouse.tables import one_row, transaction
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ _APART = timedelta(hours=6)
 # A cycle that waited in the spool may bring ticks that are older than others in the table. What is built again each
 # time covers them; a checkpoint is made once, so it waits as long.
 _OVERLAP = timedelta(hours=1)
+
+
+Connect = Callable[[], "AbstractContextManager[DuckDBPyConnection]"]
 
 
 @dataclass(frozen=True)

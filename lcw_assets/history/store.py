@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cache, partial
@@ -15,11 +14,15 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json, to_json
 
 from lcw_assets.history.series import SERIES, Series
+from lcw_assets.ingest import store as ingest
+from lcw_assets.ingest.clock import StoreClock
+from lcw_assets.ingest.facts import load_row
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_file import Spooled, quarantined
+from lcw_assets.ingest.store import append_facts, is_stored
 from lcw_assets.sources.lenient_json import parse
-from lcw_assets.warehouse.errors import WarehouseError
-from lcw_assets.warehouse.tables import append, one_row, transaction
+from lcw_assets.warehouse.connection import OpenDatabase
+from lcw_assets.warehouse.tables import append, append_row, one_row, transaction
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -35,8 +38,6 @@ _EXCERPT = 2_000
 
 # Points, refused ones, and seconds between them, of an answer without any.
 _NOTHING = (0, 0, None)
-
-Connect = Callable[[], "AbstractContextManager[DuckDBPyConnection]"]
 
 
 @dataclass(frozen=True)
@@ -54,39 +55,29 @@ class StoredPoints:
 
 
 def store_batches(
-    connect: Connect, spool: Spool, log: Callable[[str], None], *, now: datetime | None = None
+    connect: OpenDatabase, spool: Spool, log: Callable[[str], None], *, now: datetime | None = None
 ) -> StoredPoints:
     """Store every batch that waits, each once. Raises `WarehouseError`; the spool then keeps what it has."""
-    import duckdb
-
-    stored = StoredPoints()
     if not spool.pending():
-        return stored
-    try:
-        with connect() as db:
-            for points in spool.drain(partial(_store_batch, db, now or datetime.now(timezone.utc)), log):
-                stored += points
-    except duckdb.IOException as error:
-        raise WarehouseError(f"the database could not be written: {str(error).splitlines()[0]}") from None
-    return stored
+        return StoredPoints()
+    clock = StoreClock()
+    store = partial(_store_batch, now or datetime.now(timezone.utc), clock)
+    return sum(ingest.store_pending(connect, spool, log, store, clock=clock, config={}), start=StoredPoints())
 
 
-def _store_batch(db: DuckDBPyConnection, now: datetime, spooled: Spooled) -> StoredPoints:
+def _store_batch(now: datetime, clock: StoreClock, db: DuckDBPyConnection, spooled: Spooled) -> StoredPoints:
     if not spooled.planned:
         if spooled.answers:
             raise ValueError("it does not say of which series it is")
         return StoredPoints()  # its process died before it could ask
     with transaction(db):
-        return _store(db, SERIES[spooled.planned[0]["request"]["series"]], spooled, now)
+        if is_stored(db, spooled):
+            return StoredPoints()
+        return _store(db, SERIES[spooled.planned[0]["request"]["series"]], spooled, clock, now)
 
 
-def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled, now: datetime) -> StoredPoints:
+def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled, clock: StoreClock, now: datetime) -> StoredPoints:
     batch = spooled.load
-    # A process may have died between its commit and the removal of the file.
-    known = "SELECT count(*) FROM ops.calls WHERE cycle_id = ? AND started_at >= ?"
-    if one_row(db, known, [batch.load_id, batch.started_at - timedelta(minutes=1)])[0]:
-        return StoredPoints()
-    append(db, "ops.calls", [{"cycle_id": batch.load_id} | row for row in spooled.attempts])
     read = [_read(answer) for answer in spooled.answers]
     answers = {
         "codes": [answer["request"].get("code", "") for answer in spooled.answers],
@@ -123,7 +114,18 @@ def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled, now: dateti
         )
     ]
     refused += spooled.quarantine()
-    append(db, "ops.quarantine", [{"cycle_id": batch.load_id, **row} for row in refused])
+    append_facts(db, spooled, clock, refused, keep_bodies=False)  # all that they say is in the tables
+    row = load_row(
+        spooled,
+        clock,
+        status="complete" if spooled.end else "partial",
+        missing=spooled.end.missing if spooled.end else ["the process died while it fetched"],
+        seen=came,
+        changed=changed,
+        quarantined=len(refused),
+        detail={"series": series.name, "revised": revised},
+    )
+    append_row(db, "ops.loads", row)
     return StoredPoints(len(spooled.answers), came, changed - revised, revised, len(refused))
 
 

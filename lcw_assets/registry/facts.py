@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, Literal
 
+from lcw_assets.ingest import facts
+from lcw_assets.ingest.clock import StoreClock
 from lcw_assets.ingest.spool_file import Spooled
 from lcw_assets.rounding import digits
 
@@ -78,28 +80,33 @@ class Found:
     unknown: list[str] = field(default_factory=list)
 
 
-def sync_row(spooled: Spooled, found: Found, quarantined: int, phases: Phases, lock_wait_s: float) -> dict[str, Any]:
-    """Made when everything else of the sync is written: its commit is the next thing that happens."""
-    sync, attempts = spooled.load, spooled.attempts
-    return {
-        "sync_id": sync.load_id,
-        "run_id": sync.run_id,
-        "source": sync.source,
-        "scheduled_at": sync.scheduled_at,
-        "started_at": sync.started_at,
-        "observed_at": found.observed_at,
-        "committed_at": datetime.now(timezone.utc),
-        "status": found.status,
-        "reason": found.reason,
-        "sync_s": phases.total,
-        **{f"{name}_s": seconds for name, seconds in vars(phases).items()},
-        "lock_wait_s": lock_wait_s,
-        "contracts": found.contracts,
-        **vars(found.changes),
-        "missing": found.missing,
-        "missing_digest": found.missing_digest,
-        "quarantined": quarantined,
-        "calls": sum(attempt["outcome"] != "deadline" for attempt in attempts),
-        "retries": sum(attempt["attempt"] > 1 for attempt in attempts),
-        "bytes": sum(attempt["bytes"] for attempt in attempts),
-    }
+# What became of a sync, as every load says it.
+_STATUS: dict[Status, facts.Status] = {
+    "applied": "complete",
+    "older": "complete",
+    "held": "partial",
+    "failed": "failed",
+}
+
+
+def sync_row(spooled: Spooled, found: Found, quarantined: int, phases: Phases, clock: StoreClock) -> dict[str, Any]:
+    """The sync's row of `ops.loads`; `ops.syncs` shows its detail as columns."""
+    return facts.load_row(
+        spooled,
+        clock,
+        status=_STATUS[found.status],
+        missing=[found.reason] if found.status == "failed" and found.reason else [],
+        seen=found.contracts,
+        changed=found.changes.snapshots,
+        quarantined=quarantined,
+        observed_at=found.observed_at,
+        detail={
+            "status": found.status,
+            "reason": found.reason,
+            "sync_s": phases.total,
+            **{f"{name}_s": seconds for name, seconds in vars(phases).items() if name != "api"},
+            **vars(found.changes),
+            "missing": found.missing,
+            "missing_digest": found.missing_digest,
+        },
+    )

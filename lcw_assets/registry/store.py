@@ -10,9 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lcw_assets.alerts.incidents import Alert
+from lcw_assets.ingest import store as ingest
+from lcw_assets.ingest.clock import StoreClock
 from lcw_assets.ingest.load import Load
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_file import Spooled, quarantined
+from lcw_assets.ingest.store import COMPACT_EVERY, append_facts
 from lcw_assets.registry.apply import apply
 from lcw_assets.registry.facts import Found, Phases, sync_row
 from lcw_assets.registry.layout import MOST_UNORDERED, cluster, unordered
@@ -21,14 +24,10 @@ from lcw_assets.registry.news import alerts, read_news, untold
 from lcw_assets.registry.plausible import Limits
 from lcw_assets.sources.kucoin_futures_records import Contracts, NoContractsError, Refusal, read_contracts
 from lcw_assets.warehouse.connection import OpenDatabase, compact
-from lcw_assets.warehouse.errors import LockWait, WarehouseError
-from lcw_assets.warehouse.tables import CLOCKS_DIFFER, append, append_row, transaction
+from lcw_assets.warehouse.tables import CLOCKS_DIFFER, append_row, transaction
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-# As in `lcw_assets/cycle/store.py`, and for the same reason.
-_COMPACT_EVERY = 30
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class StoredSync:
-    """A sync that is in the tables now. `row` is its row of `ops.syncs`; `news` are names by event."""
+    """A sync that is in the tables now. `row` is its row of `ops.loads`; `news` are names by event."""
 
     sync: Load
     row: Mapping[str, Any]
@@ -52,17 +51,12 @@ class StoredSync:
 
 @dataclass
 class Stored:
-    """The syncs that were stored, oldest first, and how the tables are now. `opening_s` counts for the first."""
+    """The syncs that were stored, oldest first, and how the tables are now."""
 
     now: datetime
-    lock_wait: LockWait | None = None
-    opening_s: float = 0.0
+    clock: StoreClock = field(default_factory=StoreClock)
     syncs: list[StoredSync] = field(default_factory=list)
     look: Look | None = None
-
-    @property
-    def lock_wait_s(self) -> float:
-        return self.lock_wait.seconds if self.lock_wait else 0.0
 
 
 def store_pending(
@@ -77,48 +71,47 @@ def store_pending(
 ) -> Stored:
     """Store all that waits, in order, each sync once. Raises `WarehouseError`; the spool then keeps what it has.
 
-    `own` is the one that this process has just spooled: its file is there all the same, and need not be read again.
-    `tell` gets what is to be said to people, after the commit and before the spool forgets the sync: so it is said
-    once, whenever a process dies.
+    `own` is as in `ingest.store`. `tell` gets what is to be said to people, after the commit and before the spool
+    forgets the sync: so it is said once, whenever a process dies.
     """
-    import duckdb
-
     stored = Stored(now or datetime.now(timezone.utc))
-    opened = time.perf_counter()
+    closing = 0.0
 
-    def waited(wait: LockWait) -> None:
-        stored.lock_wait = wait
+    def begin(db: DuckDBPyConnection) -> None:
+        # So a commit writes the file at once, and not all of the answer into a log first that closing would empty a
+        # moment later: a seventh of the time at 5,000 contracts.
+        db.execute("SET checkpoint_threshold = '1KB'")
+        opening.append(stored.clock.store_s())
 
-    try:
-        with open_database(on_wait=waited, config={"threads": 1}) as db:
-            # So a commit writes the file at once, and not all of the answer into a log first that closing would empty
-            # a moment later: a seventh of the time at 5,000 contracts.
-            db.execute("SET checkpoint_threshold = '1KB'")
-            stored.opening_s = time.perf_counter() - opened - stored.lock_wait_s
-            store = partial(_store_one, db, rules, stored, tell)
-            stored.syncs += [done for done in spool.drain(store, log, own=own) if done]
-            seen = stored.look
-            if seen and seen.syncs % _COMPACT_EVERY == 0 and unordered(db, seen.events) >= MOST_UNORDERED:
-                cluster(db)
-            closed = time.perf_counter()
-        if stored.syncs:
-            stored.syncs[-1].phases.write += time.perf_counter() - closed
-    except duckdb.IOException as error:
-        raise WarehouseError(f"the database could not be written: {str(error).splitlines()[0]}") from None
+    def finish(db: DuckDBPyConnection, _syncs: list[StoredSync]) -> None:
+        nonlocal closing
+        seen = stored.look
+        if seen and seen.syncs % COMPACT_EVERY == 0 and unordered(db, seen.events) >= MOST_UNORDERED:
+            cluster(db)
+        closing = time.perf_counter()
+
+    opening: list[float] = []  # of the file, which counts for the first
+    store = partial(_store_one, rules, stored, tell, opening)
+    stored.syncs = ingest.store_pending(
+        open_database, spool, log, store, clock=stored.clock, own=own, begin=begin, finish=finish
+    )
+    if stored.syncs:
+        stored.syncs[-1].phases.write += time.perf_counter() - closing
     return stored
 
 
 def _store_one(
-    db: DuckDBPyConnection,
     rules: Rules,
     stored: Stored,
     tell: Callable[[Sequence[Alert]], None],
+    opening: list[float],
+    db: DuckDBPyConnection,
     spooled: Spooled,
 ) -> StoredSync | None:
-    sync, phases = spooled.load, Phases(load=stored.opening_s)
+    sync, phases = spooled.load, Phases(load=sum(opening))
     with phases.of("load"):
         # A process may have died between its commit and the removal of the file.
-        known = db.execute("SELECT observed_at FROM ops.syncs WHERE sync_id = ?", [sync.load_id]).fetchone()
+        known = db.execute("SELECT observed_at FROM ops.loads WHERE load_id = ?", [sync.load_id]).fetchone()
     done = None
     if known is None:
         phases.api = spooled.end.pull_s if spooled.end else None
@@ -127,7 +120,7 @@ def _store_one(
             done = _store_sync(db, spooled, rules, phases, stored)
         # What is in no other phase: the commit.
         phases.write += max(0.0, time.perf_counter() - started - (phases.total - before))
-        stored.opening_s = 0.0
+        opening.clear()
     observed_at = done.found.observed_at if done else known[0] if known else None
     if observed_at:
         news = alerts(done.news if done else read_news(db, sync.load_id, observed_at), observed_at, sync.run_id)
@@ -137,21 +130,17 @@ def _store_one(
 
 def _store_sync(db: DuckDBPyConnection, spooled: Spooled, rules: Rules, phases: Phases, stored: Stored) -> StoredSync:
     sync = spooled.load
-    key = {"cycle_id": sync.load_id}
     found, refused = _apply_answer(db, spooled, rules, phases, stored.now)
     with phases.of("write"):
-        if _is_kept(db, found, refused, sync.source, stored.now):
-            append(db, "raw.pulls", [key | row for row in spooled.answers], long="payload")
-        append(db, "ops.quarantine", [key | row for row in refused])
-        append(db, "ops.calls", [key | row for row in spooled.attempts])
-        append(db, "ops.lock_waits", spooled.lock_wait_rows(stored.lock_wait))
+        kept = _is_kept(db, found, refused, sync.source, stored.now)
+        append_facts(db, spooled, stored.clock, refused, keep_bodies=kept)
     with phases.of("checks"):
         told = found.changes.listed or found.changes.relisted or found.changes.delisted
         news = read_news(db, sync.load_id, found.observed_at) if told and found.observed_at else {}
         stored.look = look(db, stored.now, failed=found.status == "failed")
-    row = sync_row(spooled, found, len(refused), phases, stored.lock_wait_s)
-    append_row(db, "ops.syncs", row)
-    if stored.look.syncs % _COMPACT_EVERY == 0:
+    row = sync_row(spooled, found, len(refused), phases, stored.clock)
+    append_row(db, "ops.loads", row)
+    if stored.look.syncs % COMPACT_EVERY == 0:
         compact(db)  # now, because it is the commit that writes the file
     return StoredSync(sync, row, found, phases, news)
 

@@ -48,6 +48,7 @@ _DROP_COLUMN = re.compile(rf"ALTER TABLE {_TABLE} DROP COLUMN ({_NAME});")
 _RENAME_COLUMN = re.compile(rf"ALTER TABLE {_TABLE} RENAME COLUMN ({_NAME}) TO ({_NAME});")
 _RENAME = re.compile(rf"ALTER TABLE {_TABLE} RENAME TO ({_NAME});")
 _DROP = re.compile(rf"DROP TABLE (?:IF EXISTS )?{_TABLE};")
+_VIEW = re.compile(rf"CREATE (?:OR REPLACE )?VIEW {_TABLE} AS\b.*", re.DOTALL)
 # These change no table.
 _OTHER = re.compile(
     r"(CREATE SCHEMA|CREATE (OR REPLACE )?(VIEW|MACRO)|DROP (VIEW|MACRO)|INSERT INTO|UPDATE|DELETE FROM)\b"
@@ -55,11 +56,19 @@ _OTHER = re.compile(
 
 
 def read_tables(migrations: Iterable[Path]) -> Tables:
-    """Every table as it is after these migrations, with its columns in order. Raises `SchemaError`."""
+    """Every table as it is after these migrations, with its columns in order. Raises `SchemaError`.
+
+    A view that takes the place of a table has its columns.
+    """
     tables: Tables = {}
+    dropped: Tables = {}
     for file in migrations:
         for line, statement in _statements(file):
-            if not _apply(statement, tables):
+            if gone := _DROP.fullmatch(statement):
+                dropped[gone[1]] = tables.pop(gone[1], ())
+            elif (view := _VIEW.fullmatch(statement)) and view[1] in dropped:
+                tables[view[1]] = dropped.pop(view[1])
+            elif not _apply(statement, tables):
                 raise SchemaError(f"{file}, line {line}: not understood: {statement.splitlines()[0]}")
     return tables
 
@@ -102,8 +111,6 @@ def _apply(statement: str, tables: Tables) -> bool:
         )
     elif moved := _RENAME.fullmatch(statement):
         tables[f"{moved[1].partition('.')[0]}.{moved[2]}"] = tables.pop(moved[1])
-    elif gone := _DROP.fullmatch(statement):
-        tables.pop(gone[1], None)
     else:
         return bool(_OTHER.match(statement))
     return True

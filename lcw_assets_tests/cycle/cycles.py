@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lcw_assets.cycle.facts import StoreClock
 from lcw_assets.cycle.plan import plan_cycle
 from lcw_assets.cycle.pull import Pulled, pull
 from lcw_assets.cycle.store import Stored, store_pending
+from lcw_assets.ingest.clock import StoreClock
 from lcw_assets.ingest.load import FetchEnd, Load
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.sources.lcw import LiveCoinWatch

@@ -16,10 +16,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from lcw_assets.cycle.facts import StoreClock
 from lcw_assets.cycle.plan import plan_cycle
 from lcw_assets.cycle.pull import pull
 from lcw_assets.cycle.store import store_pending
+from lcw_assets.ingest.clock import StoreClock
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.sources.lcw import LiveCoinWatch
@@ -602,7 +602,7 @@ def test_a_cycle_that_a_wrong_clock_stamped_does_not_empty_what_is_current(
     bench.store()
     with open_database(bench.database) as db:
         db.execute(
-            "INSERT INTO ops.cycles "
-            "SELECT * REPLACE ('2999' AS cycle_id, started_at + INTERVAL 900 YEAR AS started_at) FROM ops.cycles"
+            "INSERT INTO ops.loads "
+            "SELECT * REPLACE ('2999' AS load_id, started_at + INTERVAL 900 YEAR AS started_at) FROM ops.loads"
         )
     assert bench.query("SELECT count(*) FROM market.current_coins") == [(300,)]

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 from duckdb import DuckDBPyConnection
 
+from lcw_assets.cycle.facts import NAMES
 from lcw_assets.performance.measures import Window
 from lcw_assets.warehouse.schema import migrate
 from lcw_assets.warehouse.tables import append
@@ -85,7 +86,15 @@ def call(cycle: Mapping[str, Any], endpoint: str, latency_s: float, **values: An
 
 
 def load(db: DuckDBPyConnection, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """What stands in `ops.cycles` is in `ops.loads`."""
+    if table == "ops.cycles":
+        table, rows = "ops.loads", [_as_load(row) for row in rows]
     append(db, table, list(rows))
+
+
+def _as_load(row: Mapping[str, Any]) -> dict[str, Any]:
+    names = {shown: name for name, shown in NAMES.items()}
+    return {"kind": "fetch_cycle", "detail": {}} | {names.get(name, name): value for name, value in row.items()}
 
 
 def load_times(db: DuckDBPyConnection, times: Iterable[float | None], window: Window = HOUR) -> None:

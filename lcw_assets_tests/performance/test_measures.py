@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -157,12 +158,12 @@ def test_calls_of_the_token_registry_are_no_cycles() -> None:
         before = measured()
         failed = {"source": "kucoin", "outcome": "timeout", "http_status": None, "cycle_id": "sync"}
         load(db, "ops.calls", [call(one, "api/v1/contracts/active", 15.0, **failed) for _ in range(9)])
-        sync = {column.name: 0 for column in tables()["ops.syncs"]} | {
-            "sync_id": "sync", "run_id": "run", "source": "kucoin", "started_at": HOUR.start,
-            "committed_at": HOUR.start, "scheduled_at": None, "observed_at": None, "status": "failed",
-            "reason": None, "missing_digest": None,
+        sync: dict[str, Any] = {column.name: 0 for column in tables()["ops.loads"]} | {
+            "load_id": "sync", "kind": "token_registry_sync", "run_id": "run", "source": "kucoin", "currency": None,
+            "started_at": HOUR.start, "committed_at": HOUR.start, "scheduled_at": None, "observed_at": None,
+            "status": "failed", "missing": [], "detail": {},
         }  # fmt: skip
-        append_row(db, "ops.syncs", sync)
+        append_row(db, "ops.loads", sync)
         after = measured()
         assert after == before
         assert read_failures(db, HOUR) == []

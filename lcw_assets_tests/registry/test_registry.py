@@ -332,7 +332,7 @@ def test_an_older_answer_changes_nothing(registry: Registry, earlier: timedelta)
     registry.minute(contract("AUSDTM", maxLeverage=5, markPrice=3), contract("BUSDTM"))
     before = registry.tokens("*"), registry.events()
     late = registry.take(body(contract("AUSDTM", maxLeverage=7), contract("CUSDTM")), at=registry.now - earlier)
-    assert (late.found.status, late.row["listed"]) == ("older", 0)
+    assert (late.found.status, late.row["detail"]["listed"]) == ("older", 0)
     assert (registry.tokens("*"), registry.events()) == before
 
 

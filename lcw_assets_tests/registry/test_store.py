@@ -257,7 +257,7 @@ def test_events_in_the_order_of_their_names_are_the_same_events(registry: Regist
 
 
 def test_the_order_is_made_when_it_pays(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "_COMPACT_EVERY", 2)
+    monkeypatch.setattr(store_module, "COMPACT_EVERY", 2)
     monkeypatch.setattr(store_module, "MOST_UNORDERED", 3)
     for leverage in (1, 2, 3, 4):
         registry.minute(contract("AUSDTM", maxLeverage=leverage))
@@ -268,7 +268,7 @@ def test_the_order_is_made_when_it_pays(registry: Registry, monkeypatch: pytest.
 
 def test_small_row_groups_are_merged_now_and_then(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each sync leaves one; with thousands of them, every question would take longer than with one."""
-    monkeypatch.setattr(store_module, "_COMPACT_EVERY", 4)
+    monkeypatch.setattr(store_module, "COMPACT_EVERY", 4)
     groups = []
     for price in range(1, 9):
         registry.minute(contract("AUSDTM", markPrice=price))

@@ -13,13 +13,14 @@ from lcw_assets.performance.slow import read_slowest, read_usual
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import NewerSchemaError, WarehouseError
 from lcw_assets.warehouse.schema import MIGRATIONS, migrate, tables
-from lcw_assets_tests.performance.facts import NOON, cycle, load
+from lcw_assets.warehouse.tables import append_row
+from lcw_assets_tests.performance.facts import NOON, cycle
 
 
 def test_a_fresh_file_gets_every_table(tmp_path: Path) -> None:
     with open_database(tmp_path / "lcw.duckdb") as db:
         found = db.execute("SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()
-    assert {name for (name,) in found} == {*tables(), "ops.schema_versions"}
+    assert {name for (name,) in found} == {*tables(), "ops.schema_versions"} - {"ops.cycles", "ops.syncs"}  # views
 
 
 def test_an_older_file_is_brought_up_to_date_and_keeps_its_rows(tmp_path: Path) -> None:
@@ -41,7 +42,7 @@ def test_a_database_of_the_version_before_learns_who_held_it_and_keeps_its_cycle
     slow = cycle(1, NOON, 45.0, lock_wait_s=40.0, pull_s=4.0)
     with duckdb.connect(str(file)) as db:
         migrate(db, before)
-        load(db, "ops.cycles", [slow])
+        append_row(db, "ops.cycles", slow)
     with open_database(file) as db:
         window = Window.before(NOON + timedelta(hours=1), 2)
         [found] = read_slowest(db, window, over_s=20.0, most=9, usual=read_usual(db, window))
@@ -101,5 +102,6 @@ def test_the_columns_read_from_the_files_are_the_ones_in_the_database() -> None:
             assert [(column.name, names.get(column.type, column.type)) for column in columns] == [
                 (name, type_) for name, type_, *_ in described
             ]
-            assert [column.required for column in columns] == [nullable == "NO" for _, _, nullable, *_ in described]
+            if table not in ("ops.cycles", "ops.syncs"):  # of a view's columns DuckDB knows only the types
+                assert [column.required for column in columns] == [nullable == "NO" for _, _, nullable, *_ in described]
             assert all(column.description for column in columns)

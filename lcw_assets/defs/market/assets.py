@@ -182,8 +182,8 @@ def _store_failed(
 
 def _store(context: dg.AssetExecutionContext, settings: Settings, sla: Sla | SlaError) -> "Stored":
     """Store what waits, and say so. A database that somebody has open only delays that: nothing is raised for it."""
-    from lcw_assets.cycle.facts import StoreClock
     from lcw_assets.cycle.store import Stored, store_pending
+    from lcw_assets.ingest.clock import StoreClock
     from lcw_assets.ingest.spool import Spool
     from lcw_assets.warehouse.errors import LockedError, UnstorableError, WarehouseError
     from lcw_assets.warehouse.lock import LOCK_WAIT_S

@@ -37,7 +37,7 @@ def table_metadata(table: str, own: "StoredSync", stored: "Stored") -> dict[str,
     phases = {f"{name}_s": rounded(seconds) for name, seconds in vars(own.phases).items() if seconds is not None}
     return common | {
         "dagster/row_count": look.syncs,
-        "lock_wait_s": rounded(stored.lock_wait_s),
+        "lock_wait_s": rounded(stored.clock.lock_wait_s),
         **phases,
         **{name: own.row[name] for name in ("calls", "retries", "bytes")},
         "older_syncs_stored": len(stored.syncs) - 1,

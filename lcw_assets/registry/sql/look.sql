@@ -10,5 +10,6 @@ SELECT
     (SELECT count(*) FROM registry.token_snapshots) AS snapshots,
     (SELECT count(*) FROM ops.syncs) AS syncs,
     (SELECT count(*) FROM ops.syncs WHERE started_at > getvariable('hour_before')) AS recent,
-    (SELECT count(*) FROM ops.syncs WHERE started_at > getvariable('hour_before') AND status = 'failed') AS failed
+    (SELECT count(*) FROM ops.loads WHERE kind = 'token_registry_sync' AND started_at > getvariable('hour_before')
+        AND status = 'failed') AS failed
 FROM registry.tokens;

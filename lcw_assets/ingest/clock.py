@@ -1,0 +1,43 @@
+"""How long storing takes, and how much of that is waiting."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from lcw_assets.warehouse.errors import LockWait
+
+
+def _utc_now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+@dataclass
+class StoreClock:
+    """A store step's time: since when it runs, and how much of that it waited for the lock.
+
+    `now` is the clock on the wall, and `seconds` a stop-watch, which nobody sets. Who rehearses days in an hour passes
+    others.
+    """
+
+    now: Callable[[], datetime] = _utc_now
+    seconds: Callable[[], float] = time.perf_counter
+    lock_wait: LockWait | None = None
+    started_at: datetime = field(init=False)
+    _started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started_at, self._started = self.now(), self.seconds()
+
+    def waited(self, wait: LockWait) -> None:
+        self.lock_wait = wait
+
+    @property
+    def lock_wait_s(self) -> float:
+        return self.lock_wait.seconds if self.lock_wait else 0.0
+
+    def store_s(self) -> float:
+        """Seconds of work so far, the wait for the lock apart."""
+        return self.seconds() - self._started - self.lock_wait_s
