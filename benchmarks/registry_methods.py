@@ -21,7 +21,7 @@ def ours(address: str, folder: Path) -> dict[str, float]:
     """As the job does it, less Dagster."""
     from lcw_assets.ingest.load import Load
     from lcw_assets.ingest.spool import Spool
-    from lcw_assets.registry.ask import ask
+    from lcw_assets.registry.fetch import fetch
     from lcw_assets.registry.store import Rules, store_pending
     from lcw_assets.sources.kucoin_futures import KuCoinFutures
     from lcw_assets.transport.client import Client
@@ -36,7 +36,7 @@ def ours(address: str, folder: Path) -> dict[str, float]:
         with closing(client):
             # 50,000 contracts are more than a run takes.
             api = KuCoinFutures(client, deadline=Deadline.after(50), simulated=True, largest_body=128_000_000)
-            asked = ask(api)
+            asked = fetch(api)
         end = asked.end()
         sink.end(end)
     own = sink.spooled(sync, end)

@@ -29,8 +29,8 @@ from lcw_assets.simulator.server import Simulator
 from lcw_assets.sources.lcw import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.exchange import Timeouts
-from lcw_assets.transport.facts import Answer, Attempt
+from lcw_assets.transport.facts import Attempt, Response
+from lcw_assets.transport.in_flight import Timeouts
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tuning import Pace, Tuning
 from lcw_assets.warehouse.schema import migrate
@@ -86,9 +86,9 @@ class Facts:
         times = {"started_at": self._at.isoformat(), "latency_s": latency_s, "cycle_id": self._cycle_id}
         self.rows.append({**attempt.to_row(), **times})
 
-    def answer(self, answer: Answer) -> None: ...
+    def answer(self, answer: Response) -> None: ...
 
-    def refused(self, answer: Answer, reason: str) -> None: ...
+    def refused(self, answer: Response, reason: str) -> None: ...
 
 
 def shrunk(tuning: Tuning, scale: float) -> Tuning:

@@ -21,8 +21,8 @@ from lcw_assets.defs.history.checks import gaps_result, history_result
 from lcw_assets.defs.registry.checks import registry_results
 from lcw_assets.history.gaps import Gap
 from lcw_assets.history.plan import Span
-from lcw_assets.registry.facts import Found, Phases
-from lcw_assets.registry.look import Look
+from lcw_assets.registry.facts import Phases, SyncResult
+from lcw_assets.registry.state import RegistryState
 from lcw_assets.registry.store import StoredSync
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.connection import open_database
@@ -234,9 +234,9 @@ def test_checks_of_the_registry_and_of_history_are_harmless() -> None:
     span = Span(NOON, NOON)
     gaps = gaps_result([Gap("history", one, span, 1, one) for one in HOSTILE]).description
     history = history_result("coin_daily", HOSTILE, SAID).description
-    found = Found("held", reason=SAID, untold=["mark_price"], unknown=HOSTILE)
+    found = SyncResult("held", reason=SAID, lost_fields=["mark_price"], unknown=HOSTILE)
     sync = StoredSync(Registry.sync(NOON), {}, found, Phases(), {})
-    look = Look(1, 0, 1, 1, 0, NOON, 0, 0, 1, 1, 0, [])
+    look = RegistryState(1, 0, 1, 1, 0, NOON, 0, 0, 1, 1, 0, [])
     registry = [result.description for result in registry_results(sync, look, NOON) if not result.passed]
     assert len(registry) == 2
     for description in (gaps, history, *registry):

@@ -14,7 +14,7 @@ from lcw_assets.simulator.ledger import Entry
 from lcw_assets.transport.call import Call
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.exchange import Timeouts
+from lcw_assets.transport.in_flight import Timeouts
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tuning import Pace, Tuning
 from lcw_assets_tests.conftest import StartSimulator

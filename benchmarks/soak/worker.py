@@ -28,8 +28,8 @@ from lcw_assets.performance.sla import load_sla
 from lcw_assets.sources.lcw import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.exchange import Timeouts
-from lcw_assets.transport.facts import Answer, Attempt
+from lcw_assets.transport.facts import Attempt, Response
+from lcw_assets.transport.in_flight import Timeouts
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.warehouse.connection import open_database
 
@@ -67,10 +67,10 @@ class Minutes:
         }
         self.spool.attempt(replace(attempt, **times))
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: Response) -> None:
         self.spool.answer(answer)
 
-    def refused(self, answer: Answer, reason: str) -> None:
+    def refused(self, answer: Response, reason: str) -> None:
         self.spool.refused(answer, reason)
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from lcw_assets.performance.sla import Sla
-    from lcw_assets.performance.standing import Standing
+    from lcw_assets.performance.standing import SlaState
 
 # Tables of latest rows, with the values that cannot be below zero.
 _LATEST = {
@@ -79,7 +79,7 @@ class Stored:
     clock: StoreClock
     cycles: list[StoredCycle] = field(default_factory=list)
     tables: dict[str, TableState] = field(default_factory=dict)
-    standing: Standing | None = None
+    standing: SlaState | None = None
 
     def of_run(self, run_id: str) -> StoredCycle | None:
         return next((cycle for cycle in reversed(self.cycles) if cycle.cycle.run_id == run_id), None)

@@ -1,4 +1,4 @@
-"""A run's clock and name, for the steps that keep facts about themselves."""
+"""A run's clock, load and settings, for the steps that keep facts about themselves."""
 
 from datetime import datetime, timezone
 from functools import cache
@@ -9,6 +9,7 @@ from lcw_assets.coordination.files import GroupError, prepare
 from lcw_assets.cycle.clock import CycleClock, read_clock
 from lcw_assets.defs.guard import SCHEDULED_AT_TAG, TagError, scheduled_at
 from lcw_assets.environment import hidden_by_dotenv
+from lcw_assets.ingest.load import Load
 from lcw_assets.settings import Settings, SettingsError, load_settings
 
 
@@ -32,11 +33,26 @@ def run_clock(context: dg.AssetExecutionContext) -> CycleClock:
     )
 
 
-def run_name(context: dg.AssetExecutionContext, clock: CycleClock) -> str:
-    """`20261120T080100.000Z-1a2b3c4d`: sorts by time, names the run. A step that is tried again has another name."""
+def run_load(
+    context: dg.AssetExecutionContext, clock: CycleClock, kind: str, *, source: str, currency: str = ""
+) -> Load:
+    """This run's load. Its id, `20261120T080100.000Z-1a2b3c4d`, sorts by time and names the run; a step that is tried
+    again has another one.
+    """
     again = f"-{context.retry_number}" if context.retry_number else ""
-    return (
-        f"{clock.started_at:%Y%m%dT%H%M%S}.{clock.started_at.microsecond // 1000:03}Z-{context.run.run_id[:8]}{again}"
+    moment = f"{clock.started_at:%Y%m%dT%H%M%S}.{clock.started_at.microsecond // 1000:03}Z"
+    return Load(
+        load_id=f"{moment}-{context.run.run_id[:8]}{again}",
+        kind=kind,
+        run_id=context.run.run_id,
+        scheduled_at=clock.scheduled_at,
+        clock_started_at=clock.started_at,
+        started_at=clock.now,
+        queue_s=clock.queue_s,
+        start_s=clock.start_s,
+        late_tick=clock.late_tick,
+        source=source,
+        currency=currency,
     )
 
 

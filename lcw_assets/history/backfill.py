@@ -10,12 +10,12 @@ from typing import Literal
 
 from lcw_assets.coordination.interfaces import Budget
 from lcw_assets.history.batches import Batches
-from lcw_assets.history.plan import Ask, Births, Plan
+from lcw_assets.history.plan import Ask, FirstPoints, Plan
 from lcw_assets.history.store import StoredPoints
 from lcw_assets.sources.gateway import BlockedError
 from lcw_assets.sources.lcw import LiveCoinWatch, OutOfCreditsError, UnknownCodeError
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.errors import CallError, PassingError, PermanentError, RefusedError
+from lcw_assets.transport.errors import CallError, PermanentError, RefusedError, TransientError
 from lcw_assets.transport.threads import fan_out
 from lcw_assets.warehouse.errors import LockedError
 
@@ -138,7 +138,7 @@ class _Run:
         self._log = log
         self._report = report
         self._report_every_s = report_every_s
-        self._births = Births()
+        self._first_points = FirstPoints()
         self._stored_at = self._reported_at = time.monotonic()
         self._credits_at = self._sent = self._repeats = 0
         self._in_a_row = 0
@@ -187,7 +187,7 @@ class _Run:
 
     def _tasks(self, asks: Iterator[Ask], deadline: Deadline) -> Iterator[Callable[[], tuple[Ask, int]]]:
         for ask in asks:
-            if ask.code in self.result.unknown or ask.code in self._births.found:
+            if ask.code in self.result.unknown or ask.code in self._first_points.found:
                 self.result.progress.planned -= 1
                 continue
             if self.result.status != "done":
@@ -205,7 +205,7 @@ class _Run:
         while True:
             try:
                 document = self._api.until(patience.at_most(_CALL_S)).fetch(self._plan.series.endpoint, request)
-            except PassingError as error:
+            except TransientError as error:
                 if error.outcome in ("deadline", "rate_limited") and 0 < (error.retry_after_s or 0) < patience.left():
                     patience.sleep(error.retry_after_s or 0)
                     continue
@@ -242,7 +242,7 @@ class _Run:
         else:
             self._in_a_row = 0
             if self._plan.series.name == "coin_daily":
-                self._births.saw(ask, points)
+                self._first_points.saw(ask, points)
 
     def _now_and_then(self) -> None:
         now, progress = time.monotonic(), self.result.progress

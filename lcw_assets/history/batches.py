@@ -12,7 +12,7 @@ from lcw_assets.history.series import Series
 from lcw_assets.ingest.load import FetchEnd, Load
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_writer import SpoolWriter
-from lcw_assets.transport.facts import Answer, Attempt
+from lcw_assets.transport.facts import Attempt, Response
 
 
 def _now() -> datetime:
@@ -73,13 +73,13 @@ class Batches:
             if self._writer is not None:
                 self._writer.attempt(attempt)
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: Response) -> None:
         with self._lock:
             if self._writer is not None and answer.endpoint == self._series.endpoint:  # not `credits`
                 self._writer.answer(answer)
                 self.answers += 1
 
-    def refused(self, answer: Answer, reason: str) -> None:
+    def refused(self, answer: Response, reason: str) -> None:
         with self._lock:
             if self._writer is not None:
                 self._writer.refused(answer, reason)

@@ -117,7 +117,7 @@ def _count(wanted: Span, covered: Covered, length: timedelta, horizon: datetime)
     return sum(1 for _ in windows(wanted, covered, length, horizon))
 
 
-class Births:
+class FirstPoints:
     """Coins of which two windows of 100 days were empty, and every later one was not: they were not listed before.
 
     `covered.sql` draws the same conclusion.

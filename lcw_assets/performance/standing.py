@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class WindowStanding:
+class WindowState:
     """A window's verdicts. `cause`, in words, is looked up only where one of them is a breach."""
 
     measures: Measures
@@ -26,19 +26,19 @@ class WindowStanding:
 
 
 @dataclass(frozen=True)
-class Standing:
+class SlaState:
     """`cycle_s` of the latest cycle (seconds), why if that is too much, and each window by the name of its check."""
 
     cycle_s: float
     cause: str | None
-    windows: Mapping[CheckName, WindowStanding]
+    windows: Mapping[CheckName, WindowState]
 
 
-def read_standing(db: DuckDBPyConnection, cycle: Mapping[str, Any], sla: Sla) -> Standing:
+def read_standing(db: DuckDBPyConnection, cycle: Mapping[str, Any], sla: Sla) -> SlaState:
     """`cycle` is a row of `ops.cycles`, already stored. Takes 10 ms; where something is wrong, 30."""
     now: datetime = cycle["committed_at"]
     started_at: datetime = cycle["started_at"]
-    windows: dict[CheckName, WindowStanding] = {
+    windows: dict[CheckName, WindowState] = {
         "sla_1h": _window(db, Window.before(now, 1), sla.checks.sla_1h, sla),
         "sla_72h": _window(db, Window.before(now, 72), sla.checks.sla_72h, sla),
     }
@@ -48,10 +48,10 @@ def read_standing(db: DuckDBPyConnection, cycle: Mapping[str, Any], sla: Sla) ->
         usual = read_usual(db, Window(now - timedelta(hours=1), started_at))
         slow = read_slowest(db, own, over_s=sla.checks.cycle_warn_s, most=1, usual=usual)
         cause = slow[0].cause if slow else None
-    return Standing(cycle["cycle_s"], cause, windows)
+    return SlaState(cycle["cycle_s"], cause, windows)
 
 
-def _window(db: DuckDBPyConnection, window: Window, targets: Sequence[Target], sla: Sla) -> WindowStanding:
+def _window(db: DuckDBPyConnection, window: Window, targets: Sequence[Target], sla: Sla) -> WindowState:
     measures = read_measures(db, window, sla.seconds())
     verdicts = list(judge(targets, measures))
     broken = {verdict.target.measure for verdict in verdicts if not verdict.passed}
@@ -61,4 +61,4 @@ def _window(db: DuckDBPyConnection, window: Window, targets: Sequence[Target], s
     if broken - {"complete", "error_rate"}:
         slowest = read_slowest(db, window, over_s=0.0, most=1, usual=read_usual(db, window))
         causes += [f"the slowest, {cycle.cycle_id} with {seconds(cycle.cycle_s)}: {cycle.cause}" for cycle in slowest]
-    return WindowStanding(measures, verdicts, "; ".join(causes) or None)
+    return WindowState(measures, verdicts, "; ".join(causes) or None)

@@ -10,9 +10,9 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from lcw_assets.registry.compare import KNOWN, Compared, compare, delisted
-from lcw_assets.registry.facts import Changes, Found, Phases
+from lcw_assets.registry.facts import Changes, Phases, SyncResult
 from lcw_assets.registry.plausible import Limits, doubt
-from lcw_assets.registry.staging import Told, moves_json, unknown
+from lcw_assets.registry.staging import KnownFields, moves_json, unknown
 from lcw_assets.registry.statements import run, text
 from lcw_assets.sources.kucoin_futures_records import Contract
 from lcw_assets.warehouse.tables import CLOCKS_DIFFER, append, one_row, update
@@ -41,20 +41,20 @@ def apply(
     limits: Limits,
     new_for: timedelta,
     phases: Phases,
-) -> Found:
+) -> SyncResult:
     """Bring the registry up to this answer, unless it is older than what is known, or not plausible.
 
     Of most contracts only the market has moved; the fingerprint of all the rest says so. The others are `compared`.
     """
     with phases.of("load"):
-        told = Told.by(records)
+        told = KnownFields.by(records)
         _set(db, observed_at=observed_at, sync_id=sync_id, new_for=new_for, not_after=now + CLOCKS_DIFFER)
         run(db, "load", [moves_json(records, told)])
         differs = db.execute(text("differs")).fetchall()
     with phases.of("process"):
-        found = Found("applied", observed_at=observed_at, contracts=len(records), unknown=unknown(records))
+        found = SyncResult("applied", observed_at=observed_at, contracts=len(records), unknown=unknown(records))
         known_until, listed, lost = _state(db, told)
-        found.untold = lost if records else []
+        found.lost_fields = lost if records else []
         if known_until and observed_at <= known_until:
             found.status = "older"
             found.reason = f"it came at {observed_at:%Y-%m-%d %H:%M:%S}, and {known_until:%H:%M:%S} is known already"
@@ -106,21 +106,21 @@ def _write(
     return Counter(change.event for change in changes)
 
 
-def _state(db: DuckDBPyConnection, told: Told) -> tuple[datetime | None, int, list[str]]:
+def _state(db: DuckDBPyConnection, told: KnownFields) -> tuple[datetime | None, int, list[str]]:
     """The moment up to which the registry is known, how many contracts are listed, and the fields that these have and
     none of the answer.
 
     A moment in the future is none: the clock was wrong when it was written, and would make every answer an old one
     until then.
     """
-    counts = "".join(f", count({name}) FILTER (status <> 'delisted')" for name in told.untold)
+    counts = "".join(f", count({name}) FILTER (status <> 'delisted')" for name in told.lost_fields)
     known_until, listed, *before = one_row(
         db,
         "SELECT greatest(max(last_seen) FILTER (last_seen <= getvariable('not_after')), "  # noqa: S608 - own names
         "max(delisted_at) FILTER (delisted_at <= getvariable('not_after'))), "
         f"count(*) FILTER (status <> 'delisted'){counts} FROM registry.tokens",
     )
-    return known_until, listed, [name for name, count in zip(told.untold, before, strict=True) if count]
+    return known_until, listed, [name for name, count in zip(told.lost_fields, before, strict=True) if count]
 
 
 def _known(db: DuckDBPyConnection, symbols: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from functools import cache
 from typing import Any
 
-from lcw_assets.registry.staging import TERMS, Told, fingerprint
+from lcw_assets.registry.staging import TERMS, KnownFields, fingerprint
 from lcw_assets.sources.kucoin_futures_records import Contract
 from lcw_assets.warehouse.schema import tables
 
@@ -49,7 +49,7 @@ class Compared:
     changes: Sequence[Change]
 
 
-def compare(record: Contract, known: Mapping[str, Any] | None, *, told: Told, observed_at: datetime) -> Compared:
+def compare(record: Contract, known: Mapping[str, Any] | None, *, told: KnownFields, observed_at: datetime) -> Compared:
     """`known` has the columns `KNOWN`, or is null of a contract that is new. Only the terms that are `told` count."""
     row = {name: stored(name, getattr(record, name)) for name in told.terms}
     was = known["status"] if known else None

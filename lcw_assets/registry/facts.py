@@ -66,8 +66,8 @@ class Changes:
 
 
 @dataclass
-class Found:
-    """What is found out of an answer on the way into the tables. `untold` are fields that no contract has any more."""
+class SyncResult:
+    """What came of a sync. `lost_fields` are fields that no contract has any more."""
 
     status: Status
     reason: str | None = None
@@ -76,7 +76,7 @@ class Found:
     missing: int = 0
     missing_digest: str | None = None
     changes: Changes = field(default_factory=Changes)
-    untold: list[str] = field(default_factory=list)
+    lost_fields: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
 
@@ -89,7 +89,9 @@ _STATUS: dict[Status, facts.Status] = {
 }
 
 
-def sync_row(spooled: Spooled, found: Found, quarantined: int, phases: Phases, clock: StoreClock) -> dict[str, Any]:
+def sync_row(
+    spooled: Spooled, found: SyncResult, quarantined: int, phases: Phases, clock: StoreClock
+) -> dict[str, Any]:
     """The sync's row of `ops.loads`; `ops.syncs` shows its detail as columns."""
     return facts.load_row(
         spooled,

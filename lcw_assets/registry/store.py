@@ -17,11 +17,11 @@ from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_file import Spooled, quarantined
 from lcw_assets.ingest.store import COMPACT_EVERY, append_facts
 from lcw_assets.registry.apply import apply
-from lcw_assets.registry.facts import Found, Phases, sync_row
+from lcw_assets.registry.facts import Phases, SyncResult, sync_row
 from lcw_assets.registry.layout import MOST_UNORDERED, cluster, unordered
-from lcw_assets.registry.look import Look, look
 from lcw_assets.registry.news import alerts, read_news, untold
 from lcw_assets.registry.plausible import Limits
+from lcw_assets.registry.state import RegistryState, read_state
 from lcw_assets.sources.kucoin_futures_records import Contracts, NoContractsError, Refusal, read_contracts
 from lcw_assets.warehouse.connection import OpenDatabase, compact
 from lcw_assets.warehouse.tables import CLOCKS_DIFFER, append_row, transaction
@@ -44,7 +44,7 @@ class StoredSync:
 
     sync: Load
     row: Mapping[str, Any]
-    found: Found
+    found: SyncResult
     phases: Phases
     news: Mapping[str, Sequence[str]]
 
@@ -56,7 +56,7 @@ class Stored:
     now: datetime
     clock: StoreClock = field(default_factory=StoreClock)
     syncs: list[StoredSync] = field(default_factory=list)
-    look: Look | None = None
+    state: RegistryState | None = None
 
 
 def store_pending(
@@ -85,7 +85,7 @@ def store_pending(
 
     def finish(db: DuckDBPyConnection, _syncs: list[StoredSync]) -> None:
         nonlocal closing
-        seen = stored.look
+        seen = stored.state
         if seen and seen.syncs % COMPACT_EVERY == 0 and unordered(db, seen.events) >= MOST_UNORDERED:
             cluster(db)
         closing = time.perf_counter()
@@ -137,16 +137,16 @@ def _store_sync(db: DuckDBPyConnection, spooled: Spooled, rules: Rules, phases: 
     with phases.of("checks"):
         told = found.changes.listed or found.changes.relisted or found.changes.delisted
         news = read_news(db, sync.load_id, found.observed_at) if told and found.observed_at else {}
-        stored.look = look(db, stored.now, failed=found.status == "failed")
+        stored.state = read_state(db, stored.now, failed=found.status == "failed")
     row = sync_row(spooled, found, len(refused), phases, stored.clock)
     append_row(db, "ops.loads", row)
-    if stored.look.syncs % COMPACT_EVERY == 0:
+    if stored.state.syncs % COMPACT_EVERY == 0:
         compact(db)  # now, because it is the commit that writes the file
     return StoredSync(sync, row, found, phases, news)
 
 
 def _is_kept(
-    db: DuckDBPyConnection, found: Found, refused: Sequence[Mapping[str, Any]], source: str, now: datetime
+    db: DuckDBPyConnection, found: SyncResult, refused: Sequence[Mapping[str, Any]], source: str, now: datetime
 ) -> bool:
     """Is the answer to be kept to the letter? Once an hour, whenever it was not applied, and for a new refusal.
 
@@ -167,11 +167,11 @@ def _is_kept(
 
 def _apply_answer(
     db: DuckDBPyConnection, spooled: Spooled, rules: Rules, phases: Phases, now: datetime
-) -> tuple[Found, list[dict[str, Any]]]:
+) -> tuple[SyncResult, list[dict[str, Any]]]:
     """What came of the answer, and the rows of `ops.quarantine`."""
     refused = spooled.quarantine()
     why = spooled.end.missing if spooled.end else ["the process died while it asked"]
-    found = Found("failed", reason="; ".join(why) or "nothing was answered")
+    found = SyncResult("failed", reason="; ".join(why) or "nothing was answered")
     for row in spooled.answers:
         with phases.of("load"):
             try:

@@ -6,8 +6,8 @@ import html
 import re
 from datetime import datetime, timezone
 
-from lcw_assets.transport.errors import CallError, PassingError, PermanentError, RefusedError
-from lcw_assets.transport.facts import Answer
+from lcw_assets.transport.errors import CallError, PermanentError, RefusedError, TransientError
+from lcw_assets.transport.facts import Response
 from lcw_assets.transport.retry import retry_after_s
 
 # Signs in a page, or in headers that only such pages have. That a CDN passed an answer on says nothing: `server` and
@@ -38,7 +38,7 @@ class BannedError(RefusedError):
     """The API sees no request from here."""
 
 
-def gateway_error(answer: Answer, base_url: str, api: str) -> CallError | None:
+def gateway_error(answer: Response, base_url: str, api: str) -> CallError | None:
     """What an answer that `api` did not write amounts to, where that is a 401, 403 or 451, or a CDN's 429."""
     if answer.http_status < 400:
         return None
@@ -51,7 +51,7 @@ def gateway_error(answer: Answer, base_url: str, api: str) -> CallError | None:
     if who and (answer.http_status == 429 or number == _TOO_MANY):
         wait = retry_after_s(answer.headers, datetime.now(timezone.utc))
         reason = f"{who}, in front of {base_url}, has had too many requests from here ({status})"
-        return PassingError(answer.endpoint, reason, outcome="rate_limited", retry_after_s=wait)
+        return TransientError(answer.endpoint, reason, outcome="rate_limited", retry_after_s=wait)
     if answer.http_status not in (401, 403, 451):
         return None
     kind = BannedError if number in _BANNED else BlockedError

@@ -16,8 +16,8 @@ from lcw_assets.sources.kucoin_futures_records import Contracts, NoContractsErro
 from lcw_assets.transport.call import Call
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.errors import CallError, PassingError, PermanentError
-from lcw_assets.transport.facts import Answer
+from lcw_assets.transport.errors import CallError, PermanentError, TransientError
+from lcw_assets.transport.facts import Response
 
 BASE_URL = "https://api-futures.kucoin.com"
 ENDPOINT = "api/v1/contracts/active"
@@ -64,7 +64,7 @@ class KuCoinFutures:
         """Every contract that can be traded, or soon can. Raises `CallError` when it brings no answer."""
         return self._client.call(Call("GET", ENDPOINT, {}, self._deadline, self._read, self._largest_body))
 
-    def _read(self, answer: Answer) -> Contracts:
+    def _read(self, answer: Response) -> Contracts:
         if SIMULATOR_HEADER in answer.headers and not self._simulated:
             raise NotKuCoinError(
                 answer.endpoint,
@@ -87,7 +87,7 @@ def quiet_s(headers: Mapping[str, str]) -> float | None:
     return reset_ms / 1000 if left <= 0 and 0 < reset_ms <= 60_000 else None
 
 
-def read_answer(answer: Answer, base_url: str) -> Contracts:
+def read_answer(answer: Response, base_url: str) -> Contracts:
     """The contracts of an answer. Raises the `CallError` that the answer amounts to if it has none.
 
     A `code` other than 200000 is an error under any HTTP status, 200 included.
@@ -101,12 +101,12 @@ def read_answer(answer: Answer, base_url: str) -> Contracts:
     return contracts
 
 
-def _call_error(answer: Answer, base_url: str, error: NoContractsError) -> CallError:
+def _call_error(answer: Response, base_url: str, error: NoContractsError) -> CallError:
     own = re.fullmatch(r"\d{6}", error.code or "")
     if not own and (foreign := gateway_error(answer, base_url, "KuCoin")):
         return foreign
     if error.code == _TOO_MANY or answer.http_status == 429:
-        return PassingError(
+        return TransientError(
             answer.endpoint,
             f"too many requests ({error.code or answer.http_status})",
             outcome="rate_limited",
@@ -115,16 +115,16 @@ def _call_error(answer: Answer, base_url: str, error: NoContractsError) -> CallE
     if answer.http_status != 200:
         return _status_error(answer, base_url, str(error) if error.code else f"HTTP {answer.http_status}")
     if error.code is None:
-        return PassingError(answer.endpoint, f"{base_url} sent no list of contracts: {error}", outcome="broken_body")
+        return TransientError(answer.endpoint, f"{base_url} sent no list of contracts: {error}", outcome="broken_body")
     if error.code.startswith("5"):
-        return PassingError(answer.endpoint, str(error), outcome="server_error")
+        return TransientError(answer.endpoint, str(error), outcome="server_error")
     return PermanentError(answer.endpoint, f"KuCoin refuses: {error}", outcome="rejected")
 
 
-def _status_error(answer: Answer, base_url: str, said: str) -> CallError:
+def _status_error(answer: Response, base_url: str, said: str) -> CallError:
     status = answer.http_status
     if status in (408, 425) or (status >= 500 and status not in (501, 505)):
-        return PassingError(answer.endpoint, said, outcome="server_error")
+        return TransientError(answer.endpoint, said, outcome="server_error")
     if status in (404, 405, 501) or 200 <= status < 400:
         reason = f"{base_url} answers with HTTP {status}: is KUCOIN_FUTURES_BASE_URL right?"
         return NotKuCoinError(answer.endpoint, reason, outcome="rejected")

@@ -29,8 +29,8 @@ from lcw_assets.sources.lenient_json import parse
 from lcw_assets.transport.call import Call
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.errors import CallError, PassingError, PermanentError, RefusedError
-from lcw_assets.transport.facts import Answer
+from lcw_assets.transport.errors import CallError, PermanentError, RefusedError, TransientError
+from lcw_assets.transport.facts import Response
 from lcw_assets.transport.retry import retry_after_s
 
 T = TypeVar("T")
@@ -164,7 +164,7 @@ class LiveCoinWatch:
     def _ask(self, model: type[T], endpoint: str, request: dict[str, Any]) -> T:
         return _validated(model, endpoint, self.fetch(endpoint, request))
 
-    def _read(self, answer: Answer) -> Any:
+    def _read(self, answer: Response) -> Any:
         if SIMULATOR_HEADER in answer.headers and not self._simulated:
             raise NotLiveCoinWatchError(
                 answer.endpoint,
@@ -175,7 +175,7 @@ class LiveCoinWatch:
         return read_document(answer, self._client.base_url)
 
 
-def read_document(answer: Answer, base_url: str) -> Any:
+def read_document(answer: Response, base_url: str) -> Any:
     """The JSON document of an answer, with null for what cannot be parsed of it. Raises the `CallError` that the answer
     amounts to if it is none.
 
@@ -202,11 +202,11 @@ def read_document(answer: Answer, base_url: str) -> Any:
     if not isinstance(document, wanted):
         shape = "a list" if wanted is list else "an object"
         reason = f"{base_url} sent {_excerpt(answer.text)} where {shape} was due"
-        raise PassingError(answer.endpoint, reason, outcome="broken_body")
+        raise TransientError(answer.endpoint, reason, outcome="broken_body")
     if answer.endpoint == "coins/list" and not document and not answer.request.get("offset"):
-        raise PassingError(answer.endpoint, f"{base_url} sent an empty list of coins", outcome="broken_body")
+        raise TransientError(answer.endpoint, f"{base_url} sent an empty list of coins", outcome="broken_body")
     if answer.endpoint == "coins/single/history" and not isinstance(document.get("history"), list):
-        raise PassingError(answer.endpoint, f"{base_url} sent a history without a list", outcome="broken_body")
+        raise TransientError(answer.endpoint, f"{base_url} sent a history without a list", outcome="broken_body")
     most = most_entries(answer.endpoint, answer.request)
     if most is not None and entries_of(answer.endpoint, document) > most:
         reason = f"{base_url} sent {entries_of(answer.endpoint, document):,} entries where {most:,} at most were due"
@@ -214,7 +214,7 @@ def read_document(answer: Answer, base_url: str) -> Any:
     return document
 
 
-def _api_error(answer: Answer, code: int, said: str) -> CallError:
+def _api_error(answer: Response, code: int, said: str) -> CallError:
     """Sort an error by its code: which pass, which stay, and which make every further call pointless."""
     if code == 402 or (code in (403, 429) and "credit" in said.lower()):
         reason = f"Live Coin Watch says that today's credits are used up ({said}); they are renewed at 00:00 UTC"
@@ -224,9 +224,9 @@ def _api_error(answer: Answer, code: int, said: str) -> CallError:
         return WrongKeyError(answer.endpoint, reason, outcome="rejected")
     wait = retry_after_s(answer.headers, datetime.now(timezone.utc))
     if code == 429:
-        return PassingError(answer.endpoint, "too many requests (429)", outcome="rate_limited", retry_after_s=wait)
+        return TransientError(answer.endpoint, "too many requests (429)", outcome="rate_limited", retry_after_s=wait)
     if code in (408, 425) or (code >= 500 and code not in (501, 505)):
-        return PassingError(answer.endpoint, said, outcome="server_error", retry_after_s=wait)
+        return TransientError(answer.endpoint, said, outcome="server_error", retry_after_s=wait)
     kind = UnknownCodeError if "unknown" in said.lower() else PermanentError
     return kind(answer.endpoint, said, outcome="rejected")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.facts import Answer, Attempt
+from lcw_assets.transport.facts import Attempt, Response
 
 T = TypeVar("T")
 
@@ -20,16 +20,16 @@ class Sink(Protocol):
 
     def attempt(self, attempt: Attempt) -> None: ...
 
-    def answer(self, answer: Answer) -> None: ...
+    def answer(self, answer: Response) -> None: ...
 
-    def refused(self, answer: Answer, reason: str) -> None: ...
+    def refused(self, answer: Response, reason: str) -> None: ...
 
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
     """What to ask, until when, and how to read the answer.
 
-    `read` belongs to the source: it raises `PassingError` or `PermanentError` for an answer that is none. A body of
+    `read` belongs to the source: it raises `TransientError` or `PermanentError` for an answer that is none. A body of
     more than `largest_body` bytes is refused: it is no answer to what was asked.
     """
 
@@ -37,5 +37,5 @@ class Call(Generic[T]):
     endpoint: str
     request: dict[str, Any]
     deadline: Deadline
-    read: Callable[[Answer], T]
+    read: Callable[[Response], T]
     largest_body: int = LARGEST_BODY

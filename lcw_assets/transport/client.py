@@ -13,9 +13,9 @@ from requests.adapters import HTTPAdapter
 from lcw_assets.coordination.interfaces import Limiter
 from lcw_assets.coordination.rate_limit import LONGEST_QUIET_S
 from lcw_assets.transport.call import Call, Sink
-from lcw_assets.transport.errors import CallError, PassingError, PermanentError
-from lcw_assets.transport.exchange import Exchange, Timeouts
-from lcw_assets.transport.facts import Answer, Attempt
+from lcw_assets.transport.errors import CallError, PermanentError, TransientError
+from lcw_assets.transport.facts import Attempt, Response
+from lcw_assets.transport.in_flight import InFlightRequest, Timeouts
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.route import Bundle, Route
 from lcw_assets.transport.secret import Secret
@@ -68,7 +68,7 @@ class Client:
     def call(self, call: Call[T]) -> T:
         """Ask until `call.read` accepts an answer, and give what it made of it.
 
-        Raises a `PermanentError` at once, the last `PassingError` when attempts or time have run out.
+        Raises a `PermanentError` at once, the last `TransientError` when attempts or time have run out.
         """
         number = 0
         wanted_at = time.perf_counter()
@@ -100,7 +100,7 @@ class Client:
             )
             raise
         pace = self._tuning.of(call.endpoint)
-        ended: queue.SimpleQueue[tuple[Exchange, Callable[[], Answer]]] = queue.SimpleQueue()
+        ended: queue.SimpleQueue[tuple[InFlightRequest, Callable[[], Response]]] = queue.SimpleQueue()
         racing = [self._send(call, ended)]
         hedge_at = racing[0].started + pace.hedge_after_s if pace.hedge_after_s is not None else None
         try:
@@ -120,7 +120,7 @@ class Client:
                 racing.remove(exchange)
                 try:
                     return self._finish(exchange, result, call, number, wanted_at)
-                except PassingError:
+                except TransientError:
                     if not racing:
                         raise
         finally:
@@ -130,9 +130,13 @@ class Client:
                 self._sink.attempt(exchange.fact(number, wanted_at, None, "superseded", "another was answered first"))
 
     def _send(
-        self, call: Call[T], ended: queue.SimpleQueue[tuple[Exchange, Callable[[], Answer]]], *, hedge: bool = False
-    ) -> Exchange:
-        exchange = Exchange(
+        self,
+        call: Call[T],
+        ended: queue.SimpleQueue[tuple[InFlightRequest, Callable[[], Response]]],
+        *,
+        hedge: bool = False,
+    ) -> InFlightRequest:
+        exchange = InFlightRequest(
             session=self._session,
             route=self._route,
             source=self._source,
@@ -153,8 +157,8 @@ class Client:
     def _hedge(
         self,
         call: Call[T],
-        racing: list[Exchange],
-        ended: queue.SimpleQueue[tuple[Exchange, Callable[[], Answer]]],
+        racing: list[InFlightRequest],
+        ended: queue.SimpleQueue[tuple[InFlightRequest, Callable[[], Response]]],
     ) -> float | None:
         """Send a second request if there is a budget and a place for it. Gives when to think of it again, if ever."""
         if not call.deadline.left() or not self._hedges.take():
@@ -169,11 +173,11 @@ class Client:
         return None
 
     def _finish(
-        self, exchange: Exchange, result: Callable[[], Answer], call: Call[T], number: int, wanted_at: float
+        self, exchange: InFlightRequest, result: Callable[[], Response], call: Call[T], number: int, wanted_at: float
     ) -> T:
         """What came of a request: read, recorded, and handed to the sink."""
         self._slots.release()
-        answer: Answer | None = None
+        answer: Response | None = None
         try:
             answer = result()
             value = self._keep(answer, call)
@@ -197,27 +201,27 @@ class Client:
         """One of the places in flight, once the quiet that a 429 asked of all calls is over and the rate allows."""
         pause = self._quiet_until - time.monotonic()
         if not call.deadline.left() or pause >= call.deadline.left():
-            raise PassingError(call.endpoint, _NO_TIME, outcome="deadline", retry_after_s=max(0.0, pause))
+            raise TransientError(call.endpoint, _NO_TIME, outcome="deadline", retry_after_s=max(0.0, pause))
         call.deadline.sleep(pause)
         if not self._slots.acquire(timeout=call.deadline.left()):
-            raise PassingError(call.endpoint, _NO_TIME, outcome="deadline")
+            raise TransientError(call.endpoint, _NO_TIME, outcome="deadline")
         while wait_s := self._rate_limit.take() if self._rate_limit else 0.0:
             if wait_s >= call.deadline.left():
                 self._slots.release()
                 reason = f"{_NO_TIME}: the rate limit lets nobody ask for another {wait_s:.1f} s"
-                raise PassingError(call.endpoint, reason, outcome="deadline", retry_after_s=wait_s)
+                raise TransientError(call.endpoint, reason, outcome="deadline", retry_after_s=wait_s)
             call.deadline.sleep(wait_s)
         if not call.deadline.left():  # it was called off meanwhile
             self._slots.release()
-            raise PassingError(call.endpoint, _NO_TIME, outcome="deadline")
+            raise TransientError(call.endpoint, _NO_TIME, outcome="deadline")
 
-    def _read(self, answer: Answer, call: Call[T]) -> T:
+    def _read(self, answer: Response, call: Call[T]) -> T:
         if answer.cut and answer.http_status == 200:
             reason = f"{self.base_url} sends over {call.largest_body:,} bytes, and is read no further"
             raise PermanentError(answer.endpoint, reason, outcome="broken_body")
         return call.read(answer)
 
-    def _keep(self, answer: Answer, call: Call[T]) -> T:
+    def _keep(self, answer: Response, call: Call[T]) -> T:
         """Read a whole answer. Whatever comes of that, what the server sent is handed to the sink."""
         sent, answer = answer, self._secret.blot_out(answer)
         try:
@@ -235,8 +239,8 @@ class Client:
         return value
 
 
-def _raise(error: Exception) -> Callable[[], Answer]:
-    def fail() -> Answer:
+def _raise(error: Exception) -> Callable[[], Response]:
+    def fail() -> Response:
         raise error
 
     return fail

@@ -24,7 +24,7 @@ class CallError(Exception):
         self.retry_after_s = retry_after_s
 
 
-class PassingError(CallError):
+class TransientError(CallError):
     """It may work in a moment: 429, 5xx, 52x, a reset, a time-out, a body that broke on the way."""
 
 

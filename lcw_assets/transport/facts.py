@@ -62,7 +62,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What a server sent: the body as text, as it came.
 
     The names in `headers` are in lower case. Of a body that is larger than it may be, `text` is the beginning (`cut`).

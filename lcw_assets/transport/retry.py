@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import tenacity
 
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.errors import PassingError
+from lcw_assets.transport.errors import TransientError
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -38,14 +38,14 @@ class RetryPolicy:
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
-            asked = error.retry_after_s if isinstance(error, PassingError) else None
+            asked = error.retry_after_s if isinstance(error, TransientError) else None
             return backoff(state) if asked is None else max(asked, self.first_s)
 
         def out_of_tries_or_time(state: RetryCallState) -> bool:
             return state.attempt_number >= self.attempts or state.upcoming_sleep >= deadline.left()
 
         return tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(PassingError),
+            retry=tenacity.retry_if_exception_type(TransientError),
             wait=wait,
             stop=out_of_tries_or_time,
             sleep=deadline.sleep,

@@ -15,7 +15,7 @@ import urllib3.exceptions as urllib3_errors
 from requests import exceptions as requests_errors
 from requests.utils import get_environ_proxies, select_proxy
 
-from lcw_assets.transport.errors import CallError, PassingError, RefusedError
+from lcw_assets.transport.errors import CallError, RefusedError, TransientError
 from lcw_assets.transport.facts import Outcome
 from lcw_assets.transport.tls import bundle_fault, explain_tls
 
@@ -83,7 +83,7 @@ class Route:
             return self._refused_tunnel(endpoint, int(tunnel[1]), tunnel[2])
         who = self.proxy if by_proxy else self.server
         what, outcome, lasting = explain_tls(met, self.ca_bundle) or self._explain_connection(met)
-        kind = RefusedError if lasting else PassingError
+        kind = RefusedError if lasting else TransientError
         return kind(endpoint, f"{who} {what}", outcome="rejected" if lasting else outcome)
 
     def _refused_tunnel(self, endpoint: str, status: int, said: str) -> CallError:
@@ -91,7 +91,7 @@ class Route:
             return self.wants_password(endpoint)
         if status >= 500:
             reason = f"{self.proxy} does not reach {self.base_url} ({status} {said})"
-            return PassingError(endpoint, reason, outcome="connection")
+            return TransientError(endpoint, reason, outcome="connection")
         reason = f"{self.proxy} does not allow {self.base_url} ({status} {said}): that is for its owner to change"
         return RefusedError(endpoint, reason, outcome="rejected")
 

@@ -18,8 +18,8 @@ from lcw_assets.coordination.rate_limit import Rate, RateLimit
 from lcw_assets.transport.call import Call
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.errors import PassingError
-from lcw_assets.transport.facts import Answer
+from lcw_assets.transport.errors import TransientError
+from lcw_assets.transport.facts import Response
 from lcw_assets.transport.threads import bounded
 from lcw_assets_tests.patience import PATIENCE_S
 from lcw_assets_tests.servers import answer, raw_server
@@ -122,15 +122,15 @@ def test_the_next_process_does_not_ask_before_the_time_that_a_429_gave(tmp_path:
         asked.append(1)
         answer("429 Too Many Requests", b"")(connection)
 
-    def read(got: Answer) -> str:
-        raise PassingError(got.endpoint, "slow down", outcome="rate_limited", retry_after_s=600)
+    def read(got: Response) -> str:
+        raise TransientError(got.endpoint, "slow down", outcome="rate_limited", retry_after_s=600)
 
     sink = Kept()
     with raw_server(slow_down) as address:
         for _ in range(2):
             limit = RateLimit(tmp_path / "lcw", Rate(per_s=5, burst=16))
             client = Client(address, source="test", sink=sink, rate_limit=limit, timeouts=LONG)
-            with pytest.raises(PassingError) as raised:
+            with pytest.raises(TransientError) as raised:
                 client.call(Call("POST", "coins/list", {}, Deadline.after(300), read))
     assert asked == [1]
     assert [fact.outcome for fact in sink.attempts] == ["rate_limited", "deadline"]
@@ -194,7 +194,7 @@ def test_a_wait_for_the_rate_is_a_fact_and_ends_with_the_deadline(tmp_path: Path
         second = time.monotonic()
         client.call(Call("POST", "coins/list", {}, Deadline.after(PATIENCE_S), read_text))
         limit.pause(300.0)
-        with pytest.raises(PassingError, match="no time was left"):
+        with pytest.raises(TransientError, match="no time was left"):
             client.call(Call("POST", "coins/list", {}, Deadline.after(60), read_text))
     assert [fact.outcome for fact in sink.attempts] == ["ok", "ok", "deadline"]
     assert sink.attempts[1].waited_s >= 0.5 - (second - first)  # half a second after the first one's place

@@ -19,8 +19,8 @@ from lcw_assets.ingest.spool import Spool
 from lcw_assets.sources.lcw import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.exchange import Timeouts
-from lcw_assets.transport.facts import Answer
+from lcw_assets.transport.facts import Response
+from lcw_assets.transport.in_flight import Timeouts
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tuning import Tuning
 from lcw_assets.warehouse.connection import open_database
@@ -100,7 +100,7 @@ class Bench:
         now = datetime.now(timezone.utc)
         request = {"currency": "USD", "offset": 0, "limit": limit, "meta": meta}
         with self.spool.open(self.cycle(now)) as sink:
-            sink.answer(Answer("simulator", "coins/list", request, now, now, 0.1, 200, len(payload), {}, payload))
+            sink.answer(Response("simulator", "coins/list", request, now, now, 0.1, 200, len(payload), {}, payload))
             sink.end(FetchEnd(now, 0.1, []))
 
     def store(self, clock: StoreClock | None = None) -> Stored:

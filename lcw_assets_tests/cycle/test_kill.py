@@ -15,9 +15,9 @@ from typing import Any
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.simulator.ledger import Entry
 from lcw_assets.simulator.server import Simulator
+from lcw_assets_tests.child_processes import ChildProcesses, child_processes
 from lcw_assets_tests.conftest import NOON
 from lcw_assets_tests.cycle.cycles import Bench
-from lcw_assets_tests.nursery import Nursery, nursery
 from lcw_assets_tests.oracle import lost, made_up
 from lcw_assets_tests.patience import until
 
@@ -79,9 +79,9 @@ def test_killed_at_sixty_moments(tmp_path: Path) -> None:
     bench, log = Bench(tmp_path / "data"), tmp_path / "log"
     moments = random.Random(20261120)  # noqa: S311
     made: list[Round] = []
-    with rounds() as make, nursery("lcw_assets_tests.cycle.nursery", log=log) as children:
+    with rounds() as make, child_processes("lcw_assets_tests.cycle.child_processes", log=log) as children:
 
-        def run(kill: Callable[[Nursery, Round, Callable[[], bool]], None] | None = None) -> None:
+        def run(kill: Callable[[ChildProcesses, Round, Callable[[], bool]], None] | None = None) -> None:
             logged, round_ = log.stat().st_size, make()
 
             def has_pulled() -> bool:
@@ -129,13 +129,13 @@ def test_killed_at_sixty_moments(tmp_path: Path) -> None:
                 assert status in ("partial", "failed")
 
 
-Kill = Callable[[Nursery, Round, Callable[[], bool]], None]
+Kill = Callable[[ChildProcesses, Round, Callable[[], bool]], None]
 
 
 def early(moments: random.Random) -> Kill:
     seconds = moments.uniform(0, 0.2)
 
-    def kill(children: Nursery, _round: Round, _has_pulled: Callable[[], bool]) -> None:
+    def kill(children: ChildProcesses, _round: Round, _has_pulled: Callable[[], bool]) -> None:
         time.sleep(seconds)
         children.kill()
 
@@ -145,7 +145,7 @@ def early(moments: random.Random) -> Kill:
 def after_requests(moments: random.Random) -> Kill:
     requests, seconds = moments.randrange(1, CALLS + 1), moments.uniform(0, 0.02)
 
-    def kill(children: Nursery, round_: Round, _has_pulled: Callable[[], bool]) -> None:
+    def kill(children: ChildProcesses, round_: Round, _has_pulled: Callable[[], bool]) -> None:
         until(lambda: len(round_.asked) >= requests or children.has_ended(), every_s=0.001)
         time.sleep(seconds)
         children.kill()
@@ -157,7 +157,7 @@ def after_the_pull(moments: random.Random) -> Kill:
     """While it hands over, opens the database, stores, empties the spool; or a little too late."""
     seconds = moments.uniform(0, 0.3)
 
-    def kill(children: Nursery, _round: Round, has_pulled: Callable[[], bool]) -> None:
+    def kill(children: ChildProcesses, _round: Round, has_pulled: Callable[[], bool]) -> None:
         until(lambda: has_pulled() or children.has_ended(), every_s=0.001)
         time.sleep(seconds)
         children.kill()

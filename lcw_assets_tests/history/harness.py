@@ -27,8 +27,8 @@ from lcw_assets.ingest.spool import Spool
 from lcw_assets.sources.lcw import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.exchange import Timeouts
-from lcw_assets.transport.facts import Answer, Attempt
+from lcw_assets.transport.facts import Attempt, Response
+from lcw_assets.transport.in_flight import Timeouts
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tuning import Tuning
 from lcw_assets.warehouse.connection import open_database
@@ -51,7 +51,7 @@ class Clocked(Batches):
     def attempt(self, attempt: Attempt) -> None:
         super().attempt(replace(attempt, started_at=self._now))
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: Response) -> None:
         super().answer(replace(answer, requested_at=self._now, received_at=self._now))
 
 
@@ -184,5 +184,5 @@ class Desk:
         request = made.request(code, "USD", window.start, window.end)
         with self.spool.open(self.batch()) as writer:
             writer.plan([(made.endpoint, {"series": series, "begins": begins})])
-            writer.answer(Answer("simulator", made.endpoint, request, at, at, 0.1, 200, len(payload), {}, payload))
+            writer.answer(Response("simulator", made.endpoint, request, at, at, 0.1, 200, len(payload), {}, payload))
             writer.end(FetchEnd(at, 0.0, []))

@@ -15,12 +15,12 @@ from lcw_assets.alerts.incidents import Alert
 from lcw_assets.alerts.outbox import Outbox
 from lcw_assets.ingest.load import FetchEnd, Load
 from lcw_assets.ingest.spool import Spool
-from lcw_assets.registry.ask import Asked, ask
+from lcw_assets.registry.fetch import Fetched, fetch
 from lcw_assets.registry.store import Rules, Stored, StoredSync, store_pending
 from lcw_assets.sources.kucoin_futures import ENDPOINT, KuCoinFutures
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.facts import Answer
+from lcw_assets.transport.facts import Response
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.patience import PATIENCE_S
@@ -68,12 +68,12 @@ class Registry:
         """Spool a sync that was answered so, a minute after the one before unless `at` says when."""
         self.now += timedelta(minutes=1)
         moment = at or self.now
-        answer = Answer("kucoin-simulator", ENDPOINT, {}, moment, moment, 0.1, 200, len(text), {}, text)
+        answer = Response("kucoin-simulator", ENDPOINT, {}, moment, moment, 0.1, 200, len(text), {}, text)
         with self.spool.open(self.sync(moment)) as sink:
             sink.answer(answer)
             sink.end(FetchEnd(moment, 0.1, []))
 
-    def ask(self, address: str, *, seconds: float = PATIENCE_S, **options: Any) -> Asked:
+    def ask(self, address: str, *, seconds: float = PATIENCE_S, **options: Any) -> Fetched:
         """Spool a sync of a server that is there."""
         self.now += timedelta(minutes=1)
         with self.spool.open(self.sync(self.now)) as sink:
@@ -84,9 +84,10 @@ class Registry:
                 retry=RetryPolicy(attempts=2, first_s=0.01),
             )
             with closing(client):
-                asked = ask(KuCoinFutures(client, deadline=Deadline.after(seconds), **{"simulated": True, **options}))
-            sink.end(asked.end())
-        return asked
+                api = KuCoinFutures(client, deadline=Deadline.after(seconds), **{"simulated": True, **options})
+                fetched = fetch(api)
+            sink.end(fetched.end())
+        return fetched
 
     def store(self) -> Stored:
         connect = partial(open_database, self.database, lock_wait_s=0.2)

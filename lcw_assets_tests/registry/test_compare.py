@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lcw_assets.registry.compare import compare, delisted, shown, stored
-from lcw_assets.registry.staging import TERMS, Told
+from lcw_assets.registry.staging import TERMS, KnownFields
 from lcw_assets.sources.kucoin_futures_records import Contract
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 OPENED = NOON - timedelta(days=30)
-TOLD = Told(frozenset({"first_open_date", "max_leverage", "source_exchanges", "is_inverse"}))
+TOLD = KnownFields(frozenset({"first_open_date", "max_leverage", "source_exchanges", "is_inverse"}))
 
 
 def record(**fields: Any) -> Contract:

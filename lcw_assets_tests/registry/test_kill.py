@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from lcw_assets_tests.nursery import Nursery, nursery
+from lcw_assets_tests.child_processes import ChildProcesses, child_processes
 from lcw_assets_tests.patience import until
 from lcw_assets_tests.registry.syncs import Registry, body, contract
 
@@ -35,7 +35,7 @@ def everything(registry: Registry) -> dict[str, list[tuple[Any, ...]]]:
     return {name: registry.query(f"FROM {table} ORDER BY ALL") for name, table in tables.items()}
 
 
-def _has_stored(registry: Registry, before: int, wanted: int, children: Nursery) -> bool:
+def _has_stored(registry: Registry, before: int, wanted: int, children: ChildProcesses) -> bool:
     return len(registry.spool.files()) <= before - wanted or children.has_ended()
 
 
@@ -48,8 +48,8 @@ def test_killed_at_any_moment_each_answer_is_stored_and_told_once(tmp_path: Path
     each_s = (time.monotonic() - started) / MINUTES
     moments = random.Random(20261120)  # noqa: S311
     left, in_vain = [MINUTES], False
-    module = "lcw_assets_tests.registry.nursery"
-    with nursery(module, str(killed.folder), log=tmp_path / "log") as children:
+    module = "lcw_assets_tests.registry.child_processes"
+    with child_processes(module, str(killed.folder), log=tmp_path / "log") as children:
         while left[-1]:
             children.begin()
             # One whose process is killed three times while it is stored is set aside, and not stored in its turn.

@@ -136,7 +136,7 @@ def test_a_field_that_every_contract_loses_was_renamed_and_what_was_known_is_kep
     registry.minute(*many(9))
     for _ in range(2):
         renamed = registry.minute(*many(9, takerFeeRate=..., takerFee=0.0007))
-        assert (renamed.found.untold, renamed.found.unknown) == (["taker_fee_rate"], ["takerFee"])
+        assert (renamed.found.lost_fields, renamed.found.unknown) == (["taker_fee_rate"], ["takerFee"])
     assert {event[0] for event in registry.events()} == {1}
     assert registry.tokens("taker_fee_rate, unknown_fields->>'takerFee'") == [(0.0006, "0.0007")] * 9
     registry.minute(*many(9, takerFeeRate=0.0008))
@@ -149,7 +149,7 @@ def test_a_field_that_comes_back_is_compared_where_it_did_not(registry: Registry
     registry.minute(contract("AUSDTM"), contract("BUSDTM"))
     registry.minute(contract("AUSDTM", takerFeeRate=...), contract("BUSDTM", takerFeeRate=...))
     back = registry.minute(contract("AUSDTM", takerFeeRate=...), contract("BUSDTM"))
-    assert (back.found.untold, back.found.changes.parameter_changes) == ([], 1)
+    assert (back.found.lost_fields, back.found.changes.parameter_changes) == ([], 1)
     assert registry.events()[2:] == [(3, "AUSDTM", "parameter_changed", "taker_fee_rate", "0.0006", None)]
     assert registry.tokens("symbol, taker_fee_rate") == [("AUSDTM", None), ("BUSDTM", 0.0006)]
 
@@ -158,7 +158,7 @@ def test_prices_and_the_status_that_no_contract_tells_any_more_are_kept_and_name
     registry.minute(contract("AUSDTM", status="Paused"), contract("BUSDTM"))
     lost = {"status": ..., "markPrice": ..., "nextFundingRateTime": ...}
     renamed = registry.minute(*(contract(name, **lost, markPx=7, indexPrice=9) for name in ("AUSDTM", "BUSDTM")))
-    assert renamed.found.untold == ["exchange_status", "next_funding_rate_time", "mark_price"]
+    assert renamed.found.lost_fields == ["exchange_status", "next_funding_rate_time", "mark_price"]
     assert registry.tokens("symbol, status, exchange_status, mark_price, index_price") == [
         ("AUSDTM", "paused", "Paused", 10.5, 9),
         ("BUSDTM", "active", "Open", 10.5, 9),

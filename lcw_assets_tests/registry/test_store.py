@@ -14,7 +14,7 @@ from lcw_assets.alerts.incidents import Alert
 from lcw_assets.alerts.outbox import Outbox
 from lcw_assets.registry import store as store_module
 from lcw_assets.registry.layout import cluster, unordered
-from lcw_assets.registry.staging import MOVES, TERMS, Told, fingerprint
+from lcw_assets.registry.staging import MOVES, TERMS, KnownFields, fingerprint
 from lcw_assets.simulator.faults import Fault
 from lcw_assets.sources.kucoin_futures_records import Contract, read_contracts
 from lcw_assets.warehouse.connection import open_database
@@ -164,7 +164,7 @@ def test_every_field_is_of_one_kind() -> None:
 def test_a_fingerprint_minds_all_that_lasts_and_nothing_that_moves() -> None:
     def mark(**fields: Any) -> str:
         records = read_contracts(body(contract("AUSDTM", **fields))).records
-        return fingerprint(records[0], Told.by(read_contracts(body(contract("AUSDTM"))).records))
+        return fingerprint(records[0], KnownFields.by(read_contracts(body(contract("AUSDTM"))).records))
 
     usual = mark()
     assert usual == mark() == mark(markPrice=77, openInterest="5", nextFundingRateTime=1, brandNew=1)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lcw_assets.sources.gateway import BannedError, BlockedError
-from lcw_assets.transport.errors import CallError, PassingError
+from lcw_assets.transport.errors import CallError, TransientError
 from lcw_assets_tests.servers import answer, raw_server
 from lcw_assets_tests.sources.test_kucoin_futures import ask
 from lcw_assets_tests.sources.test_lcw import connect
@@ -98,7 +98,7 @@ def test_a_ban_of_this_address_country_or_client_holds_for_every_call(
     ],
 )
 def test_a_cdn_that_has_had_too_many_is_waited_for(source: Callable[[str], Any], status: str, page: str) -> None:
-    error, address = met(source, status, page, "Retry-After: 1", kind=PassingError)
+    error, address = met(source, status, page, "Retry-After: 1", kind=TransientError)
     assert error.reason == (
         f"Cloudflare, in front of {address}, has had too many requests from here (HTTP {status[:3]}, error 1015)"
     )

@@ -15,7 +15,7 @@ from lcw_assets.sources.kucoin_futures import RATE, KuCoinFutures, NotKuCoinErro
 from lcw_assets.sources.kucoin_futures_records import Contract, Contracts, NoContractsError, read_contracts
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.errors import CallError, PassingError, PermanentError
+from lcw_assets.transport.errors import CallError, PermanentError, TransientError
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.warehouse.schema import tables
 from lcw_assets_tests.conftest import StartSimulator
@@ -98,20 +98,20 @@ def test_the_envelope_with_a_number_for_a_code_is_taken() -> None:
     ("status", "text", "outcome", "kind", "says"),
     [
         ("200 OK", '{"code":"400100","msg":"no"}', "rejected", PermanentError, "KuCoin refuses: 400100 no"),
-        ("200 OK", '{"code":"500000","msg":"Internal"}', "server_error", PassingError, "500000 Internal"),
-        ("200 OK", '{"code":"429000","msg":"slow"}', "rate_limited", PassingError, "too many requests (429000)"),
-        ("429 X", '{"code":"429000","msg":"slow"}', "rate_limited", PassingError, "too many requests (429000)"),
-        ("429 X", "<html>", "rate_limited", PassingError, "too many requests (429)"),
-        ("503 X", "<html>down</html>", "server_error", PassingError, "HTTP 503"),
+        ("200 OK", '{"code":"500000","msg":"Internal"}', "server_error", TransientError, "500000 Internal"),
+        ("200 OK", '{"code":"429000","msg":"slow"}', "rate_limited", TransientError, "too many requests (429000)"),
+        ("429 X", '{"code":"429000","msg":"slow"}', "rate_limited", TransientError, "too many requests (429000)"),
+        ("429 X", "<html>", "rate_limited", TransientError, "too many requests (429)"),
+        ("503 X", "<html>down</html>", "server_error", TransientError, "HTTP 503"),
         ("403 X", '{"code":"400302","msg":"your country"}', "rejected", PermanentError, "400302 your country"),
         ("404 X", "nothing", "rejected", NotKuCoinError, "is KUCOIN_FUTURES_BASE_URL right?"),
         ("302 X", "", "rejected", NotKuCoinError, "is KUCOIN_FUTURES_BASE_URL right?"),
-        ("200 OK", "{}", "broken_body", PassingError, "it has no code"),
-        ("200 OK", '{"code":"200000"}', "broken_body", PassingError, "its data is no list"),
-        ("200 OK", '{"code":"200000","data":{"a":1}}', "broken_body", PassingError, "its data is no list"),
-        ("200 OK", "[]", "broken_body", PassingError, "it has no code"),
-        ("200 OK", '{"code":"200000","data":[{"sym":"A"}]}', "broken_body", PassingError, "none of its records"),
-        ("200 OK", body(contract("AUSDTM"))[:200], "broken_body", PassingError, "it is not JSON"),
+        ("200 OK", "{}", "broken_body", TransientError, "it has no code"),
+        ("200 OK", '{"code":"200000"}', "broken_body", TransientError, "its data is no list"),
+        ("200 OK", '{"code":"200000","data":{"a":1}}', "broken_body", TransientError, "its data is no list"),
+        ("200 OK", "[]", "broken_body", TransientError, "it has no code"),
+        ("200 OK", '{"code":"200000","data":[{"sym":"A"}]}', "broken_body", TransientError, "none of its records"),
+        ("200 OK", body(contract("AUSDTM"))[:200], "broken_body", TransientError, "it is not JSON"),
     ],
 )
 def test_what_is_no_answer_is_named(status: str, text: str, outcome: str, kind: type[CallError], says: str) -> None:
@@ -141,7 +141,7 @@ def test_429000_with_headers_waits_as_long_as_they_say(tmp_path: Path) -> None:
     limit = RateLimit(tmp_path / "kucoin", RATE)
     with raw_server(answer("429 X", b'{"code":"429000"}', JSON, *headers)) as address:
         started = time.monotonic()
-        with pytest.raises(PassingError):
+        with pytest.raises(TransientError):
             ask(address, attempts=2, rate_limit=limit)
         assert time.monotonic() - started >= 0.4
 
@@ -166,7 +166,7 @@ def test_the_last_call_that_is_allowed_has_the_next_process_wait(
     assert ask(address, rate_limit=RateLimit(file, RATE)).records
     assert 0 < RateLimit(file, RATE).take() <= 30  # less what has passed since
     sink = Kept()
-    with pytest.raises(PassingError):
+    with pytest.raises(TransientError):
         ask(address, sink, seconds=0.5, rate_limit=RateLimit(file, RATE))
     assert [attempt.outcome for attempt in sink.attempts] == ["deadline"]  # nothing was sent
 

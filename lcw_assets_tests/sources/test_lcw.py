@@ -21,7 +21,7 @@ from lcw_assets.sources.lcw import (
 )
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.errors import PassingError, PermanentError
+from lcw_assets.transport.errors import PermanentError, TransientError
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets_tests.conftest import NOON, StartSimulator
 from lcw_assets_tests.patience import PATIENCE_S
@@ -183,7 +183,7 @@ def always(start_simulator: StartSimulator, fault: Fault) -> Iterator[LiveCoinWa
     ids=lambda fault: f"{fault.kind}-{fault.status}",
 )
 def test_these_pass(start_simulator: StartSimulator, fault: Fault) -> None:
-    with always(start_simulator, fault) as lcw, pytest.raises(PassingError):
+    with always(start_simulator, fault) as lcw, pytest.raises(TransientError):
         lcw.coins_list()
 
 
@@ -191,26 +191,26 @@ def test_these_pass(start_simulator: StartSimulator, fault: Fault) -> None:
     ("status", "body", "error"),
     [
         ("200 OK", b'{"error":{"code":401,"status":"Unauthorized","description":"x"}}', WrongKeyError),
-        ("200 OK", b'{"error":{"code":500,"status":"Internal","description":"x"}}', PassingError),
+        ("200 OK", b'{"error":{"code":500,"status":"Internal","description":"x"}}', TransientError),
         ("200 OK", b'{"error":{"code":"odd","status":"x","description":"x"}}', PermanentError),
         ("429 Too Many", b'{"error":{"code":429,"status":"x","description":"No credits left"}}', OutOfCreditsError),
-        ("429 Too Many", b"", PassingError),
+        ("429 Too Many", b"", TransientError),
         ("200 OK", b'{"error":{"code":403,"status":"Forbidden","description":"x"}}', WrongKeyError),
         ("403 Forbidden", b"", BlockedError),
         ("401 Unauthorized", b"<html>nginx", BlockedError),
         ("403 Forbidden", b'{"message":"Forbidden"}', BlockedError),
         ("403 Forbidden", b'{"error":{"code":403,"status":"PERMISSION_DENIED"}}', BlockedError),
         ("451 Unavailable", b"", BlockedError),
-        ("200 OK", b'{"error":{"code":500}}', PassingError),
+        ("200 OK", b'{"error":{"code":500}}', TransientError),
         ("410 Gone", b"", PermanentError),
-        ("524 Timeout", b"<html>", PassingError),
+        ("524 Timeout", b"<html>", TransientError),
         ("404 Not Found", b"<html>nginx", NotLiveCoinWatchError),
         ("501 Unsupported method ('POST')", b"<html>python", NotLiveCoinWatchError),
         ("302 Found", b"", NotLiveCoinWatchError),
-        ("200 OK", b"", PassingError),
-        ("200 OK", b"\xff\xfe\x00", PassingError),
-        ("200 OK", b"[]", PassingError),  # no coins at all
-        ("200 OK", b'{"hello":"world"}', PassingError),
+        ("200 OK", b"", TransientError),
+        ("200 OK", b"\xff\xfe\x00", TransientError),
+        ("200 OK", b"[]", TransientError),  # no coins at all
+        ("200 OK", b'{"hello":"world"}', TransientError),
         ("200 OK", b'[{"code":"BTC","rate":"12"}]', PermanentError),
     ],
 )
@@ -222,7 +222,7 @@ def test_errors_are_sorted(status: str, body: bytes, error: type[Exception]) -> 
 
 def test_a_page_that_is_no_list_is_quoted_and_kept() -> None:
     sink = Kept()
-    with raw_server(answer("200 OK", b'{"hello": "world"}')) as address, pytest.raises(PassingError) as raised:
+    with raw_server(answer("200 OK", b'{"hello": "world"}')) as address, pytest.raises(TransientError) as raised:
         connect(address, sink=sink).coins_list()
     assert str(raised.value) == f"""coins/list: {address} sent '{{"hello": "world"}}' where a list was due"""
     assert [kept.text for kept, _ in sink.refusals] == ['{"hello": "world"}'] * 2
@@ -250,11 +250,11 @@ def test_what_a_server_says_is_quoted_as_far_as_one_can_read_it() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "error"),
     [
-        ("408 Request Timeout", b"", PassingError),
-        ("425 Too Early", b"", PassingError),
-        ("500 Internal Server Error", b"", PassingError),
-        ("502 Bad Gateway", b"", PassingError),
-        ("520 Web Server Returned an Unknown Error", b"", PassingError),
+        ("408 Request Timeout", b"", TransientError),
+        ("425 Too Early", b"", TransientError),
+        ("500 Internal Server Error", b"", TransientError),
+        ("502 Bad Gateway", b"", TransientError),
+        ("520 Web Server Returned an Unknown Error", b"", TransientError),
         ("505 HTTP Version Not Supported", b"", PermanentError),
         ("413 Content Too Large", b"", PermanentError),
         ("402 Payment Required", b"", OutOfCreditsError),

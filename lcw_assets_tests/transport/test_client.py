@@ -16,9 +16,9 @@ import pytest
 from lcw_assets.transport.call import Call
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.errors import PassingError, PermanentError
-from lcw_assets.transport.exchange import Timeouts
-from lcw_assets.transport.facts import Answer, Attempt
+from lcw_assets.transport.errors import PermanentError, TransientError
+from lcw_assets.transport.facts import Attempt, Response
+from lcw_assets.transport.in_flight import Timeouts
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tuning import Tuning
 from lcw_assets_tests.patience import PATIENCE_S
@@ -33,24 +33,24 @@ class Kept:
 
     def __init__(self) -> None:
         self.attempts: list[Attempt] = []
-        self.answers: list[Answer] = []
-        self.refusals: list[tuple[Answer, str]] = []
+        self.answers: list[Response] = []
+        self.refusals: list[tuple[Response, str]] = []
 
     def attempt(self, attempt: Attempt) -> None:
         self.attempts.append(attempt)
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: Response) -> None:
         self.answers.append(answer)
 
-    def refused(self, answer: Answer, reason: str) -> None:
+    def refused(self, answer: Response, reason: str) -> None:
         self.refusals.append((answer, reason))
 
 
-def read_text(answer: Answer) -> str:
+def read_text(answer: Response) -> str:
     if answer.http_status == 429:
-        raise PassingError(answer.endpoint, "slow down", outcome="rate_limited", retry_after_s=0.4)
+        raise TransientError(answer.endpoint, "slow down", outcome="rate_limited", retry_after_s=0.4)
     if answer.http_status != 200:
-        raise PassingError(answer.endpoint, "no", outcome="server_error")
+        raise TransientError(answer.endpoint, "no", outcome="server_error")
     return answer.text
 
 
@@ -101,7 +101,7 @@ def test_a_server_that_drips_does_not_hold_a_call(talk: Any) -> None:
     sink = Kept()
     with raw_server(talk) as address:
         # Of a silent one requests may notice it first, in the same moment.
-        with pytest.raises(PassingError, match=r"no whole answer within 0\.5 s|was silent for too long"):
+        with pytest.raises(TransientError, match=r"no whole answer within 0\.5 s|was silent for too long"):
             call(address, sink, timeouts=SHORT)
     assert [(fact.outcome, fact.attempt) for fact in sink.attempts] == [("timeout", 1), ("timeout", 2)]
 
@@ -111,7 +111,7 @@ def test_a_process_ends_although_a_server_still_drips() -> None:
     program = (
         "import sys; from lcw_assets_tests.transport.test_client import *\n"
         "try: call(sys.argv[1], Kept(), timeouts=SHORT)\n"
-        "except PassingError as error: print(error)"
+        "except TransientError as error: print(error)"
     )
     with raw_server(drip(b"X-Slow: " + b"a" * 6000, OK_HEAD)) as address:
         done = subprocess.run([sys.executable, "-c", program, address], capture_output=True, text=True, timeout=300)
@@ -122,14 +122,14 @@ def test_a_process_ends_although_a_server_still_drips() -> None:
 def test_no_wait_outlasts_the_deadline() -> None:
     """A back-off that would end after the deadline is not begun: with those of 3, 6 and 12 s a minute is over soon."""
     sink, deadline = Kept(), Asked.within(10.0)
-    with raw_server(answer("503 Busy", b"")) as address, pytest.raises(PassingError):
+    with raw_server(answer("503 Busy", b"")) as address, pytest.raises(TransientError):
         call(address, sink, deadline=deadline, retry=RetryPolicy(attempts=99, first_s=3.0, longest_s=60))
     assert len(sink.attempts) == len(deadline.waits) + 1
     assert all(wait < 10.0 for wait in deadline.waits)
 
 
 def test_an_attempt_gets_only_what_is_left() -> None:
-    with raw_server(silence) as address, pytest.raises(PassingError) as raised:
+    with raw_server(silence) as address, pytest.raises(TransientError) as raised:
         call(address, Kept(), deadline=Deadline.after(0.5))
     limit = re.search(r"no whole answer within (\d+\.\d) s", str(raised.value))
     assert float(limit[1]) <= 0.5 if limit else "no time was left" in str(raised.value)  # where it began so late
@@ -137,7 +137,7 @@ def test_an_attempt_gets_only_what_is_left() -> None:
 
 def test_nothing_is_asked_when_no_time_is_left() -> None:
     sink = Kept()
-    with raw_server(answer("200 OK", b"[]")) as address, pytest.raises(PassingError, match="no time was left"):
+    with raw_server(answer("200 OK", b"[]")) as address, pytest.raises(TransientError, match="no time was left"):
         call(address, sink, deadline=Deadline.after(0.0))
     [fact] = sink.attempts
     assert (fact.outcome, fact.http_status) == ("deadline", None)
@@ -157,7 +157,7 @@ def test_a_passing_error_is_tried_again_and_each_try_is_a_fact() -> None:
 
 
 def test_a_permanent_error_is_not_tried_again() -> None:
-    def refuse(answer: Answer) -> None:
+    def refuse(answer: Response) -> None:
         raise PermanentError(answer.endpoint, "never", outcome="rejected")
 
     sink = Kept()
@@ -171,16 +171,16 @@ def test_a_429_holds_back_every_call_of_the_client() -> None:
     most, for a slip of a server must not cost a day.
     """
 
-    def read(got: Answer) -> str:
+    def read(got: Response) -> str:
         if got.http_status == 429:
-            raise PassingError(got.endpoint, "slow down", outcome="rate_limited", retry_after_s=86_400.0)
+            raise TransientError(got.endpoint, "slow down", outcome="rate_limited", retry_after_s=86_400.0)
         return got.text
 
     replies = iter([answer("429 Too Many", b""), answer("200 OK", b"[]")])
     first, second = Asked.within(300.0), Asked.within(1e6)
     with raw_server(one_after_another(replies)) as address:
         client = Client(address, source="test", sink=Kept(), timeouts=LONG)
-        with pytest.raises(PassingError, match="slow down"):
+        with pytest.raises(TransientError, match="slow down"):
             client.call(Call("POST", "coins/list", {}, first, read))
         assert client.call(Call("POST", "coins/list", {}, second, read)) == "[]"
     assert first.waits == []
@@ -189,11 +189,11 @@ def test_a_429_holds_back_every_call_of_the_client() -> None:
 
 
 def test_a_retry_after_beyond_the_deadline_ends_the_call_at_once() -> None:
-    def come_back_tomorrow(answer: Answer) -> str:
-        raise PassingError(answer.endpoint, "later", outcome="rate_limited", retry_after_s=86_400)
+    def come_back_tomorrow(answer: Response) -> str:
+        raise TransientError(answer.endpoint, "later", outcome="rate_limited", retry_after_s=86_400)
 
     sink, deadline = Kept(), Asked.within(3600)
-    with raw_server(answer("429 Too Many", b"")) as address, pytest.raises(PassingError, match="later"):
+    with raw_server(answer("429 Too Many", b"")) as address, pytest.raises(TransientError, match="later"):
         call(address, sink, deadline=deadline, read=come_back_tomorrow)
     assert (len(sink.attempts), deadline.waits) == (1, [])
 
@@ -233,7 +233,7 @@ def test_calls_in_flight_are_bounded() -> None:
 )
 def test_broken_connections_pass(talk: Any, meaning: str) -> None:
     sink = Kept()
-    with raw_server(talk) as address, pytest.raises(PassingError, match=meaning):
+    with raw_server(talk) as address, pytest.raises(TransientError, match=meaning):
         call(address, sink)
     assert [fact.outcome for fact in sink.attempts] == ["connection", "connection"]
 
@@ -243,7 +243,7 @@ def test_broken_connections_pass(talk: Any, meaning: str) -> None:
     [("http://127.0.0.1:1", "refuses connections"), ("http://no-such-host.invalid", "a name that cannot be resolved")],
 )
 def test_an_unreachable_server_is_named(address: str, meaning: str) -> None:
-    with pytest.raises(PassingError, match=f"{address} .*{meaning}"):
+    with pytest.raises(TransientError, match=f"{address} .*{meaning}"):
         call(address, Kept())
 
 
@@ -253,7 +253,7 @@ def test_a_redirect_is_not_followed() -> None:
     with (
         raw_server(lambda connection: elsewhere.append(connection.recv(999))) as other,
         raw_server(answer("302 Found", b"", f"Location: {other}/")) as address,
-        pytest.raises(PassingError),
+        pytest.raises(TransientError),
     ):
         call(address, Kept(), headers={"x-api-key": "secret"})
     assert not elsewhere
@@ -300,7 +300,7 @@ def test_good_data_is_not_altered_by_a_secret_that_is_a_word_in_it() -> None:
 @pytest.mark.parametrize("secret", ["C1", "pass-phrase", KEY])
 @pytest.mark.parametrize("unforeseen", [False, True])
 def test_a_secret_of_any_length_is_in_no_error_and_no_refused_answer(secret: str, unforeseen: bool) -> None:
-    def quote(answer: Answer) -> None:
+    def quote(answer: Response) -> None:
         if unforeseen:
             raise ValueError(answer.text)
         raise PermanentError(answer.endpoint, f"it says {answer.text}", outcome="broken_body")
@@ -315,7 +315,7 @@ def test_a_secret_of_any_length_is_in_no_error_and_no_refused_answer(secret: str
 
 
 def test_an_answer_is_kept_even_if_reading_it_fails_in_an_unforeseen_way() -> None:
-    def buggy(answer: Answer) -> None:
+    def buggy(answer: Response) -> None:
         raise KeyError("bug")
 
     sink = Kept()

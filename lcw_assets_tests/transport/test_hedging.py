@@ -18,8 +18,8 @@ from lcw_assets.coordination.rate_limit import Rate, RateLimit
 from lcw_assets.transport.call import Call
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.errors import PassingError
-from lcw_assets.transport.exchange import Exchange
+from lcw_assets.transport.errors import TransientError
+from lcw_assets.transport.in_flight import InFlightRequest
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.route import Route
 from lcw_assets.transport.tuning import HedgeBudget, Pace, Tuning
@@ -174,7 +174,7 @@ def test_giving_up_what_has_just_ended_is_no_error() -> None:
     """The soak found it: the loser of a race may end in the moment in which it is given up."""
     ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with raw_server(GOOD) as address, requests.Session() as session:
-        exchange = Exchange(session, Route(address), "test", "POST", "coins/list", {}, LONG, PATIENCE_S)
+        exchange = InFlightRequest(session, Route(address), "test", "POST", "coins/list", {}, LONG, PATIENCE_S)
         exchange.start(ended)
         _, result = ended.get(timeout=PATIENCE_S)
         exchange.abandon()
@@ -186,11 +186,11 @@ def test_giving_up_what_has_just_been_cut_off_is_no_error() -> None:
     """The soak found that too: nothing can be woken of an answer that broke off, and the cycle ended with it."""
     ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with raw_server(answer("200 OK", b"[1", announced=100)) as address, requests.Session() as session:
-        exchange = Exchange(session, Route(address), "test", "POST", "coins/list", {}, LONG, PATIENCE_S)
+        exchange = InFlightRequest(session, Route(address), "test", "POST", "coins/list", {}, LONG, PATIENCE_S)
         exchange.start(ended)
         _, result = ended.get(timeout=PATIENCE_S)
         exchange.abandon()
-    with pytest.raises(PassingError, match=r"cut (its answer|the connection) off"):
+    with pytest.raises(TransientError, match=r"cut (its answer|the connection) off"):
         result()
 
 
@@ -205,7 +205,7 @@ def test_a_server_that_is_down_is_not_asked_twice_as_much() -> None:
             timeouts=LONG,
             retry=RetryPolicy(attempts=10, first_s=0.01, longest_s=0.01),
         )
-        with pytest.raises(PassingError):
+        with pytest.raises(TransientError):
             client.call(Call("POST", "coins/list", {}, Deadline.after(PATIENCE_S), read_text))
     assert len([fact for fact in sink.attempts if not fact.hedge]) == 10
     assert len([fact for fact in sink.attempts if fact.hedge]) <= 3

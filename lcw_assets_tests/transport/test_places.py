@@ -14,7 +14,7 @@ from lcw_assets.coordination.rate_limit import Rate, RateLimit
 from lcw_assets.transport.call import Call
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.errors import PassingError
+from lcw_assets.transport.errors import TransientError
 from lcw_assets.transport.tuning import Pace, Tuning
 from lcw_assets_tests.patience import PATIENCE_S
 from lcw_assets_tests.servers import answer, raw_server, silence
@@ -61,7 +61,7 @@ def test_of_a_call_that_the_rate_allows_too_late(tmp_path: Path) -> None:
     with raw_server(GOOD) as address:
         client = connect(address, Kept(), in_flight=1, limit=limit)
         limit.pause(PATIENCE_S)
-        with pytest.raises(PassingError, match="the rate limit lets nobody ask"):
+        with pytest.raises(TransientError, match="the rate limit lets nobody ask"):
             ask(client)
         file.unlink()  # the quiet is over
         assert ask(client) == "[1]"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lcw_assets.transport.errors import PassingError
+from lcw_assets.transport.errors import TransientError
 from lcw_assets.transport.retry import RetryPolicy, retry_after_s
 from lcw_assets_tests.transport.asked import Asked
 
@@ -55,20 +55,20 @@ def test_no_text_breaks_it(value: str) -> None:
 # How long to wait before the next try. Waits are asked for and not slept.
 
 
-def waits(error: PassingError, *, attempts: int = 5, left_s: float = 1e6) -> list[float]:
+def waits(error: TransientError, *, attempts: int = 5, left_s: float = 1e6) -> list[float]:
     """What a call waits for in between, that fails each time."""
     deadline = Asked.within(left_s)
 
     def fail() -> None:
         raise error
 
-    with pytest.raises(PassingError):
+    with pytest.raises(TransientError):
         RetryPolicy(attempts=attempts).within(deadline)(fail)
     return deadline.waits
 
 
-def failed(retry_after_s: float | None = None) -> PassingError:
-    return PassingError("coins/list", "503", outcome="server_error", retry_after_s=retry_after_s)
+def failed(retry_after_s: float | None = None) -> TransientError:
+    return TransientError("coins/list", "503", outcome="server_error", retry_after_s=retry_after_s)
 
 
 def test_calls_that_fail_together_do_not_come_back_together() -> None:

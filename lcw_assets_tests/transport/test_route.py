@@ -14,8 +14,8 @@ import trustme
 from lcw_assets.transport.call import Call
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.errors import CallError, PassingError, RefusedError
-from lcw_assets.transport.exchange import Timeouts
+from lcw_assets.transport.errors import CallError, RefusedError, TransientError
+from lcw_assets.transport.in_flight import Timeouts
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tls import bundle_fault
 from lcw_assets_tests.network import Talk, authority, bundle, certificate, over_tls, proxy
@@ -177,7 +177,7 @@ def test_a_server_that_hangs_up_in_the_middle_of_tls_may_work_in_a_moment(ca: tu
         connection.recv(65536)
 
     with raw_server(hang_up) as address:
-        reason = failed(PassingError, address.replace("http:", "https:"), ca=ca)
+        reason = failed(TransientError, address.replace("http:", "https:"), ca=ca)
     assert reason.endswith((" closed the connection in the middle of TLS", " cut the connection off"))
 
 
@@ -196,7 +196,7 @@ def test_versions_of_tls_that_do_not_meet_are_told_apart(ca: tuple[str, str]) ->
 
 
 def test_a_name_that_leads_nowhere_is_told_apart() -> None:
-    reason = failed(PassingError, "http://no-such-host.invalid")
+    reason = failed(TransientError, "http://no-such-host.invalid")
     assert reason == "http://no-such-host.invalid has a name that cannot be resolved: is this machine online?"
 
 
@@ -227,12 +227,12 @@ def failed_behind(kind: type[CallError], address: str = f"https://{OUTSIDE}", **
 )
 def test_a_proxy_that_refuses_is_named(monkeypatch: pytest.MonkeyPatch, scheme: str, variable: str) -> None:
     name = through(monkeypatch, "http://127.0.0.1:1", variable)
-    assert failed_behind(PassingError, f"{scheme}://{OUTSIDE}") == f"{name} refuses connections"
+    assert failed_behind(TransientError, f"{scheme}://{OUTSIDE}") == f"{name} refuses connections"
 
 
 def test_a_proxy_whose_name_leads_nowhere_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     name = through(monkeypatch, "http://no-such-proxy.invalid:3128")
-    assert failed_behind(PassingError) == f"{name} has a name that cannot be resolved: is this machine online?"
+    assert failed_behind(TransientError) == f"{name} has a name that cannot be resolved: is this machine online?"
 
 
 @pytest.mark.parametrize("scheme", ["https", "http"])
@@ -256,7 +256,7 @@ def test_a_proxy_that_allows_this_host_to_nobody_is_named(monkeypatch: pytest.Mo
 def test_a_proxy_that_does_not_reach_the_server_may_in_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     with raw_server(answer("502 Bad Gateway", b"")) as address:
         name = through(monkeypatch, address)
-        assert failed_behind(PassingError) == f"{name} does not reach https://{OUTSIDE} (502 Bad Gateway)"
+        assert failed_behind(TransientError) == f"{name} does not reach https://{OUTSIDE} (502 Bad Gateway)"
 
 
 def test_what_speaks_no_http_is_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,13 +266,13 @@ def test_what_speaks_no_http_is_no_proxy(monkeypatch: pytest.MonkeyPatch) -> Non
 
     with raw_server(ssh) as address:
         name = through(monkeypatch, address)
-        assert failed_behind(PassingError) == f"https://{OUTSIDE}, through {name}, does not speak HTTP"
+        assert failed_behind(TransientError) == f"https://{OUTSIDE}, through {name}, does not speak HTTP"
 
 
 def test_silence_behind_a_proxy_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
     with raw_server(silence) as address:
         name = through(monkeypatch, address)
-        reason = failed_behind(PassingError, seconds=0.4)
+        reason = failed_behind(TransientError, seconds=0.4)
     assert reason in (
         f"https://{OUTSIDE}, through {name}, was silent for too long",
         f"https://{OUTSIDE}, through {name}, gave no whole answer within 0.4 s",
@@ -303,7 +303,7 @@ def test_a_proxy_address_that_is_none_is_named_by_its_variable_and_never_shown(
 def test_a_slash_in_a_proxys_user_name_shows_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """What stands before it is taken for the host then."""
     monkeypatch.setenv("HTTPS_PROXY", f"http://{USER}/{PASSWORD}@127.0.0.1:1")
-    assert failed_behind(PassingError).startswith("the proxy of HTTPS_PROXY has a name that cannot be resolved")
+    assert failed_behind(TransientError).startswith("the proxy of HTTPS_PROXY has a name that cannot be resolved")
 
 
 def test_a_socks_proxy_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,7 +332,7 @@ def test_a_certificate_behind_a_proxy_is_the_servers_fault(
 def test_a_host_that_no_proxy_names_is_reached_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
     through(monkeypatch, "http://127.0.0.1:1", "HTTP_PROXY")
     monkeypatch.setenv("NO_PROXY", "no-such-host.invalid")
-    assert "cannot be resolved" in failed_behind(PassingError, "http://no-such-host.invalid")
+    assert "cannot be resolved" in failed_behind(TransientError, "http://no-such-host.invalid")
 
 
 @pytest.mark.parametrize("outside", [True, False])

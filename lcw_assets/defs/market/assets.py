@@ -13,7 +13,7 @@ from lcw_assets.defs.market.checks import failed_results, pull_checks, pull_resu
 from lcw_assets.defs.market.metadata import table_metadata
 from lcw_assets.defs.market.specs import pull_specs, store_specs
 from lcw_assets.defs.performance.checks import read_sla, sla_checks, sla_results
-from lcw_assets.defs.run_clock import run_clock, run_name, run_settings
+from lcw_assets.defs.run_clock import run_clock, run_load, run_settings
 from lcw_assets.performance.sla import Sla, SlaError
 from lcw_assets.resources.live_coin_watch import LiveCoinWatchResource
 from lcw_assets.rounding import rounded, seconds
@@ -46,7 +46,6 @@ def pull_step(
     from lcw_assets.cycle.plan import plan_cycle, wants_profiles
     from lcw_assets.cycle.pull import Pulled, pull
     from lcw_assets.cycle.tuning import Switches, look_at_breaker, tune
-    from lcw_assets.ingest.load import Load
     from lcw_assets.ingest.spool import Spool
     from lcw_assets.ingest.spool_file import SpoolError
     from lcw_assets.transport.deadline import Deadline
@@ -54,19 +53,7 @@ def pull_step(
     lcw: LiveCoinWatchResource = context.resources.lcw
     settings = run_settings(context)
     clock = run_clock(context)
-    cycle = Load(
-        load_id=run_name(context, clock),
-        kind="fetch_cycle",
-        run_id=context.run.run_id,
-        scheduled_at=clock.scheduled_at,
-        clock_started_at=clock.started_at,
-        started_at=clock.now,
-        queue_s=clock.queue_s,
-        start_s=clock.start_s,
-        late_tick=clock.late_tick,
-        source=settings.source,
-        currency=settings.currency,
-    )
+    cycle = run_load(context, clock, "fetch_cycle", source=settings.source, currency=settings.currency)
     plan = plan_cycle(
         coins=settings.coins,
         exchanges=settings.exchanges,

@@ -12,7 +12,7 @@ from lcw_assets.rounding import rounded, seconds
 from lcw_assets.settings import DataSettings
 
 if TYPE_CHECKING:
-    from lcw_assets.performance.standing import Standing, WindowStanding
+    from lcw_assets.performance.standing import SlaState, WindowState
 
 _ASSET = ("ops", "cycles")
 _DESCRIPTIONS: dict[CheckName, str] = {
@@ -40,7 +40,7 @@ def sla_checks() -> list[dg.AssetCheckSpec]:
     ]
 
 
-def sla_results(standing: Standing | None, sla: Sla | SlaError) -> list[dg.AssetCheckResult]:
+def sla_results(standing: SlaState | None, sla: Sla | SlaError) -> list[dg.AssetCheckResult]:
     """Each with the numbers, the targets, and where one is missed the likely cause."""
     if isinstance(sla, SlaError):
         return [_result(name, passed=False, description=f"not checked: {sla}") for name in _DESCRIPTIONS]
@@ -49,7 +49,7 @@ def sla_results(standing: Standing | None, sla: Sla | SlaError) -> list[dg.Asset
     return [_cycle_result(standing, sla), *(_window_result(*window, sla) for window in standing.windows.items())]
 
 
-def _cycle_result(standing: Standing, sla: Sla) -> dg.AssetCheckResult:
+def _cycle_result(standing: SlaState, sla: Sla) -> dg.AssetCheckResult:
     limits = sla.checks
     description = f"{seconds(standing.cycle_s)}, target at most {limits.cycle_warn_s:g} s"
     if standing.cycle_s > limits.cycle_error_s:
@@ -63,7 +63,7 @@ def _cycle_result(standing: Standing, sla: Sla) -> dg.AssetCheckResult:
     )
 
 
-def _window_result(name: CheckName, window: WindowStanding, sla: Sla) -> dg.AssetCheckResult:
+def _window_result(name: CheckName, window: WindowState, sla: Sla) -> dg.AssetCheckResult:
     broken = [verdict for verdict in window.verdicts if not verdict.passed]
     description = f"{window.measures.cycles:,} cycles: " + "; ".join(map(str, broken or window.verdicts))
     return _result(

@@ -13,7 +13,7 @@ from lcw_assets.defs.evaluations import evaluations, is_selected
 from lcw_assets.defs.registry.checks import failed_results, registry_checks, registry_results
 from lcw_assets.defs.registry.metadata import table_metadata
 from lcw_assets.defs.registry.specs import registry_specs
-from lcw_assets.defs.run_clock import run_clock, run_name, run_settings
+from lcw_assets.defs.run_clock import run_clock, run_load, run_settings
 from lcw_assets.resources.kucoin_futures import KuCoinFuturesResource
 from lcw_assets.rounding import rounded
 from lcw_assets.settings import Settings
@@ -21,7 +21,7 @@ from lcw_assets.settings import Settings
 if TYPE_CHECKING:
     from lcw_assets.ingest.spool import Spool
     from lcw_assets.ingest.spool_file import Spooled
-    from lcw_assets.registry.ask import Asked
+    from lcw_assets.registry.fetch import Fetched
     from lcw_assets.registry.store import Stored, StoredSync
     from lcw_assets.resources.warehouse import WarehouseResource
 
@@ -47,30 +47,30 @@ def sync_step(
     settings = run_settings(context)
     spool = Spool(settings.registry_spool_dir)
     try:
-        asked, own = _ask(context, settings, spool)
+        fetched, own = _fetch(context, settings, spool)
     except SpoolError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     stored = _store(context, settings, spool, own)
     source = {"source": "simulator" if settings.simulated else settings.registry_source}
     done = next((sync for sync in reversed(stored.syncs) if sync.sync.run_id == context.run.run_id), None)
-    if asked.why:
-        if done and stored.look:  # the last green checks must not stand for a sync that got nothing
+    if fetched.why:
+        if done and stored.state:  # the last green checks must not stand for a sync that got nothing
             for spec in registry_specs():
                 if spec.key.path == ["ops", "syncs"] and is_selected(context, spec.key):
                     metadata = source | table_metadata("syncs", done, stored)
                     yield dg.AssetMaterialization(spec.key, metadata=metadata)
-            yield from evaluations(context, failed_results(done, stored.look, datetime.now(timezone.utc)))
-        raise dg.Failure(f"nothing was answered: {asked.why}", allow_retries=False)
+            yield from evaluations(context, failed_results(done, stored.state, datetime.now(timezone.utc)))
+        raise dg.Failure(f"nothing was answered: {fetched.why}", allow_retries=False)
     for spec in registry_specs():
         if spec.key not in context.selected_asset_keys:
             continue
         if spec.key.path == ["raw", "contracts"]:
             yield dg.MaterializeResult(
                 asset_key=spec.key,
-                metadata=source | {"entries": asked.contracts, "seconds": rounded(asked.seconds)},
+                metadata=source | {"entries": fetched.contracts, "seconds": rounded(fetched.seconds)},
             )
-        elif done and stored.look:
-            results = registry_results(done, stored.look, datetime.now(timezone.utc))
+        elif done and stored.state:
+            results = registry_results(done, stored.state, datetime.now(timezone.utc))
             yield dg.MaterializeResult(
                 asset_key=spec.key,
                 metadata=source | table_metadata(spec.key.path[-1], done, stored),
@@ -78,33 +78,20 @@ def sync_step(
             )
 
 
-def _ask(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool") -> "tuple[Asked, Spooled]":
+def _fetch(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool") -> "tuple[Fetched, Spooled]":
     """What came of it, and what is in the spool of it."""
-    from lcw_assets.ingest.load import Load
-    from lcw_assets.registry.ask import ask
+    from lcw_assets.registry.fetch import fetch
     from lcw_assets.transport.deadline import Deadline
 
     kucoin: KuCoinFuturesResource = context.resources.kucoin
     clock = run_clock(context)
-    sync = Load(
-        load_id=run_name(context, clock),
-        kind="token_registry_sync",
-        run_id=context.run.run_id,
-        scheduled_at=clock.scheduled_at,
-        clock_started_at=clock.started_at,
-        started_at=clock.now,
-        queue_s=clock.queue_s,
-        start_s=clock.start_s,
-        late_tick=clock.late_tick,
-        source=settings.registry_source,
-        currency="",  # every contract has its own
-    )
+    sync = run_load(context, clock, "token_registry_sync", source=settings.registry_source)
     deadline = Deadline.after(clock.time_to_ask_s(_ASK_S))
     with spool.open(sync) as sink, kucoin.connect(settings, sink=sink, deadline=deadline) as api:
-        asked = ask(api)
-        end = asked.end()
+        fetched = fetch(api)
+        end = fetched.end()
         sink.end(end)
-    return asked, sink.spooled(sync, end)
+    return fetched, sink.spooled(sync, end)
 
 
 def _store(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool", own: "Spooled") -> "Stored":

@@ -10,7 +10,7 @@ from lcw_assets import escape
 from lcw_assets.rounding import percent, rounded, seconds
 
 if TYPE_CHECKING:
-    from lcw_assets.registry.look import Look
+    from lcw_assets.registry.state import RegistryState
     from lcw_assets.registry.store import StoredSync
 
 _SYNC_WITHIN_S = 10.0
@@ -34,7 +34,7 @@ def registry_checks() -> list[dg.AssetCheckSpec]:
     ]
 
 
-def registry_results(sync: "StoredSync", look: "Look", now: datetime) -> Iterator[dg.AssetCheckResult]:
+def registry_results(sync: "StoredSync", look: "RegistryState", now: datetime) -> Iterator[dg.AssetCheckResult]:
     found = sync.found
     yield _result("symbols_unique", look.duplicates == 0, f"{look.duplicates} rows too many")
     yield _result(
@@ -45,14 +45,14 @@ def registry_results(sync: "StoredSync", look: "Look", now: datetime) -> Iterato
     )
     yield _result(
         "no_field_lost",
-        not found.untold,
-        f"no contract has {', '.join(found.untold)} any more, and what was known is kept. "
+        not found.lost_fields,
+        f"no contract has {', '.join(found.lost_fields)} any more, and what was known is kept. "
         f"Unknown fields: {', '.join(map(escape.name, found.unknown)) or 'none'}",
     )
     yield from failed_results(sync, look, now)
 
 
-def failed_results(sync: "StoredSync", look: "Look", now: datetime) -> Iterator[dg.AssetCheckResult]:
+def failed_results(sync: "StoredSync", look: "RegistryState", now: datetime) -> Iterator[dg.AssetCheckResult]:
     """What there is to say of a sync also if nothing was answered."""
     sync_s, rate = sync.phases.total, look.failed / look.recent
     if look.newest is None:

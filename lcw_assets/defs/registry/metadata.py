@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def table_metadata(table: str, own: "StoredSync", stored: "Stored") -> dict[str, Any]:
-    look, found, changes = stored.look, own.found, own.found.changes
+    look, found, changes = stored.state, own.found, own.found.changes
     if look is None:
         return {}
     common = {"sync_id": own.sync.load_id, "status": found.status, "seconds": rounded(own.phases.total)}

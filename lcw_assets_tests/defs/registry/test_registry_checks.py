@@ -12,7 +12,7 @@ import pytest
 
 from lcw_assets.defs.registry.checks import registry_results
 from lcw_assets.registry.facts import Phases
-from lcw_assets.registry.look import Look
+from lcw_assets.registry.state import RegistryState
 from lcw_assets.registry.store import StoredSync
 from lcw_assets.settings import DataSettings
 from lcw_assets.simulator.faults import Fault
@@ -73,17 +73,17 @@ def test_contracts_that_were_not_seen_for_minutes_are_not_fresh(
 
 
 @pytest.fixture
-def sync(tmp_path: Path) -> tuple[StoredSync, Look]:
+def sync(tmp_path: Path) -> tuple[StoredSync, RegistryState]:
     """A good one, at noon."""
     registry = Registry(tmp_path)
     registry.answer(body(contract("AUSDTM")))
     stored = registry.store()
-    assert stored.look
-    return stored.syncs[0], stored.look
+    assert stored.state
+    return stored.syncs[0], stored.state
 
 
-def wrong(sync: StoredSync, look: Look, now: datetime) -> dict[str, str]:
-    results = registry_results(sync, look, now)
+def wrong(sync: StoredSync, state: RegistryState, now: datetime) -> dict[str, str]:
+    results = registry_results(sync, state, now)
     return {result.check_name or "": result.description or "" for result in results if not result.passed}
 
 
@@ -96,20 +96,22 @@ def wrong(sync: StoredSync, look: Look, now: datetime) -> dict[str, str]:
         (-181, "seen 181 s ahead of this clock"),
     ],
 )
-def test_contracts_are_fresh_for_three_minutes(sync: tuple[StoredSync, Look], seconds: float, says: str | None) -> None:
+def test_contracts_are_fresh_for_three_minutes(
+    sync: tuple[StoredSync, RegistryState], seconds: float, says: str | None
+) -> None:
     assert sync[1].newest
     now = sync[1].newest + timedelta(seconds=seconds)
     assert wrong(*sync, now) == ({"fresh": says} if says else {})
 
 
-def test_where_none_is_listed_none_is_fresh(sync: tuple[StoredSync, Look]) -> None:
+def test_where_none_is_listed_none_is_fresh(sync: tuple[StoredSync, RegistryState]) -> None:
     now = datetime(2026, 11, 20, 12, 1, tzinfo=timezone.utc)
     assert wrong(sync[0], replace(sync[1], newest=None), now) == {"fresh": "no contract was ever seen"}
 
 
 @pytest.mark.parametrize(("seconds", "passed"), [(10.0, True), (10.1, False)])
 def test_a_sync_that_took_over_ten_seconds_is_told_with_where_they_went(
-    sync: tuple[StoredSync, Look], seconds: float, passed: bool
+    sync: tuple[StoredSync, RegistryState], seconds: float, passed: bool
 ) -> None:
     slow = replace(sync[0], phases=Phases(api=seconds - 1.5, load=0.5, write=1.0))
     assert sync[1].newest
@@ -120,7 +122,7 @@ def test_a_sync_that_took_over_ten_seconds_is_told_with_where_they_went(
 
 @pytest.mark.parametrize(("failed_syncs", "passed"), [(2, True), (3, False)])
 def test_one_sync_in_twenty_that_fails_is_too_many(
-    sync: tuple[StoredSync, Look], failed_syncs: int, passed: bool
+    sync: tuple[StoredSync, RegistryState], failed_syncs: int, passed: bool
 ) -> None:
     assert sync[1].newest
     found = wrong(sync[0], replace(sync[1], recent=60, failed=failed_syncs), sync[1].newest)
@@ -133,11 +135,11 @@ def test_failures_are_those_of_the_last_hour(tmp_path: Path) -> None:
         registry.ask("http://127.0.0.1:1")
     registry.store()
     registry.answer(body(contract("AUSDTM")))
-    look = registry.store().look
+    look = registry.store().state
     assert look
     assert (look.failed, look.recent, look.syncs) == (3, 4, 4)
     registry.now += timedelta(minutes=57)
     registry.answer(body(contract("AUSDTM")))
-    look = registry.store().look
+    look = registry.store().state
     assert look
     assert (look.failed, look.recent, look.syncs) == (1, 3, 5)  # of the third minute on

@@ -17,7 +17,7 @@ _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Look:
+class RegistryState:
     """Rows of each table, and of tokens: how many are too many for their names, active, listed at all, new.
 
     `recent` and `failed` are syncs of the last hour. `newest` is when a contract was last seen.
@@ -46,16 +46,16 @@ class Look:
         return "\n".join(lines) if self.newest_listings else "No contract is listed."
 
 
-def look(db: DuckDBPyConnection, now: datetime, *, failed: bool) -> Look:
+def read_state(db: DuckDBPyConnection, now: datetime, *, failed: bool) -> RegistryState:
     """Called before the row of the sync that looks is written: that it `failed`, it says itself."""
     db.execute("SET VARIABLE hour_before = ?", [now - _HOUR])
-    found = db.execute(text("look"))
+    found = db.execute(text("state"))
     names = [column[0] for column in found.description or ()]
     counts = dict(zip(names, found.fetchone() or (), strict=True))
     counts["syncs"] += 1
     counts["recent"] += 1
     counts["failed"] += failed
-    return Look(**counts, newest_listings=db.execute(text("newest")).fetchall())
+    return RegistryState(**counts, newest_listings=db.execute(text("newest")).fetchall())
 
 
 def _number(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Stores what waits in a folder, in children that are killed: `python -m lcw_assets_tests.registry.nursery FOLDER`."""
+"""Stores what waits in a folder, in children that are killed: `python -m` this module, and the folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb  # noqa: F401 - imported before forking
 
-from lcw_assets_tests.nursery import raise_children
+from lcw_assets_tests.child_processes import raise_children
 from lcw_assets_tests.registry.syncs import Registry
 
 if __name__ == "__main__":

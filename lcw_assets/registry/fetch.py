@@ -12,7 +12,7 @@ from lcw_assets.transport.errors import CallError
 
 
 @dataclass(frozen=True)
-class Asked:
+class Fetched:
     """What came of it: so many contracts, or why none. The answer itself is with the client's sink."""
 
     seconds: float
@@ -25,11 +25,11 @@ class Asked:
         return FetchEnd(datetime.now(timezone.utc), self.seconds, missing)
 
 
-def ask(api: KuCoinFutures) -> Asked:
+def fetch(api: KuCoinFutures) -> Fetched:
     """Ask for every contract. An answer that cannot be had is said in the result, and raises nothing."""
     started = time.perf_counter()
     try:
         answer = api.contracts()
     except CallError as error:
-        return Asked(time.perf_counter() - started, why=error.reason)
-    return Asked(time.perf_counter() - started, len(answer.records))
+        return Fetched(time.perf_counter() - started, why=error.reason)
+    return Fetched(time.perf_counter() - started, len(answer.records))

@@ -40,7 +40,7 @@ def raise_children(task: Callable[[], object]) -> None:
             print(_ENDED, flush=True)  # noqa: T201 - this is what the test waits for
 
 
-class Nursery:
+class ChildProcesses:
     """The test's side of it."""
 
     def __init__(self, said: IO[str], heard: IO[str]) -> None:
@@ -66,7 +66,7 @@ class Nursery:
 
 
 @contextmanager
-def nursery(module: str, *arguments: str, log: Path) -> Iterator[Nursery]:
+def child_processes(module: str, *arguments: str, log: Path) -> Iterator[ChildProcesses]:
     """`module` calls `raise_children`. What its children say on a terminal is in `log`."""
     with (
         log.open("wb") as said,
@@ -79,5 +79,5 @@ def nursery(module: str, *arguments: str, log: Path) -> Iterator[Nursery]:
         ) as process,
     ):
         assert process.stdin and process.stdout
-        yield Nursery(process.stdin, process.stdout)
+        yield ChildProcesses(process.stdin, process.stdout)
         process.stdin.close()

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import requests
 
 from lcw_assets.transport.call import LARGEST_BODY
-from lcw_assets.transport.errors import PassingError
-from lcw_assets.transport.facts import Answer, Attempt, Outcome
+from lcw_assets.transport.errors import TransientError
+from lcw_assets.transport.facts import Attempt, Outcome, Response
 from lcw_assets.transport.route import Route
 
 
@@ -29,7 +29,7 @@ class Timeouts:
 
 
 @dataclass(eq=False)
-class Exchange:
+class InFlightRequest:
     """A request that is on its way. `hedge` says that it is the second one for the same answer.
 
     It gives up by itself after `timeouts`; `overdue_at` and `started` are in the seconds of `time.perf_counter()`.
@@ -57,7 +57,7 @@ class Exchange:
     def overdue_at(self) -> float:
         return self.started + self.limit_s
 
-    def start(self, ended: queue.SimpleQueue[tuple[Exchange, Callable[[], Answer]]]) -> None:
+    def start(self, ended: queue.SimpleQueue[tuple[InFlightRequest, Callable[[], Response]]]) -> None:
         """Send it. When it has ended, it is put into `ended` with a function that gives the answer or raises.
 
         The thread is a daemon: one that a server still drips on must not keep the process alive.
@@ -69,7 +69,7 @@ class Exchange:
             except BaseException as error:  # noqa: BLE001 - not swallowed: raised again by whoever waits
                 raised = self.route.explain(self.endpoint, error)
 
-                def fail() -> Answer:
+                def fail() -> Response:
                     raise raised from None
 
                 ended.put((self, fail))
@@ -86,12 +86,12 @@ class Exchange:
             with suppress(RuntimeError, ValueError, TypeError, OSError):
                 response.raw.shutdown()
 
-    def overdue(self) -> PassingError:
+    def overdue(self) -> TransientError:
         reason = f"{self.route.server} gave no whole answer within {self.limit_s:.1f} s"
-        return PassingError(self.endpoint, reason, outcome="timeout")
+        return TransientError(self.endpoint, reason, outcome="timeout")
 
     def fact(
-        self, number: int, wanted_at: float, answer: Answer | None, outcome: Outcome, error: str | None
+        self, number: int, wanted_at: float, answer: Response | None, outcome: Outcome, error: str | None
     ) -> Attempt:
         """What became of it, as the `number`th attempt of a call that was wanted at `wanted_at`."""
         return Attempt(
@@ -109,7 +109,7 @@ class Exchange:
             error=error,
         )
 
-    def _exchange(self) -> Answer:
+    def _exchange(self) -> Response:
         response = self.session.request(
             self.method,
             f"{self.base_url}/{self.endpoint}",
@@ -130,7 +130,7 @@ class Exchange:
                     del body[self.largest_body :]
                     cut = True
                     break
-            return Answer(
+            return Response(
                 source=self.source,
                 endpoint=self.endpoint,
                 request=self.request,

@@ -1,4 +1,4 @@
-"""Runs the job `fetch_cycle` in children that are killed: `python -m lcw_assets_tests.cycle.nursery`."""
+"""Runs the job `fetch_cycle` in children that are killed: `python -m lcw_assets_tests.cycle.child_processes`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import lcw_assets.cycle.store
 import lcw_assets.resources.warehouse
 import lcw_assets.transport.client  # noqa: F401 - imported before forking: importing Dagster takes over a second
 from lcw_assets.definitions import defs
-from lcw_assets_tests.nursery import raise_children
+from lcw_assets_tests.child_processes import raise_children
 
 
 def main() -> None:
