@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -66,7 +65,7 @@ def dagster_dev(home: Path, address: str, beat_s: int) -> Iterator[subprocess.Po
         try:
             yield process
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()  # a shell in the background has its children ignore SIGINT
             process.wait(timeout=120)
 
 
