@@ -86,6 +86,15 @@ def test_an_unknown_coin_among_many_is_named_and_the_rest_done(desk: Desk, start
     assert (again.calls, list(again.left_out)) == (0, ["NOSUCH"])  # nor again on the same day
 
 
+def test_many_unknown_coins_in_a_row_are_no_dead_api(desk: Desk, start_simulator: StartSimulator) -> None:
+    _, address = start_simulator()
+    desk.in_flight = 1
+    unknown = [f"NOSUCH{number}" for number in range(20)]
+    result = desk.backfill(address, desk.plan("coin_daily", YEAR, [*unknown, "BTC"]))
+    assert (result.status, result.unknown) == ("done", set(unknown))
+    assert desk.query("SELECT DISTINCT code FROM history.coin_daily") == [("BTC",)]
+
+
 def test_a_coin_that_did_not_exist_yet_costs_no_further_calls(desk: Desk, start_simulator: StartSimulator) -> None:
     """The simulator's youngest coins were listed hours ago; these some years."""
     simulator, address = start_simulator()
