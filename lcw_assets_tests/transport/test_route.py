@@ -45,12 +45,14 @@ def call(address: str, sink: Kept | None = None, *, ca: tuple[str, str] | None =
     return client.call(Call("POST", "coins/list", {"limit": 1}, Deadline.after(60), read_text))
 
 
-def failed(kind: type[CallError], address: str, **options: Any) -> str:
-    """Why a call failed. Every fact of it says the same, and a lasting error was met once."""
+def failed(kind: type[CallError], address: str, *, alike: bool = True, **options: Any) -> str:
+    """Why a call failed. Every fact of it says the same, if they are `alike`, and a lasting error was met once."""
     sink = Kept()
     with pytest.raises(kind) as raised:
         call(address, sink, **options)
-    assert {fact.error for fact in sink.attempts} == {raised.value.reason}
+    reasons = {fact.error for fact in sink.attempts}
+    assert raised.value.reason in reasons
+    assert len(reasons) == 1 or not alike
     assert len(sink.attempts) == (1 if kind is RefusedError else 2)
     assert "\n" not in raised.value.reason
     return raised.value.reason
@@ -272,7 +274,7 @@ def test_what_speaks_no_http_is_no_proxy(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_silence_behind_a_proxy_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
     with raw_server(silence) as address:
         name = through(monkeypatch, address)
-        reason = failed_behind(TransientError, seconds=0.4)
+        reason = failed_behind(TransientError, alike=False, seconds=0.4)  # which limit comes first is chance
     assert reason in (
         f"https://{OUTSIDE}, through {name}, was silent for too long",
         f"https://{OUTSIDE}, through {name}, gave no whole answer within 0.4 s",

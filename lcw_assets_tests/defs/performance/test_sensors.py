@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -218,8 +219,7 @@ def test_a_cycle_whose_process_died_is_marked_as_failed_at_once(
         instance.report_engine_event("started", run, EngineEventData.in_process(worker.pid))
         assert seen_running(instance, 5) == []
         worker.kill()
-        while worker.poll() is None and not Path(f"/proc/{worker.pid}").exists():
-            pass
+        os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)  # dead, and not yet buried
         [seen] = seen_running(instance, 5)
     assert seen.incident == "cycle_died"
     assert f"has no process any more ({worker.pid}): it is marked as failed" in seen.what
