@@ -5,6 +5,7 @@ So an alert outlives a channel that is down, a database that is locked, and the 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -179,11 +180,15 @@ class Outbox:
     @contextmanager
     def _alone(self) -> Iterator[bool]:
         """Is no other sensor sending right now? It would send the same."""
-        if not self._folder.is_dir():
+        try:
+            folder = os.open(self._folder, os.O_RDONLY)
+        except OSError:
             yield True  # all there is to send is in memory
             return
-        with locks.opened(self._folder) as folder:
+        try:
             yield locks.acquire(folder)
+        finally:
+            os.close(folder)
 
 
 def _write(path: Path, letter: _Letter) -> None:

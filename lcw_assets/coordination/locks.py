@@ -5,8 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from lcw_assets.coordination import files
@@ -44,13 +42,3 @@ def open_lock(file: Path) -> int:
     """A file that is there to be locked, and its folder, made if they are missing. Raises `OSError`."""
     files.make_folder(file.parent)
     return files.open_file(file, os.O_RDWR | os.O_CREAT)
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[int]:
-    """A folder or file, open to be locked. Raises `OSError`."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        yield fd
-    finally:
-        os.close(fd)

@@ -9,7 +9,7 @@ from lcw_assets.coordination.files import GroupError, prepare
 from lcw_assets.cycle.clock import CycleClock, read_clock
 from lcw_assets.defs.guard import SCHEDULED_AT_TAG, TagError, scheduled_at
 from lcw_assets.environment import hidden_by_dotenv
-from lcw_assets.ingest.load import Load
+from lcw_assets.ingest.load import Load, load_id
 from lcw_assets.settings import Settings, SettingsError, load_settings
 
 
@@ -36,13 +36,10 @@ def run_clock(context: dg.AssetExecutionContext) -> CycleClock:
 def run_load(
     context: dg.AssetExecutionContext, clock: CycleClock, kind: str, *, source: str, currency: str = ""
 ) -> Load:
-    """This run's load. Its id, `20261120T080100.000Z-1a2b3c4d`, sorts by time and names the run; a step that is tried
-    again has another one.
-    """
+    """This run's load. A step that is tried again has another id."""
     again = f"-{context.retry_number}" if context.retry_number else ""
-    moment = f"{clock.started_at:%Y%m%dT%H%M%S}.{clock.started_at.microsecond // 1000:03}Z"
     return Load(
-        load_id=f"{moment}-{context.run.run_id[:8]}{again}",
+        load_id=load_id(clock.started_at, context.run.run_id) + again,
         kind=kind,
         run_id=context.run.run_id,
         scheduled_at=clock.scheduled_at,

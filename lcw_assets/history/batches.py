@@ -39,6 +39,7 @@ class Batches:
         self._lock = threading.Lock()
         self._stack = ExitStack()
         self._number = 0
+        self._began_at = first.started_at
         self._writer: SpoolWriter | None = None
 
     @contextmanager
@@ -56,14 +57,21 @@ class Batches:
         with self._lock:
             self._close()
             self._number += 1
-            batch = replace(self._first, load_id=f"{self._first.load_id}-{self._number:05}", started_at=self._clock())
+            self._began_at = self._clock()
+            batch = replace(
+                self._first,
+                load_id=f"{self._first.load_id}-{self._number:05}",
+                clock_started_at=self._began_at,
+                started_at=self._began_at,
+            )
             self._writer = self._stack.enter_context(self._spool.open(batch))
             self._writer.plan([(self._series.endpoint, {"series": self._series.name, "begins": self._begins})])
             self.answers = 0
 
     def _close(self) -> None:
         if self._writer is not None:
-            self._writer.end(FetchEnd(self._clock(), 0.0, []))
+            now = self._clock()
+            self._writer.end(FetchEnd(now, (now - self._began_at).total_seconds(), []))
             self._writer = None
             self._stack.close()
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json, to_json
 
+from lcw_assets.history import windows
 from lcw_assets.history.series import SERIES, Series
 from lcw_assets.ingest import store as ingest
 from lcw_assets.ingest.clock import StoreClock
@@ -102,9 +103,10 @@ def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled, clock: Stor
         [revised] = one_row(db, keep, {"low": low, "high": high})
         [changed] = one_row(db, merge, {"low": low, "high": high})
     asked = [
-        _asked(series, spooled, answer, *counts.get(number, _NOTHING)) for number, answer in enumerate(spooled.answers)
+        windows.asked(series, spooled, answer, *counts.get(number, _NOTHING))
+        for number, answer in enumerate(spooled.answers)
     ]
-    append(db, "history.asked", [*asked, *_unknown(series, spooled)])
+    append(db, "history.asked", [*asked, *windows.unknown(series, spooled)])
     refused = [
         quarantined(answer, reason, text)
         for number, answer in enumerate(spooled.answers)
@@ -115,11 +117,12 @@ def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled, clock: Stor
     ]
     refused += spooled.quarantine()
     append_facts(db, spooled, clock, refused, keep_bodies=False)  # all that they say is in the tables
+    missing = windows.missing(series, spooled)
     row = load_row(
         spooled,
         clock,
-        status="complete" if spooled.end else "partial",
-        missing=spooled.end.missing if spooled.end else ["the process died while it fetched"],
+        status="complete" if not missing else "partial" if spooled.answers else "failed",
+        missing=missing,
         seen=came,
         changed=changed,
         quarantined=len(refused),
@@ -127,51 +130,6 @@ def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled, clock: Stor
     )
     append_row(db, "ops.loads", row)
     return StoredPoints(len(spooled.answers), came, changed - revised, revised, len(refused))
-
-
-def _asked(
-    series: Series, spooled: Spooled, answer: Mapping[str, Any], points: int, refused: int, step_s: float | None
-) -> dict[str, Any]:
-    """What came of a window. One whose points were all refused was not answered: it is asked for again."""
-    good = points - refused
-    coarse = step_s is not None and step_s > series.step.total_seconds()
-    outcome = "refused" if points and not good else "coarse" if coarse else "points" if good else "empty"
-    return _asked_row(series, spooled, answer["request"], _time(answer["received_at"]), good, outcome)
-
-
-def _unknown(series: Series, spooled: Spooled) -> list[dict[str, Any]]:
-    return [
-        _asked_row(
-            series, spooled, attempt["request"], datetime.fromisoformat(attempt["started_at"]), 0, "unknown_code"
-        )
-        for attempt in spooled.attempts
-        if is_unknown(attempt)
-    ]
-
-
-def is_unknown(attempt: Mapping[str, Any]) -> bool:
-    """Did the API say that there is no such coin? As `sources.lcw` tells it from other refusals."""
-    return attempt["outcome"] == "rejected" and "unknown" in (attempt["error"] or "").lower()
-
-
-def _asked_row(
-    series: Series, spooled: Spooled, request: Mapping[str, Any], asked_at: datetime, points: int, outcome: str
-) -> dict[str, Any]:
-    """Of a window that is not over yet, what is later than the answer counts as not asked."""
-    start, end = _moment(request["start"]), _moment(request["end"] + 1)
-    settled = end if end <= asked_at else start + max(timedelta(0), (asked_at - start) // series.step * series.step)
-    return {
-        "series": series.name,
-        "code": request.get("code", ""),
-        "currency": spooled.load.currency,
-        "window_start": start.isoformat(),
-        "window_end": settled.isoformat(),
-        "asked_at": asked_at.isoformat(),
-        "points": points,
-        "outcome": outcome,
-        "begins": spooled.planned[0]["request"].get("begins", True),
-        "batch_id": spooled.load.load_id,
-    }
 
 
 @dataclass(frozen=True)
@@ -208,14 +166,6 @@ def _why_refused(series: Series, point: Any, limits: Mapping[str, Any]) -> str |
         if value is not None and not (isinstance(value, int | float) and 0 <= value < float("inf")):
             return f"{name} is {value!r}: it must be a number from 0"
     return None
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def _moment(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, timezone.utc)
 
 
 def _ms(moment: datetime) -> int:

@@ -9,6 +9,11 @@ from typing import Any
 _DATES = ("scheduled_at", "clock_started_at", "started_at")
 
 
+def load_id(moment: datetime, run_id: str) -> str:
+    """`20261120T080100.000Z-1a2b3c4d`: sorts by time, names the run."""
+    return f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03}Z-{run_id[:8]}"
+
+
 @dataclass(frozen=True)
 class Load:
     """A run that brings data, as it begins to fetch: a fetch cycle, a registry sync, a stretch of a backfill.
@@ -44,19 +49,14 @@ class Load:
 def _of_old(row: dict[str, Any]) -> dict[str, Any]:
     """As versions before 0.2 wrote it: every load was a `cycle`, and its source alone told of which kind."""
     source = row["source"]
-    kind = (
-        "token_registry_sync"
-        if source.startswith("kucoin")
-        else "backfill"
-        if source.endswith("-history")
-        else "fetch_cycle"
-    )
+    kind = "token_registry_sync" if source.startswith("kucoin") else "fetch_cycle"
+    kind = "backfill" if source.endswith("-history") else kind
     return {"load_id": row["cycle_id"], "kind": kind} | {name: row[name] for name in row if name != "cycle_id"}
 
 
 @dataclass(frozen=True)
 class FetchEnd:
-    """How a fetch ended. `missing` says of each call that brought nothing what it was and why."""
+    """How a fetch ended, after `pull_s` seconds. `missing` says which calls brought nothing, and why."""
 
     ended_at: datetime
     pull_s: float

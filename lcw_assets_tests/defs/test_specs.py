@@ -26,7 +26,7 @@ def test_every_asset_explains_itself(definitions: dg.Definitions) -> None:
         assert spec.kinds
         assert spec.code_version == __version__
         [code] = spec.metadata["dagster/code_references"].code_references
-        assert "asset(" in Path(code.file_path).read_text().splitlines()[code.line_number - 1]
+        assert "spec(" in Path(code.file_path).read_text().splitlines()[code.line_number - 1]
         assert (spec.freshness_policy is None) == (key in HISTORY)  # the past does not age
         table = spec.metadata["dagster/table_name"]
         assert table == ("raw.pulls" if key.startswith("raw/") else key.replace("/", "."))

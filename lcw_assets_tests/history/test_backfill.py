@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from lcw_assets.coordination.rate_limit import Rate, RateLimit
 from lcw_assets.history.backfill import Progress
+from lcw_assets.history.batches import Batches
 from lcw_assets.history.lock import only_one
 from lcw_assets.history.plan import Span
 from lcw_assets.history.series import DAY, SERIES
+from lcw_assets.ingest.load import Load
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.simulator.faults import Draw, Fault, flaky
 from lcw_assets.simulator.server import Simulator
 from lcw_assets.warehouse.errors import Holder, LockedError
@@ -138,6 +142,31 @@ def test_a_dead_api_is_given_up_and_what_came_is_kept(desk: Desk, start_simulato
     assert result.status == "unanswered"
     assert "16 calls in a row brought nothing, the last one: 503" in result.why
     assert desk.query("SELECT count(*) FROM history.asked WHERE series = 'coin_hourly'") == [(5,)]
+    [(kind, status, missing)] = desk.query("SELECT kind, status, missing FROM ops.loads")
+    assert (kind, status) == ("backfill", "partial")
+    assert len(missing) >= 16
+    assert all(re.match(r"BTC from 20\d\d-\d\d-\d\d: 503", line) for line in missing)
+
+
+def test_each_stretch_is_a_load_with_its_own_time(tmp_path: Path) -> None:
+    seconds = iter((0, 60, 60, 90))
+    spool = Spool(tmp_path)
+    first = Load("a", "backfill", "run", None, TODAY, TODAY, 0.0, 0.0, False, "simulator-history", "USD")
+    batches = Batches(spool, SERIES["coin_daily"], first, clock=lambda: TODAY + timedelta(seconds=next(seconds)))
+    with batches.open():
+        batches.rotate()
+    read = [spool.read(path) for path in spool.pending()]
+    assert [(one.load.load_id, one.load.clock_started_at, one.end.pull_s) for one in read if one and one.end] == [
+        ("a-00001", TODAY, 60.0),
+        ("a-00002", TODAY + timedelta(minutes=1), 30.0),
+    ]
+
+
+def test_a_backfill_that_got_everything_is_complete(desk: Desk, start_simulator: StartSimulator) -> None:
+    desk.backfill(start_simulator()[1], desk.plan("coin_daily", YEAR, ["BTC", "NOSUCH"]))
+    points = desk.query("SELECT count(*) FROM history.coin_daily")[0][0]
+    loads = desk.query("SELECT status, missing, records_seen, detail ->> 'series' FROM ops.loads")
+    assert loads == [("complete", [], points, "coin_daily")]
 
 
 def test_it_stops_in_order_when_credits_fall_to_the_reserve(desk: Desk, start_simulator: StartSimulator) -> None:

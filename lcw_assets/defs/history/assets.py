@@ -116,26 +116,25 @@ def _run(
     from lcw_assets.history.backfill import backfill
     from lcw_assets.history.batches import Batches
     from lcw_assets.history.store import store_batches
-    from lcw_assets.ingest.load import Load
+    from lcw_assets.ingest.load import Load, load_id
     from lcw_assets.transport.deadline import Deadline
     from lcw_assets.transport.tuning import Tuning
 
     lcw: LiveCoinWatchResource = context.resources.lcw
     warehouse: WarehouseResource = context.resources.warehouse
     now = datetime.now(timezone.utc)
-    batch_id = f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}Z-{context.run.run_id[:8]}"
     first = Load(
-        batch_id,
-        "backfill",
-        context.run.run_id,
-        None,
-        now,
-        now,
-        0.0,
-        0.0,
-        False,
-        settings.history_source,
-        settings.currency,
+        load_id=load_id(now, context.run.run_id),
+        kind="backfill",
+        run_id=context.run.run_id,
+        scheduled_at=None,
+        clock_started_at=now,
+        started_at=now,
+        queue_s=0.0,
+        start_s=0.0,
+        late_tick=False,
+        source=settings.history_source,
+        currency=settings.currency,
     )
     batches = Batches(spool, plan.series, first, begins=begins)
     connect = partial(warehouse.get_connection, lock_wait_s=_BETWEEN_S)
