@@ -92,16 +92,16 @@ def run_cycle(definitions: dg.Definitions, instance: dg.DagsterInstance) -> Call
 def recorded_lcw() -> Path:
     """The folder of recorded Live Coin Watch answers. Without it a test skips, except in CI, where it fails unless
     `LCW_RECORDED_DIR=none` says that there are none."""
-    return _recorded("lcw")
+    return recorded_folder("lcw")
 
 
 @pytest.fixture
 def recorded_kucoin() -> Path:
     """The same of KuCoin's."""
-    return _recorded("kucoin")
+    return recorded_folder("kucoin")
 
 
-def _recorded(source: str) -> Path:
+def recorded_folder(source: str) -> Path:
     folder = RECORDED / source
     if not folder.is_dir():
         message = f"recorded answers are not at {folder}: set LCW_RECORDED_DIR"

@@ -6,9 +6,11 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
+import pytest
 import yaml
 
 from lcw_assets import __version__
+from lcw_assets_tests import conftest
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,3 +38,14 @@ def test_the_changelog_names_this_version_or_what_comes_next() -> None:
 def test_types_are_for_those_who_import_it_as_well() -> None:
     assert files("lcw_assets").joinpath("py.typed").is_file()
     assert '"py.typed"' in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize(("folder", "outcome"), [("none", pytest.skip.Exception), ("no/such", pytest.fail.Exception)])
+def test_where_ci_has_no_recorded_answers_it_has_to_say_so(
+    monkeypatch: pytest.MonkeyPatch, folder: str, outcome: type[BaseException]
+) -> None:
+    """Otherwise a wrong path would leave out those tests for ever, and everything would be green."""
+    monkeypatch.setenv("CI", "1")
+    monkeypatch.setattr(conftest, "RECORDED", Path(folder))
+    with pytest.raises(outcome, match="set LCW_RECORDED_DIR"):
+        conftest.recorded_folder("lcw")

@@ -129,7 +129,7 @@ def run_cycle(address: str, folder: Path, number: int, scale: float) -> dict[str
         "failed": f"nothing was answered: {pulled.why}" if pulled.failed else None,
         "checks": [
             [result.check_name, result.passed, result.severity.name, result.description]
-            for result in sla_results(stored.standing, sla)
+            for result in sla_results(stored.sla_state, sla)
         ],
     }
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from lcw_assets.performance.sla import Sla
-    from lcw_assets.performance.standing import SlaState
+    from lcw_assets.performance.sla_state import SlaState
 
 # Tables of latest rows, with the values that cannot be below zero.
 _LATEST = {
@@ -79,7 +79,7 @@ class Stored:
     clock: StoreClock
     cycles: list[StoredCycle] = field(default_factory=list)
     tables: dict[str, TableState] = field(default_factory=dict)
-    standing: SlaState | None = None
+    sla_state: SlaState | None = None
 
     def of_run(self, run_id: str) -> StoredCycle | None:
         return next((cycle for cycle in reversed(self.cycles) if cycle.cycle.run_id == run_id), None)
@@ -103,9 +103,9 @@ def store_pending(
     def finish(db: DuckDBPyConnection, cycles: list[StoredCycle]) -> None:
         stored.tables = _look_at_tables(db, datetime.now(timezone.utc) + CLOCKS_DIFFER)
         if sla and cycles:
-            from lcw_assets.performance.standing import read_standing  # 6 ms, after the commit
+            from lcw_assets.performance.sla_state import read_sla_state  # 6 ms, after the commit
 
-            stored.standing = read_standing(db, cycles[-1].row, sla)
+            stored.sla_state = read_sla_state(db, cycles[-1].row, sla)
         if stored.tables["ops.cycles"].rows % COMPACT_EVERY == 0:
             compact(db)
 

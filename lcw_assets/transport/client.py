@@ -105,29 +105,29 @@ class Client:
         hedge_at = racing[0].started + pace.hedge_after_s if pace.hedge_after_s is not None else None
         try:
             while True:
-                events = [exchange.overdue_at for exchange in racing] + ([hedge_at] if hedge_at is not None else [])
+                events = [sent.overdue_at for sent in racing] + ([hedge_at] if hedge_at is not None else [])
                 try:
-                    exchange, result = ended.get(timeout=max(0.0, min(events) - time.perf_counter()))
+                    sent, result = ended.get(timeout=max(0.0, min(events) - time.perf_counter()))
                 except queue.Empty:
-                    late = [exchange for exchange in racing if exchange.overdue_at <= time.perf_counter()]
+                    late = [sent for sent in racing if sent.overdue_at <= time.perf_counter()]
                     if not late:
                         hedge_at = self._hedge(call, racing, ended)
                         continue
-                    exchange, result = late[0], _raise(late[0].overdue())
-                    exchange.abandon()
-                if exchange not in racing:
+                    sent, result = late[0], _raise(late[0].overdue())
+                    sent.abandon()
+                if sent not in racing:
                     continue  # given up, and ended afterwards
-                racing.remove(exchange)
+                racing.remove(sent)
                 try:
-                    return self._finish(exchange, result, call, number, wanted_at)
+                    return self._finish(sent, result, call, number, wanted_at)
                 except TransientError:
                     if not racing:
                         raise
         finally:
-            for exchange in racing:
-                exchange.abandon()
+            for sent in racing:
+                sent.abandon()
                 self._slots.release()
-                self._sink.attempt(exchange.fact(number, wanted_at, None, "superseded", "another was answered first"))
+                self._sink.attempt(sent.fact(number, wanted_at, None, "superseded", "another was answered first"))
 
     def _send(
         self,
@@ -136,7 +136,7 @@ class Client:
         *,
         hedge: bool = False,
     ) -> InFlightRequest:
-        exchange = InFlightRequest(
+        sent = InFlightRequest(
             session=self._session,
             route=self._route,
             source=self._source,
@@ -151,8 +151,8 @@ class Client:
             ),
             hedge=hedge,
         )
-        exchange.start(ended)
-        return exchange
+        sent.start(ended)
+        return sent
 
     def _hedge(
         self,
@@ -173,7 +173,7 @@ class Client:
         return None
 
     def _finish(
-        self, exchange: InFlightRequest, result: Callable[[], Response], call: Call[T], number: int, wanted_at: float
+        self, sent: InFlightRequest, result: Callable[[], Response], call: Call[T], number: int, wanted_at: float
     ) -> T:
         """What came of a request: read, recorded, and handed to the sink."""
         self._slots.release()
@@ -188,13 +188,13 @@ class Client:
                 if self._rate_limit and error.retry_after_s:
                     self._rate_limit.pause(error.retry_after_s)
             self._hedges.ended(good=False, rate_limited=error.outcome == "rate_limited")
-            self._sink.attempt(exchange.fact(number, wanted_at, answer, error.outcome, error.reason))
+            self._sink.attempt(sent.fact(number, wanted_at, answer, error.outcome, error.reason))
             raise
         except Exception:
-            self._sink.attempt(exchange.fact(number, wanted_at, answer, "ok", None))
+            self._sink.attempt(sent.fact(number, wanted_at, answer, "ok", None))
             raise
         self._hedges.ended(good=True)
-        self._sink.attempt(exchange.fact(number, wanted_at, answer, "ok", None))
+        self._sink.attempt(sent.fact(number, wanted_at, answer, "ok", None))
         return value
 
     def _take_slot(self, call: Call[T]) -> None:

@@ -65,7 +65,7 @@ class InFlightRequest:
 
         def run() -> None:
             try:
-                answer = self._exchange()
+                answer = self._perform()
             except BaseException as error:  # noqa: BLE001 - not swallowed: raised again by whoever waits
                 raised = self.route.explain(self.endpoint, error)
 
@@ -109,7 +109,7 @@ class InFlightRequest:
             error=error,
         )
 
-    def _exchange(self) -> Response:
+    def _perform(self) -> Response:
         response = self.session.request(
             self.method,
             f"{self.base_url}/{self.endpoint}",

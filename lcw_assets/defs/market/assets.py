@@ -135,7 +135,7 @@ def store_step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResu
         return
     checks = [
         *store_results(own, stored.tables, datetime.now(timezone.utc)),
-        *(sla_results(stored.standing, sla) if own is stored.cycles[-1] else []),
+        *(sla_results(stored.sla_state, sla) if own is stored.cycles[-1] else []),
     ]
     for spec in store_specs():
         if spec.key not in context.selected_asset_keys:
@@ -162,7 +162,7 @@ def _store_failed(
             yield dg.AssetMaterialization(spec.key, metadata=metadata)
     results = [
         *failed_results(own, stored.tables, datetime.now(timezone.utc)),
-        *(sla_results(stored.standing, sla) if own is stored.cycles[-1] else []),
+        *(sla_results(stored.sla_state, sla) if own is stored.cycles[-1] else []),
     ]
     yield from evaluations(context, results)
 

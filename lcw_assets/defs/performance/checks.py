@@ -12,7 +12,7 @@ from lcw_assets.rounding import rounded, seconds
 from lcw_assets.settings import DataSettings
 
 if TYPE_CHECKING:
-    from lcw_assets.performance.standing import SlaState, WindowState
+    from lcw_assets.performance.sla_state import SlaState, WindowState
 
 _ASSET = ("ops", "cycles")
 _DESCRIPTIONS: dict[CheckName, str] = {
@@ -40,26 +40,26 @@ def sla_checks() -> list[dg.AssetCheckSpec]:
     ]
 
 
-def sla_results(standing: SlaState | None, sla: Sla | SlaError) -> list[dg.AssetCheckResult]:
+def sla_results(sla_state: SlaState | None, sla: Sla | SlaError) -> list[dg.AssetCheckResult]:
     """Each with the numbers, the targets, and where one is missed the likely cause."""
     if isinstance(sla, SlaError):
         return [_result(name, passed=False, description=f"not checked: {sla}") for name in _DESCRIPTIONS]
-    if standing is None:
+    if sla_state is None:
         return []
-    return [_cycle_result(standing, sla), *(_window_result(*window, sla) for window in standing.windows.items())]
+    return [_cycle_result(sla_state, sla), *(_window_result(*window, sla) for window in sla_state.windows.items())]
 
 
-def _cycle_result(standing: SlaState, sla: Sla) -> dg.AssetCheckResult:
+def _cycle_result(sla_state: SlaState, sla: Sla) -> dg.AssetCheckResult:
     limits = sla.checks
-    description = f"{seconds(standing.cycle_s)}, target at most {limits.cycle_warn_s:g} s"
-    if standing.cycle_s > limits.cycle_error_s:
+    description = f"{seconds(sla_state.cycle_s)}, target at most {limits.cycle_warn_s:g} s"
+    if sla_state.cycle_s > limits.cycle_error_s:
         description += f", and an error over {limits.cycle_error_s:g} s"
     return _result(
         "cycle_time",
-        passed=standing.cycle_s <= limits.cycle_warn_s,
-        description=description + (f". Likely cause: {escape.markdown(standing.cause)}" if standing.cause else ""),
-        error=standing.cycle_s > limits.cycle_error_s,
-        metadata={"cycle_s": rounded(standing.cycle_s)},
+        passed=sla_state.cycle_s <= limits.cycle_warn_s,
+        description=description + (f". Likely cause: {escape.markdown(sla_state.cause)}" if sla_state.cause else ""),
+        error=sla_state.cycle_s > limits.cycle_error_s,
+        metadata={"cycle_s": rounded(sla_state.cycle_s)},
     )
 
 

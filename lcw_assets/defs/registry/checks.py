@@ -34,14 +34,14 @@ def registry_checks() -> list[dg.AssetCheckSpec]:
     ]
 
 
-def registry_results(sync: "StoredSync", look: "RegistryState", now: datetime) -> Iterator[dg.AssetCheckResult]:
+def registry_results(sync: "StoredSync", state: "RegistryState", now: datetime) -> Iterator[dg.AssetCheckResult]:
     found = sync.found
-    yield _result("symbols_unique", look.duplicates == 0, f"{look.duplicates} rows too many")
+    yield _result("symbols_unique", state.duplicates == 0, f"{state.duplicates} rows too many")
     yield _result(
         "no_mass_delisting",
         found.status != "held",
         found.reason or "",
-        {"contracts": found.contracts, "missing": found.missing, "listed": look.listed},
+        {"contracts": found.contracts, "missing": found.missing, "listed": state.listed},
     )
     yield _result(
         "no_field_lost",
@@ -49,16 +49,16 @@ def registry_results(sync: "StoredSync", look: "RegistryState", now: datetime) -
         f"no contract has {', '.join(found.lost_fields)} any more, and what was known is kept. "
         f"Unknown fields: {', '.join(map(escape.name, found.unknown)) or 'none'}",
     )
-    yield from failed_results(sync, look, now)
+    yield from failed_results(sync, state, now)
 
 
-def failed_results(sync: "StoredSync", look: "RegistryState", now: datetime) -> Iterator[dg.AssetCheckResult]:
+def failed_results(sync: "StoredSync", state: "RegistryState", now: datetime) -> Iterator[dg.AssetCheckResult]:
     """What there is to say of a sync also if nothing was answered."""
-    sync_s, rate = sync.phases.total, look.failed / look.recent
-    if look.newest is None:
+    sync_s, rate = sync.phases.total, state.failed / state.recent
+    if state.newest is None:
         yield _result("fresh", False, "no contract was ever seen")
     else:
-        age_s = (now - look.newest).total_seconds()
+        age_s = (now - state.newest).total_seconds()
         stale = (
             f"no contract was seen for {seconds(age_s)}" if age_s > 0 else f"seen {seconds(-age_s)} ahead of this clock"
         )
@@ -67,8 +67,8 @@ def failed_results(sync: "StoredSync", look: "RegistryState", now: datetime) -> 
     yield _result(
         "failure_rate",
         rate < _FAILURES_UNDER,
-        f"{look.failed} of the last hour's {look.recent} syncs failed ({percent(rate)})",
-        {"failed": look.failed, "syncs": look.recent},
+        f"{state.failed} of the last hour's {state.recent} syncs failed ({percent(rate)})",
+        {"failed": state.failed, "syncs": state.recent},
     )
 
 

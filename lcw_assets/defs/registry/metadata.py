@@ -11,32 +11,32 @@ if TYPE_CHECKING:
 
 
 def table_metadata(table: str, own: "StoredSync", stored: "Stored") -> dict[str, Any]:
-    look, found, changes = stored.state, own.found, own.found.changes
-    if look is None:
+    state, found, changes = stored.state, own.found, own.found.changes
+    if state is None:
         return {}
     common = {"sync_id": own.sync.load_id, "status": found.status, "seconds": rounded(own.phases.total)}
     if table == "tokens":
         return common | {
-            "dagster/row_count": look.tokens,
+            "dagster/row_count": state.tokens,
             "contracts": found.contracts,
-            "active": look.active,
-            "new": look.new,
+            "active": state.active,
+            "new": state.new,
             "listed": changes.listed,
             "relisted": changes.relisted,
             "delisted": changes.delisted,
             "changed": changes.parameter_changes + changes.status_changes,
             "quarantined": own.row["quarantined"],
             "unknown_fields": ", ".join(found.unknown) or "none",
-            "newest_listings": dg.MetadataValue.md(look.newest_markdown()),
+            "newest_listings": dg.MetadataValue.md(state.newest_markdown()),
         }
     if table == "token_events":
         events = changes.listed + changes.relisted + changes.delisted + changes.status_changes
-        return common | {"dagster/row_count": look.events, "rows_added": events + changes.parameter_changes}
+        return common | {"dagster/row_count": state.events, "rows_added": events + changes.parameter_changes}
     if table == "token_snapshots":
-        return common | {"dagster/row_count": look.snapshots, "rows_added": changes.snapshots}
+        return common | {"dagster/row_count": state.snapshots, "rows_added": changes.snapshots}
     phases = {f"{name}_s": rounded(seconds) for name, seconds in vars(own.phases).items() if seconds is not None}
     return common | {
-        "dagster/row_count": look.syncs,
+        "dagster/row_count": state.syncs,
         "lock_wait_s": rounded(stored.clock.lock_wait_s),
         **phases,
         **{name: own.row[name] for name in ("calls", "retries", "bytes")},

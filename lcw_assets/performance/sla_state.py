@@ -34,7 +34,7 @@ class SlaState:
     windows: Mapping[CheckName, WindowState]
 
 
-def read_standing(db: DuckDBPyConnection, cycle: Mapping[str, Any], sla: Sla) -> SlaState:
+def read_sla_state(db: DuckDBPyConnection, cycle: Mapping[str, Any], sla: Sla) -> SlaState:
     """`cycle` is a row of `ops.cycles`, already stored. Takes 10 ms; where something is wrong, 30."""
     now: datetime = cycle["committed_at"]
     started_at: datetime = cycle["started_at"]
