@@ -11,7 +11,6 @@ from lcw_assets.ingest.clock import StoreClock
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_file import Spooled
 from lcw_assets.warehouse.connection import OpenDatabase
-from lcw_assets.warehouse.errors import WarehouseError
 from lcw_assets.warehouse.tables import append
 
 if TYPE_CHECKING:
@@ -42,15 +41,10 @@ def store_pending(
     file is there all the same, and need not be read again. `config` is DuckDB's: one thread is enough for the thousand
     rows of a load. `begin` and `finish` run before and after all of them.
     """
-    import duckdb
-
-    try:
-        with open_database(on_wait=clock.waited, config=config) as db:
-            begin(db)
-            stored = [one for one in spool.drain(partial(store, db), log, own=own) if one is not None]
-            finish(db, stored)
-    except duckdb.IOException as error:
-        raise WarehouseError(f"the database could not be written: {str(error).splitlines()[0]}") from None
+    with open_database(on_wait=clock.waited, config=config) as db:
+        begin(db)
+        stored = [one for one in spool.drain(partial(store, db), log, own=own) if one is not None]
+        finish(db, stored)
     return stored
 
 

@@ -127,6 +127,8 @@ def _disk_errors(path: Path) -> Iterator[None]:
             raise WarehouseError(complaint(path.parent, disk, "database writes")) from None
         if _is_damage(str(error)):
             raise WarehouseError(_advice(path, error)) from None
+        if isinstance(error, duckdb.IOException):
+            raise WarehouseError(f"{path}: {str(error).removeprefix('IO Error: ').splitlines()[0]}") from None
         raise
 
 

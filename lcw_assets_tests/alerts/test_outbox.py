@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,6 +18,7 @@ from lcw_assets.alerts import channels as channels_module
 from lcw_assets.alerts import outbox as outbox_module
 from lcw_assets.alerts.channels import Channel, read_channels
 from lcw_assets.alerts.outbox import Outbox
+from lcw_assets.coordination import locks
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.alerts.receivers import webhook
 from lcw_assets_tests.alerts.test_channels import NOON, alert
@@ -152,6 +154,18 @@ def test_two_that_look_at_once_send_once(desk: Desk) -> None:
 
     with webhook() as hook:
         desk.outbox.flush(channels(hook.port), look_meanwhile, NOON, desk.said.append)
+    assert len(hook.received) == 1
+
+
+def test_while_another_process_sends_nothing_is_sent(desk: Desk) -> None:
+    desk.outbox.put([alert()], desk.said.append)
+    with webhook() as hook:
+        other = os.open(desk.folder, os.O_RDONLY)
+        assert locks.acquire(other)
+        desk.flush(channels(hook.port))
+        assert hook.received == []
+        os.close(other)
+        desk.flush(channels(hook.port))
     assert len(hook.received) == 1
 
 

@@ -136,6 +136,19 @@ def test_what_an_older_version_spooled_is_read(tmp_path: Path) -> None:
     assert [row["payload"] for row in read.answers] == ['{"a": 1}', '{"cap": 5}']
 
 
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [("lcw", "fetch_cycle"), ("simulator", "fetch_cycle"), ("kucoin-simulator", "token_registry_sync"),
+     ("lcw-history", "backfill"), ("simulator-history", "backfill")],
+)  # fmt: skip
+def test_of_which_kind_an_older_file_is_its_source_tells(tmp_path: Path, source: str, kind: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(OLD.replace(b'"source":"lcw"', f'"source":"{source}"'.encode()))
+    read = Spool(tmp_path).read(path)
+    assert read
+    assert read.load.kind == kind
+
+
 @pytest.mark.parametrize("length", ["-1", "1e3", "99999999999999999999", '"5"', "true"])
 def test_a_length_that_is_none_costs_its_line(tmp_path: Path, length: str) -> None:
     with Spool(tmp_path).open(cycle()) as writer:

@@ -149,6 +149,14 @@ def test_an_error_of_a_query_stays_what_it_is(tmp_path: Path) -> None:
         db.execute("SELECT * FROM nothing")
 
 
+def test_a_fault_of_the_file_that_nobody_knows_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "x.duckdb"
+    fault = f'IO Error: Could not read from file "{file}": Stale file handle\nsecond line'
+    with pytest.raises(WarehouseError) as raised, open_database(file):
+        raise duckdb.IOException(fault)
+    assert str(raised.value) == f'{file}: Could not read from file "{file}": Stale file handle'
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(WarehouseError, match="cannot be opened"), open_database(tmp_path / "no" / "x.duckdb"):
         pass
