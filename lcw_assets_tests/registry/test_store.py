@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from duckdb import DuckDBPyConnection
 
 from lcw_assets.alerts.incidents import Alert
 from lcw_assets.alerts.outbox import Outbox
@@ -19,6 +23,7 @@ from lcw_assets.simulator.faults import Fault
 from lcw_assets.sources.kucoin_futures_records import Contract, read_contracts
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import LockedError
+from lcw_assets.warehouse.tables import transaction
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.holders import held_open
 from lcw_assets_tests.registry.syncs import NOON, Registry, body, contract
@@ -141,6 +146,17 @@ def test_a_sync_against_a_server_has_its_phases(registry: Registry, start_simula
     [row] = registry.query("SELECT api_s, load_s, process_s, write_s, checks_s, calls, bytes > 1000 FROM ops.syncs")
     assert row[5:] == (1, True)
     assert all(value > 0 for value in row[:5])
+
+
+def test_a_slow_commit_is_writing(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def slow(db: DuckDBPyConnection) -> Iterator[None]:
+        with transaction(db):
+            yield
+        time.sleep(0.3)
+
+    monkeypatch.setattr(store_module, "transaction", slow)
+    assert registry.minute(contract("AUSDTM")).phases.write >= 0.3
 
 
 def test_a_broken_body_is_kept_for_a_look(registry: Registry, start_simulator: StartSimulator) -> None:
