@@ -37,7 +37,7 @@ def ours(address: str, folder: Path, number: int, rate_limit: RateLimit | None =
     """Seconds to pull and to store."""
     spool = Spool(folder / "spool")
     now = datetime.now(timezone.utc)
-    cycle = Load(f"{number:06}", "fetch_cycle", "run", None, now, now, 0.0, 0.0, False, "simulator", "USD")
+    cycle = Load.begun(f"{number:06}", "fetch_cycle", now, run_id="run", source="simulator", currency="USD")
     started = time.perf_counter()
     deadline = Deadline.after(45)
     with spool.open(cycle) as sink:

@@ -54,7 +54,7 @@ class Run:
 
     def __call__(self, in_flight: int = 8, rate: RateLimit | None = None) -> Result:
         now = datetime.now(timezone.utc)
-        first = Load(f"{now:%Y%m%dT%H%M%S.%f}", "backfill", "run", None, now, now, 0.0, 0.0, False, "simulator", "USD")
+        first = Load.begun(f"{now:%Y%m%dT%H%M%S.%f}", "backfill", now, run_id="run", source="simulator", currency="USD")
         batches = Batches(Spool(self.folder / "history"), self.plan.series, first)
         client = Client(
             self._address,

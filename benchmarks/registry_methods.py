@@ -30,7 +30,7 @@ def ours(address: str, folder: Path) -> dict[str, float]:
 
     spool, now = Spool(folder / "spool"), datetime.now(timezone.utc)
     name = f"{now:%Y%m%dT%H%M%S.%f}"
-    sync = Load(name, "token_registry_sync", "run", None, now, now, 0.0, 0.0, False, "kucoin-simulator", "")
+    sync = Load.begun(name, "token_registry_sync", now, run_id="run", source="kucoin-simulator")
     with spool.open(sync) as sink:
         client = Client(address, source="kucoin-simulator", sink=sink)
         with closing(client):

@@ -45,7 +45,7 @@ def spool_cycles(spool: Spool, cycles: int) -> None:
     with market(cycles) as server:
         for number in range(cycles):
             now = datetime.now(timezone.utc)
-            cycle = Load(f"{number:06}", "fetch_cycle", "run", None, now, now, 0.0, 0.0, False, "simulator", "USD")
+            cycle = Load.begun(f"{number:06}", "fetch_cycle", now, run_id="run", source="simulator", currency="USD")
             deadline = Deadline.after(45)
             with spool.open(cycle) as sink:
                 client = Client(server.address, source="simulator", sink=sink)

@@ -35,6 +35,11 @@ class Load:
     source: str
     currency: str
 
+    @classmethod
+    def begun(cls, load_id: str, kind: str, at: datetime, *, run_id: str, source: str, currency: str = "") -> Load:
+        """A load that no schedule started: its time counts from the moment at which it begins to fetch."""
+        return cls(load_id, kind, run_id, None, at, at, 0.0, 0.0, False, source, currency)
+
     def to_row(self) -> dict[str, Any]:
         return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in vars(self).items()}
 

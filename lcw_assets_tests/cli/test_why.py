@@ -150,18 +150,8 @@ def test_what_is_no_moment_is_refused_in_one_line(at: str) -> None:
 def test_a_cycle_that_still_runs_is_named() -> None:
     a_slow_night()
     settings, began = DataSettings(), NOW - timedelta(seconds=20)
-    running = Load(
-        "20261120T145940.000Z-5b9fe820",
-        "fetch_cycle",
-        "5b9fe820-9a85",
-        None,
-        began,
-        began,
-        0.0,
-        0.0,
-        False,
-        "lcw",
-        "USD",
+    running = Load.begun(
+        "20261120T145940.000Z-5b9fe820", "fetch_cycle", began, run_id="5b9fe820-9a85", source="lcw", currency="USD"
     )
     with Spool(settings.spool_dir).open(running):
         said = lines("14:59")

@@ -81,19 +81,8 @@ class Bench:
 
     @staticmethod
     def cycle(now: datetime) -> Load:
-        return Load(
-            load_id=f"{now:%Y%m%dT%H%M%S}.{next(_numbers):04}Z-test",
-            kind="fetch_cycle",
-            run_id="run",
-            scheduled_at=None,
-            clock_started_at=now,
-            started_at=now,
-            queue_s=0.0,
-            start_s=0.0,
-            late_tick=False,
-            source="simulator",
-            currency="USD",
-        )
+        name = f"{now:%Y%m%dT%H%M%S}.{next(_numbers):04}Z-test"
+        return Load.begun(name, "fetch_cycle", now, run_id="run", source="simulator", currency="USD")
 
     def spool_page(self, payload: str, *, limit: int = 100, meta: bool = True) -> None:
         """Spool a cycle that was answered with this page of coins, and nothing else."""

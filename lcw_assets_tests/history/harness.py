@@ -153,8 +153,8 @@ class Desk:
         self.runs += 1
         # Another name in each process, and in order.
         name = f"{self.now:%Y%m%dT%H%M%S}Z-{time.time_ns()}-run{self.runs:05}"
-        return Load(
-            name, "backfill", f"run{self.runs}", None, self.now, self.now, 0.0, 0.0, False, "simulator-history", "USD"
+        return Load.begun(
+            name, "backfill", self.now, run_id=f"run{self.runs}", source="simulator-history", currency="USD"
         )
 
     def answer(self, *answered: Any, **options: Any) -> StoredPoints:

@@ -151,7 +151,7 @@ def test_a_dead_api_is_given_up_and_what_came_is_kept(desk: Desk, start_simulato
 def test_each_stretch_is_a_load_with_its_own_time(tmp_path: Path) -> None:
     seconds = iter((0, 60, 60, 90))
     spool = Spool(tmp_path)
-    first = Load("a", "backfill", "run", None, TODAY, TODAY, 0.0, 0.0, False, "simulator-history", "USD")
+    first = Load.begun("a", "backfill", TODAY, run_id="run", source="simulator-history", currency="USD")
     batches = Batches(spool, SERIES["coin_daily"], first, clock=lambda: TODAY + timedelta(seconds=next(seconds)))
     with batches.open():
         batches.rotate()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zlib
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -35,19 +36,8 @@ class Thing:
 
 
 def cycle(load_id: str = "20261120T120000.000Z-aaaaaaaa") -> Load:
-    return Load(
-        load_id=load_id,
-        kind="fetch_cycle",
-        run_id="run",
-        scheduled_at=None,
-        clock_started_at=NOON,
-        started_at=NOON,
-        queue_s=0.0,
-        start_s=0.5,
-        late_tick=False,
-        source="lcw",
-        currency="USD",
-    )
+    begun = Load.begun(load_id, "fetch_cycle", NOON, run_id="run", source="lcw", currency="USD")
+    return replace(begun, start_s=0.5)
 
 
 END = FetchEnd(NOON, 1.5, ["exchanges/list: timed out"])

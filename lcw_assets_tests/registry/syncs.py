@@ -129,4 +129,4 @@ class Registry:
     @staticmethod
     def sync(moment: datetime) -> Load:
         name = f"{moment:%Y%m%dT%H%M%S}.{next(_numbers):04}Z-test"
-        return Load(name, "token_registry_sync", "run", None, moment, moment, 0.0, 0.0, False, "kucoin-simulator", "")
+        return Load.begun(name, "token_registry_sync", moment, run_id="run", source="kucoin-simulator")

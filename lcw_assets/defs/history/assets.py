@@ -123,19 +123,8 @@ def _run(
     lcw: LiveCoinWatchResource = context.resources.lcw
     warehouse: WarehouseResource = context.resources.warehouse
     now = datetime.now(timezone.utc)
-    first = Load(
-        load_id=load_id(now, context.run.run_id),
-        kind="backfill",
-        run_id=context.run.run_id,
-        scheduled_at=None,
-        clock_started_at=now,
-        started_at=now,
-        queue_s=0.0,
-        start_s=0.0,
-        late_tick=False,
-        source=settings.history_source,
-        currency=settings.currency,
-    )
+    run_id, source = context.run.run_id, settings.history_source
+    first = Load.begun(load_id(now, run_id), "backfill", now, run_id=run_id, source=source, currency=settings.currency)
     batches = Batches(spool, plan.series, first, begins=begins)
     connect = partial(warehouse.get_connection, lock_wait_s=_BETWEEN_S)
     observed_at = now

@@ -188,7 +188,7 @@ def spooling(run: dg.DagsterRun, now: datetime) -> Any:
     @contextmanager
     def spool() -> Iterator[SpoolWriter]:
         cycle_id = f"{now:%Y%m%dT%H%M%S}.000Z-{run.run_id[:8]}"
-        cycle = Load(cycle_id, "fetch_cycle", run.run_id, None, now, now, 0.0, 0.0, False, "simulator", "USD")
+        cycle = Load.begun(cycle_id, "fetch_cycle", now, run_id=run.run_id, source="simulator", currency="USD")
         with Spool(DataSettings().spool_dir).open(cycle) as writer:
             writer.plan([("status", {}), ("coins/list", {"offset": 0}), ("coins/list", {"offset": 100})])
             yield writer
