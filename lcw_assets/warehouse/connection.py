@@ -120,7 +120,7 @@ def _disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        if str(path) not in str(error) and not str(error).startswith("Corrupt database file"):
+        if str(path) not in str(error) and "Corrupt database file" not in str(error):
             raise  # of a query, or of another file
         disk = read_error(str(error))
         if disk:
