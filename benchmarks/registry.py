@@ -39,10 +39,9 @@ def serve(contracts: int, minutes: int) -> None:
     now = START
     simulator = Simulator(contracts=contracts, clock=lambda: now, kucoin_limit=10**9)
     with simulator.serve() as address:
-        for minute in range(minutes + 1):
+        for minute in range(minutes, -1, -1):  # latest first: what is worked out is kept for later minutes only
             now = START + timedelta(minutes=minute)
             requests.get(f"{address}/api/v1/contracts/active", timeout=120)
-        now = START
         print(address, flush=True)
         for _ in sys.stdin:
             now += timedelta(minutes=1)

@@ -1,4 +1,4 @@
-"""A local server that speaks Live Coin Watch and KuCoin Futures, with faults on demand and a ledger of what it served.
+"""A local server that speaks as each provider does, over one hidden market, with faults on demand and a ledger.
 
 Imports nothing else of this project, so that it can judge the rest of it.
 """

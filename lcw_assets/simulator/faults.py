@@ -5,34 +5,32 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from lcw_assets.simulator.noise import uniform
 from lcw_assets.simulator.september import september
 
-Kind = Literal[
-    "none",
-    "error",  # an error object with `status`; 429 with or without Retry-After
-    "html",  # a proxy's page, under `status`
-    "truncated",  # JSON that stops in the middle, under 200
-    "cut",  # the connection ends before the announced length
-    "reset",  # the connection is reset before any answer
-    "drip",  # a byte a second
-    "wrong_shape",  # JSON, but an object where a list is due, and the other way round
-    "repeated",  # a page that repeats coins of the page before it; KuCoin: contracts that stand in the answer twice
-    # KuCoin alone:
-    "empty",  # a list without any contract
-    "half",  # the first half of the contracts
-    "renamed",  # a field under another name, in every contract
-    "lost_field",  # a field that one contract in ten does not have
-]
+# What can happen to any provider's response. Kinds of its own stand beside a provider.
+GENERAL = frozenset(
+    {
+        "none",
+        "error",  # the provider's own error, for `status`; 429 with or without Retry-After
+        "html",  # a proxy's page, under `status`
+        "truncated",  # a body that stops in the middle, under 200
+        "cut",  # the connection ends before the announced length
+        "reset",  # the connection is reset before any response
+        "drip",  # a byte a second
+    }
+)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """How one request is mistreated. `delay_s` comes first, whatever the kind."""
+    """How one request is mistreated. `delay_s` comes first, whatever the kind.
 
-    kind: Kind = "none"
+    `kind` is general, or a provider's own: the others respond to that as to `none`.
+    """
+
+    kind: str = "none"
     delay_s: float = 0.0
     status: int = 200
     retry_after: str | None = None
@@ -40,13 +38,17 @@ class Fault:
 
 @dataclass(frozen=True)
 class Draw:
-    """One request, as a profile sees it. `number` counts all requests, `turn` those of the same content."""
+    """One request, as a profile sees it. `number` counts all requests, `turn` those of the same content.
+
+    `endpoint` is the path, as the provider knows it; `content` is the body or, where there is none, the URL's query.
+    """
 
     seed: int
     endpoint: str
     content: str
     number: int
     turn: int
+    provider: str = ""
 
     def chance(self, what: str) -> float:
         """In [0, 1). By content and turn, so that which thread came first does not matter."""
@@ -104,23 +106,11 @@ def september_2025(draw: Draw) -> Fault:
     return Fault("error" if met.status != 200 else "none", met.seconds, met.status)
 
 
-def kucoin_odd(draw: Draw) -> Fault:
-    """KuCoin's answers are odd one time in four; Live Coin Watch's are well."""
-    if draw.endpoint != "api/v1/contracts/active":
-        return Fault()
-    dice = draw.chance("odd")
-    kinds: tuple[Kind, ...] = ("half", "empty", "renamed", "lost_field", "repeated", "truncated")
-    if dice < 0.24:
-        return Fault(kinds[int(dice / 0.04)])
-    return Fault("error", status=429) if dice < 0.26 else Fault()
-
-
-# A profile of your own is any function from Draw to Fault: add it here, or hand it to Simulator.
+# A profile of your own is any function from Draw to Fault: add it here or to your provider, or hand it to Simulator.
 PROFILES: Mapping[str, Profile] = {
     "none": none,
     "slow": slow,
     "flaky": flaky,
     "down": down,
     "september": september_2025,
-    "kucoin-odd": kucoin_odd,
 }

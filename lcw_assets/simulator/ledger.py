@@ -1,4 +1,4 @@
-"""What the simulator was asked and what it sent: the other side's books, for tests that count."""
+"""Which requests came and what was sent: the other side's books, for tests that count."""
 
 from __future__ import annotations
 
@@ -11,21 +11,26 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Entry:
-    """One request. `finished` says that the whole answer was handed to the network; `digest` is its SHA-256."""
+    """One request. `digest` is the SHA-256 of the response, `finished` says that all of it was handed to the network.
+
+    `provider` and `endpoint` are who responded, and to which path; `usable` is not what was refused or spoiled.
+    """
 
     number: int
     at: datetime
+    provider: str
     endpoint: str
     request: str
     status: int
     fault: str
+    usable: bool
     digest: str
     finished: bool
 
     @property
     def good(self) -> bool:
-        """Was this an answer that a client must not lose?"""
-        return self.finished and self.status == 200 and self.fault in ("none", "repeated")
+        """Was this a response that a client must not lose?"""
+        return self.finished and self.status == 200 and self.usable
 
 
 class Ledger:

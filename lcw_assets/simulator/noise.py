@@ -1,4 +1,4 @@
-"""Numbers that look random and are a pure function of what they are asked for."""
+"""Numbers that look random and are a pure function of their key."""
 
 from __future__ import annotations
 
@@ -12,18 +12,30 @@ _SCALE = 2.0**-64
 @lru_cache(maxsize=200_000)
 def uniform(*key: int | str) -> float:
     """A number in [0, 1), always the same one for the same key, in every process and on every machine."""
-    digest = blake2b("\x1f".join(map(str, key)).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") * _SCALE
+    return _hashed("\x1f".join(map(str, key)))
 
 
 def smooth(time: float, period: float, *key: int | str) -> float:
     """Value noise in [-1, 1]: a random height at each multiple of `period`, cosine-interpolated between them."""
     step, phase = divmod(time / period, 1.0)
-    low, high = uniform(*key, int(step)), uniform(*key, int(step) + 1)
-    blend = (1.0 - math.cos(math.pi * phase)) / 2.0
-    return 2.0 * (low + (high - low) * blend) - 1.0
+    low, high = _heights(int(step), *key)
+    return 2.0 * (low + (high - low) * (1.0 - math.cos(math.pi * phase)) / 2.0) - 1.0
 
 
 def walk(time: float, octaves: tuple[tuple[float, float], ...], *key: int | str) -> float:
     """A sum of `smooth` noises, each `(period, height)`: it wanders, and never beyond the sum of the heights."""
-    return sum(height * smooth(time, period, *key, number) for number, (period, height) in enumerate(octaves))
+    total = 0.0
+    for number, (period, height) in enumerate(octaves):
+        total += height * smooth(time, period, *key, number)
+    return total
+
+
+@lru_cache(maxsize=200_000)
+def _heights(step: int, *key: int | str) -> tuple[float, float]:
+    """At both ends of a step. One look-up for both is what a minute of the market spends most on."""
+    text = "\x1f".join(map(str, key))
+    return _hashed(f"{text}\x1f{step}"), _hashed(f"{text}\x1f{step + 1}")
+
+
+def _hashed(text: str) -> float:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") * _SCALE

@@ -6,7 +6,7 @@ What is known of it is its cycles (mean 19.88 s, median 16.84, p95 34.2, p99 78.
 that method, in virtual time, gives those numbers: a random search, by the largest relative error of the eight, ended
 at 3.8 % over 40,000 cycles. `lcw_assets_tests/simulator/test_september.py` holds the fit, to a tenth.
 
-Each call is drawn by itself. The real one had bad minutes; of those, cycle statistics tell nothing.
+Each call is drawn by itself. The real one had bad minutes; cycle statistics do not show those.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from statistics import NormalDist
 
 # Shares of calls.
 RATE_LIMITED = 0.00113  # 429, without Retry-After: the 60 s pauses are what makes p99
-SILENT = 0.00065  # no answer ever
+SILENT = 0.00065  # no response ever
 REFUSED = 0.00161  # 503
 SLOW = 0.0180
 

@@ -5,33 +5,30 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
-import json
 import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+import traceback
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette import requests, responses
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from lcw_assets.simulator.api import Api
-from lcw_assets.simulator.faults import PROFILES, Draw, Fault, Profile
-from lcw_assets.simulator.kucoin import Futures
-from lcw_assets.simulator.kucoin_api import ENDPOINT as KUCOIN
-from lcw_assets.simulator.kucoin_api import KuCoinApi
+from lcw_assets.simulator.discovery import discover, profiles, route
+from lcw_assets.simulator.faults import GENERAL, Draw, Fault, Profile
 from lcw_assets.simulator.ledger import Entry, Ledger
 from lcw_assets.simulator.market import Market
-from lcw_assets.simulator.question import ApiError
-from lcw_assets.simulator.replay import Replay
+from lcw_assets.simulator.provider import Provider, Request, Response, to_json
 
 _HTML = b"<!DOCTYPE html><html><head><title>Web server is down</title></head><body>Error</body></html>"
 
@@ -41,11 +38,11 @@ def _now() -> datetime:
 
 
 class Simulator:
-    """Live Coin Watch on loopback, and KuCoin's futures contracts, of which there are about `contracts`.
+    """Every provider on loopback, over one market; `options` are those that the providers declare.
 
-    `clock` is asked for the time of each request; `replay` is a folder of recorded answers to serve instead of the
-    market; `time_scale` stretches or shrinks the delays of faults. `marked` answers carry a header that says that a
-    simulator sent them, which clients with an API key refuse: unmark them to rehearse with a key.
+    `clock` gives the time of each request; `time_scale` stretches or shrinks the delays of faults. `marked` responses
+    carry a header that says that a simulator sent them, which clients with an API key refuse: unmark them to rehearse
+    with a key.
     """
 
     def __init__(
@@ -53,28 +50,31 @@ class Simulator:
         *,
         profile: str | Profile = "none",
         seed: int = 1,
-        api_key: str | None = None,
-        credits_per_day: int = 10_000,
-        contracts: int = 500,
-        kucoin_limit: int = 2000,
-        replay: Path | None = None,
         ledger_file: Path | None = None,
         clock: Callable[[], datetime] = _now,
         time_scale: float = 1.0,
         marked: bool = True,
+        **options: Any,
     ) -> None:
         self.ledger = Ledger(ledger_file)
         self.clock = clock
-        self.profile = PROFILES[profile] if isinstance(profile, str) else profile
+        self.providers = discover()
+        self.profile = profiles(self.providers)[profile] if isinstance(profile, str) else profile
+        known = {option.name: one for one in self.providers for option in one.options}
+        for name in options:
+            if name not in known:
+                raise TypeError(f"the simulator has no option {name}: expected one of {', '.join(sorted(known))}")
+        market = Market(seed)
+        self._services = {
+            one.name: one.service(market, **{name: options[name] for name in options if known[name] is one})
+            for one in self.providers
+        }
+        self._kinds = GENERAL.union(*(one.faults for one in self.providers))
         self._seed = seed
-        self._api = Api(Market(seed), api_key, credits_per_day)
-        self._kucoin = KuCoinApi(Futures(seed, contracts), kucoin_limit)
-        self._replay = Replay(replay) if replay else None
         self._time_scale = time_scale
         self._marked = marked
         self._number = 0
-        self._turns: dict[tuple[str, bytes], int] = {}
-        self._cached: dict[tuple[int, str, bytes], bytes] = {}
+        self._turns: Counter[tuple[str, str, str]] = Counter()
 
     @contextmanager
     def serve(self, port: int = 0) -> Iterator[str]:
@@ -100,88 +100,87 @@ class Simulator:
                 thread.join(timeout=5)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        body = await request.body()
-        endpoint = request.url.path.strip("/")
+        incoming = requests.Request(scope, receive)
+        body = await incoming.body()
+        path, query = incoming.url.path.strip("/"), incoming.url.query
+        content = body.decode("latin-1") or query
+        provider, endpoint = route(self.providers, path) or (None, path)
         self._number = number = self._number + 1
-        turn = self._turns[endpoint, body] = self._turns.get((endpoint, body), 0) + 1
-        fault = self.profile(Draw(self._seed, endpoint, body.decode("latin-1"), number, turn))
-        if fault.delay_s:
-            await asyncio.sleep(fault.delay_s * self._time_scale)
-        now = self.clock()
-        status, content, headers = self._content(request, endpoint, body, now, fault)
-        digest = _digest(content)
-        finished = False
+        try:
+            fault = self._fault(provider, endpoint, content, number) if provider else Fault()
+            if fault.delay_s:
+                await asyncio.sleep(fault.delay_s * self._time_scale)
+            now = self.clock()
+            request = Request(incoming.method, endpoint, query, body, incoming.headers, now)
+            response = self._response(provider, request, fault)
+        except Exception as error:  # noqa: BLE001 - of a profile or provider: uvicorn would send a 500 and print nothing
+            traceback.print_exc()
+            now, fault = self.clock(), Fault()
+            text = f"the simulator itself failed: {type(error).__name__}: {error}"
+            response = Response(500, text.encode(), {"content-type": "text/plain"})
+        entry = Entry(
+            number=number,
+            at=now,
+            provider=provider.name if provider else "",
+            endpoint=endpoint,
+            request=content,
+            status=response.status,
+            fault=fault.kind,
+            usable=response.usable and fault.kind not in GENERAL - {"none"},
+            digest=_digest(response.body),
+            finished=False,
+        )
         try:
             if fault.kind == "reset":
                 scope["extensions"]["reset"]()
             else:
-                await self._response(request, status, content, headers, fault)(scope, receive, send)
-                finished = fault.kind not in ("cut", "drip")
+                accepts = incoming.headers.get("accept-encoding", "")
+                await self._sent(response, fault, accepts)(scope, receive, send)
+                entry = replace(entry, finished=fault.kind not in ("cut", "drip"))
         finally:
-            entry = Entry(
-                number=number,
-                at=now,
-                endpoint=endpoint,
-                request=body.decode("latin-1"),
-                status=status,
-                fault=fault.kind,
-                digest=digest,
-                finished=finished,
-            )
             self.ledger.write(entry)
 
-    def _content(
-        self, request: Request, endpoint: str, body: bytes, now: datetime, fault: Fault
-    ) -> tuple[int, bytes, dict[str, str]]:
-        """Status, body and headers."""
+    def _fault(self, provider: Provider, endpoint: str, content: str, number: int) -> Fault:
+        """What the profile has in store for a request. Another provider's own kind is none to this one."""
+        self._turns[provider.name, endpoint, content] += 1
+        turn = self._turns[provider.name, endpoint, content]
+        fault = self.profile(Draw(self._seed, endpoint, content, number, turn, provider.name))
+        if fault.kind not in self._kinds:
+            raise ValueError(f"there is no fault {fault.kind!r}: expected one of {', '.join(sorted(self._kinds))}")
+        return fault if fault.kind in GENERAL | provider.faults else replace(fault, kind="none")
+
+    def _response(self, provider: Provider | None, request: Request, fault: Fault) -> Response:
+        if provider is None:
+            paths = sorted(path for one in self.providers for path in (one.name, *one.roots))
+            reason = f"no provider serves {request.path!r}: expected a path under {', '.join(paths)}"
+            return Response(404, to_json({"error": {"code": 404, "status": "Not Found", "description": reason}}))
+        service = self._services[provider.name]
         if fault.kind == "html":
-            return fault.status, _HTML, {}
-        if endpoint == KUCOIN:
-            return self._kucoin.answer(request.method, now, fault)
-        error = ApiError(fault.status) if fault.kind == "error" else None
-        if error is None:
-            try:
-                return 200, self._good_content(request, endpoint, body, now, fault), {}
-            except ApiError as raised:
-                error = raised
-        return error.code, json.dumps(error.document).encode(), {}
+            return Response(fault.status, _HTML, {"content-type": "text/html"})
+        if fault.kind == "error":
+            return service.error(fault.status)
+        response = service.respond(request, fault.kind if fault.kind in provider.faults else "none")
+        if fault.kind == "truncated" and response.status == 200:
+            return replace(response, body=response.body[: len(response.body) // 2])
+        return response
 
-    def _good_content(self, request: Request, endpoint: str, body: bytes, now: datetime, fault: Fault) -> bytes:
-        self._api.admit(request.method, endpoint, request.headers, now)
-        key = (int(now.timestamp()) // 60, endpoint, body)
-        cached = self._cached.get(key)
-        if cached is not None and fault.kind == "none":
-            return cached
-        if fault.kind == "repeated":
-            body = _one_page_back(body)
-        source = self._replay or self._api
-        document = source.answer(endpoint, body, now)
-        if fault.kind == "wrong_shape":
-            document = {"data": document} if isinstance(document, list) else [document]
-        content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-        if fault.kind == "truncated":
-            return content[: len(content) // 2]
-        if fault.kind == "none" and endpoint != "credits":
-            self._cached = {old: kept for old, kept in self._cached.items() if old[0] >= key[0] - 1}
-            self._cached[key] = content
-        return content
-
-    def _response(self, request: Request, status: int, content: bytes, more: dict[str, str], fault: Fault) -> ASGIApp:
-        headers = {"content-type": "text/html" if fault.kind == "html" else "application/json; charset=utf-8", **more}
+    def _sent(self, response: Response, fault: Fault, accepts: str) -> ASGIApp:
+        """The response as it goes over the wire."""
+        headers = {"content-type": "application/json; charset=utf-8", **response.headers}
         if self._marked:
             headers["x-lcw-simulator"] = "1"
         if fault.retry_after is not None:
             headers["Retry-After"] = fault.retry_after
+        body = response.body
         if fault.kind == "drip":
-            return StreamingResponse(_drip(content), status, headers)
+            return responses.StreamingResponse(_drip(body), response.status, headers)
         if fault.kind == "cut":
-            headers["content-length"] = str(len(content))
-            return StreamingResponse(_cut(content), status, headers)
-        if "gzip" in request.headers.get("accept-encoding", "") and len(content) > 500:
+            headers["content-length"] = str(len(body))
+            return responses.StreamingResponse(_cut(body), response.status, headers)
+        if "gzip" in accepts and len(body) > 500:
             headers["content-encoding"] = "gzip"
-            content = _compressed(content)
-        return Response(content, status, headers)
+            body = _compressed(body)
+        return responses.Response(body, response.status, headers)
 
 
 @lru_cache(maxsize=64)
@@ -194,20 +193,13 @@ def _compressed(content: bytes) -> bytes:
     return gzip.compress(content, 1)
 
 
-def _one_page_back(body: bytes) -> bytes:
-    request: dict[str, Any] = json.loads(body) if body.strip() else {}
-    if "offset" in request:
-        request["offset"] = max(0, int(request["offset"]) - 5)
-    return json.dumps(request).encode()
-
-
-async def _drip(content: bytes) -> Any:
+async def _drip(content: bytes) -> AsyncIterator[bytes]:
     for place in range(min(len(content), 120)):
         yield content[place : place + 1]
         await asyncio.sleep(1)
 
 
-async def _cut(content: bytes) -> Any:
+async def _cut(content: bytes) -> AsyncIterator[bytes]:
     yield content[: len(content) // 2]
 
 

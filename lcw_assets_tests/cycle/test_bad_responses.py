@@ -16,6 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lcw_assets.simulator.live_coin_watch import LiveCoinWatch
+from lcw_assets.simulator.live_coin_watch.aggregate import Aggregate
 from lcw_assets.simulator.market import Market
 from lcw_assets.simulator.server import Simulator
 from lcw_assets_tests.conftest import NOON, StartSimulator
@@ -35,15 +37,14 @@ def changed(change: Change) -> Iterator[tuple[str, list[str]]]:
     the endpoints that were asked for so far.
     """
     asked: list[str] = []
-    inner = Simulator(clock=lambda: NOON)
-    api = inner._api  # noqa: SLF001 - the documents themselves, to write them otherwise
+    api = LiveCoinWatch(Market(1))  # the documents themselves, to write them otherwise
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             endpoint = self.path.strip("/")
             sent = self.rfile.read(int(self.headers["content-length"]))
             asked.append(endpoint)
-            body = json.dumps(api.answer(endpoint, sent, NOON))
+            body = json.dumps(api.document(endpoint, sent, NOON))
             content = change(endpoint, json.loads(sent), body).encode()
             self.send_response(200)
             self.send_header("content-length", str(len(content)))
@@ -118,7 +119,7 @@ def test_the_rank_of_a_coin_is_its_place_whatever_stands_before_it(bench: Bench)
     with changed(odd) as (address, _):
         bench.pull(address, coins=100, meta=False)
     bench.store()
-    third = Market(1).ranked(3, 3, int(NOON.timestamp()) // 60)[0]
+    third = Aggregate(Market(1)).ranked(3, 3, int(NOON.timestamp()) // 60)[0]
     assert bench.query("SELECT code, rank FROM market.coins ORDER BY rank LIMIT 1") == [(third.code, 3)]
 
 
@@ -189,8 +190,8 @@ def test_the_same_page_three_times_is_one_page(bench: Bench, start_simulator: St
 
 
 def _first_page(request: dict[str, Any]) -> str:
-    api = Simulator(clock=lambda: NOON)._api  # noqa: SLF001
-    return json.dumps(api.answer("coins/list", json.dumps({**request, "offset": 0}).encode(), NOON))
+    api = LiveCoinWatch(Market(1))
+    return json.dumps(api.document("coins/list", json.dumps({**request, "offset": 0}).encode(), NOON))
 
 
 def test_an_overview_and_credits_without_numbers_are_missing(bench: Bench) -> None:

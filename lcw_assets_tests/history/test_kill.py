@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from lcw_assets.simulator.api import Api
 from lcw_assets.simulator.faults import Draw, Fault
+from lcw_assets.simulator.live_coin_watch import LiveCoinWatch
 from lcw_assets.simulator.market import Market
 from lcw_assets_tests.conftest import NOON, StartSimulator
 from lcw_assets_tests.history.harness import Desk
@@ -55,11 +55,11 @@ def test_killed_at_ten_moments_and_every_answered_point_is_there_once(
         (ask.code, int(ask.window.start.timestamp() * 1000)) for ask in made.asks() if ask.code != "NOSUCH"
     }
 
-    api = Api(Market(1))
+    api = LiveCoinWatch(Market(1))
     answered: dict[tuple[str, int], float] = {}
     for entry in simulator.ledger.entries:
         if entry.good and entry.endpoint == "coins/single/history":
-            document = api.answer(entry.endpoint, entry.request.encode("latin-1"), NOON)
+            document = api.document(entry.endpoint, entry.request.encode("latin-1"), NOON)
             code = json.loads(entry.request)["code"]
             answered |= {(code, point["date"]): point["rate"] for point in document["history"]}
     rows = desk.query("SELECT code, epoch_ms(date), rate FROM history.coin_hourly")

@@ -1,7 +1,8 @@
-"""The simulated market: the same for everybody, moving like a real one."""
+"""The hidden market: the same for everybody, moving like a real one, at any second."""
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -9,83 +10,73 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lcw_assets.simulator.coins import profile, quote
 from lcw_assets.simulator.market import COINS, DAY, Market
-from lcw_assets.simulator.names import GENERATIONS, code_of, place_of
+from lcw_assets.simulator.names import GENERATIONS, LEADERS, code_of, name_of, place_of, ticker_of
 
 MINUTE = 29_920_000
 market = Market(seed=1)
+
+slots = st.integers(0, COINS - 1)
 
 
 def test_another_process_sees_the_same_market() -> None:
     program = (
         "from lcw_assets.simulator.market import Market; m = Market(1); "
-        f"print([(c.code, m.rate(c, {MINUTE})) for c in m.ranked(1, 50, {MINUTE})])"
+        f"print([(c.code, m.price(c, {MINUTE} + 1 / 60)) for c in (m.listing(s, {MINUTE}) for s in range(50))])"
     )
     other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    here = [(coin.code, market.rate(coin, MINUTE)) for coin in market.ranked(1, 50, MINUTE)]
-    assert other.stdout.strip() == repr(here)
+    coins = [market.listing(slot, MINUTE) for slot in range(50)]
+    assert other.stdout.strip() == repr([(coin.code, market.price(coin, MINUTE + 1 / 60)) for coin in coins])
 
 
 def test_seeds_differ() -> None:
-    assert Market(2).rate(market.listing(0, MINUTE), MINUTE) != market.rate(market.listing(0, MINUTE), MINUTE)
+    assert Market(2).price(market.listing(0, MINUTE), MINUTE) != market.price(market.listing(0, MINUTE), MINUTE)
 
 
-def test_a_page_is_the_page_of_the_whole_ranking() -> None:
-    """Ranking the neighbourhood of a page must give what ranking all 32,000 gives."""
-    everything = market.all_ranked(MINUTE)
-    assert len({coin.code for coin in everything}) == COINS
-    for first in (1, 77, 901, 5_001, 20_000, 31_901):
-        assert market.ranked(first, first + 99, MINUTE) == list(everything[first - 1 : first + 99])
-    for rank in (1, 99, 1_234, 31_999):
-        assert market.rank(everything[rank - 1], MINUTE) == rank
+@given(slots, st.integers(0, 86_399))
+def test_a_price_moves_by_little_from_second_to_second(slot: int, second: int) -> None:
+    """Also from one minute to the next, and from one day to the next, when a supply may change."""
+    coin = market.listing(slot, MINUTE)
+    prices = [market.price(coin, MINUTE + (second + later) / 60) for later in range(2)]
+    assert abs(math.log(prices[1] / prices[0])) < 2e-4
+    midnight = MINUTE // DAY * DAY
+    around = [market.price(coin, midnight + seconds / 60) for seconds in range(-2, 3)]
+    assert max(around) / min(around) < 1 + 4 * 2e-4
 
 
-def test_some_coins_move_every_minute_and_some_do_not() -> None:
-    before = {coin.code: market.rate(coin, MINUTE) for coin in market.ranked(1, 1_000, MINUTE)}
-    after = {coin.code: market.rate(coin, MINUTE + 1) for coin in market.ranked(1, 1_000, MINUTE + 1)}
-    moved = sum(before[code] != after[code] for code in before.keys() & after.keys())
-    assert 300 < moved < 700
-    assert before["BTC"] != after["BTC"]
+def test_a_price_is_another_one_every_second() -> None:
+    bitcoin = market.listing(0, MINUTE)
+    assert len({market.price(bitcoin, MINUTE + second / 60) for second in range(600)}) == 600
 
 
-def test_ranks_move_and_coins_come_and_go() -> None:
-    hours = [[coin.code for coin in market.ranked(1, 1_000, MINUTE + hour * 60)] for hour in range(3)]
-    assert hours[0] != hours[1]
-    assert set(hours[0]) != set(hours[2])
+@given(st.sampled_from(["USDT", "USDC", "DAI", "STETH"]), st.integers(MINUTE, MINUTE + 1_000_000))
+def test_what_is_pegged_stays_near_its_peg(code: str, minute: int) -> None:
+    """However the market moves: a depeg of half a percent is what a consensus of prices warns of."""
+    coin, peg = market.find(code, minute), LEADERS[code].peg
+    assert coin and peg
+    off = market.price(coin, minute) / market.usd_per(peg, minute) - 1
+    assert 0 < abs(off) < 0.0015
+    assert market.usd_per(code, minute) == market.price(coin, minute)
 
 
-def test_the_gaps_of_real_answers() -> None:
-    coins = market.ranked(1, 1_000, MINUTE)
-    documents = [profile(market, coin, MINUTE, 1) | quote(market, coin, MINUTE, 1.0) for coin in coins]
-    assert 0 < sum("symbol" in document for document in documents) < 60
-    assert any("symbol" in document and document["symbol"] is None for document in documents)
-    assert 300 < sum(document["maxSupply"] is None for document in documents) < 600
-    assert any(document["cap"] is None for document in documents)
-    assert any("categories" not in document for document in documents)
-    assert any(isinstance(document["circulatingSupply"], float) for document in documents)
-    assert any(isinstance(document["circulatingSupply"], int) for document in documents)
-    assert any("e-" in repr(document["rate"]) for document in documents)
-    assert max(document["delta"]["year"] or 0 for document in documents) > 2
-    for document in documents:
-        assert document["allTimeHighUSD"] >= document["rate"]
-        assert (document["delta"]["year"] is None) == (document["age"] < 365)
-        if document["cap"] is not None:
-            assert document["cap"] == pytest.approx(document["rate"] * document["circulatingSupply"], rel=1e-3)
+@given(slots, st.integers(MINUTE, MINUTE + 1_000_000))
+def test_price_times_supply_is_the_capitalisation(slot: int, minute: int) -> None:
+    coin = market.listing(slot, minute)
+    assert market.price(coin, minute) * market.supply(coin, minute) == pytest.approx(market.cap(slot, minute))
+    assert market.price(coin, minute) < market.highest_price(coin)
+    assert 0.05 < market.price(coin, minute) / market.usual_price(coin) < 20
 
 
-def test_the_long_dead_have_no_price() -> None:
-    [dead] = market.ranked(COINS, COINS, MINUTE)
-    assert quote(market, dead, MINUTE, 1.0)["rate"] is None
+def test_a_dead_coin_is_found_no_more_and_another_has_its_slot() -> None:
+    slot = next(slot for slot in range(20, 500) if market.listing(slot, MINUTE).generation)
+    coin = market.listing(slot, MINUTE)
+    end = next(minute for minute in range(MINUTE, MINUTE + 3_000) if market.listing(slot, minute) != coin)
+    assert market.find(coin.code, end - 1) == coin
+    assert market.find(coin.code, end) is None
+    assert market.listing(slot, end).listed_at == end
 
 
-def test_deltas_are_what_the_rates_say() -> None:
-    [btc] = market.ranked(1, 1, MINUTE)
-    expected = market.rate(btc, MINUTE) / market.rate(btc, MINUTE - DAY)
-    assert quote(market, btc, MINUTE, 1.0)["delta"]["day"] == round(expected, 4)
-
-
-@given(st.integers(0, COINS - 1), st.integers(0, GENERATIONS - 1))
+@given(slots, st.integers(0, GENERATIONS - 1))
 def test_a_code_leads_back_to_its_place(slot: int, generation: int) -> None:
     assert place_of(code_of(slot, generation)) == (slot, generation)
 
@@ -96,7 +87,33 @@ def test_whatever_is_no_code_has_no_place(code: str) -> None:
     assert place is None or code_of(*place) == code
 
 
-@given(st.integers(MINUTE, MINUTE + 1_000_000), st.integers(1, 31_000))
-def test_ranks_are_contiguous_at_any_minute(minute: int, first: int) -> None:
-    page = market.ranked(first, first + 20, minute)
-    assert [market.rank(coin, minute) for coin in page] == list(range(first, first + 21))
+@pytest.mark.parametrize(
+    ("code", "ticker"),
+    [
+        ("BTC", "BTC"),
+        ("_SUI", "SUI"),
+        ("TONCOIN", "TON"),
+        ("______HYPE", "HYPE"),
+        ("HYPE", None),  # an old coin that nobody means
+        ("META", "META"),
+        ("__META", None),
+        ("NAN", "NAN"),
+        ("00", "00"),
+        ("O'NE", None),
+        ("0xBTC", None),
+    ],
+)
+def test_a_ticker_is_what_an_exchange_would_call_it(code: str, ticker: str | None) -> None:
+    place = place_of(code)
+    assert place
+    assert ticker_of(*place) == ticker
+
+
+def test_no_two_coins_have_one_ticker() -> None:
+    tickers = [ticker_of(slot, generation) for slot in range(2_000) for generation in (0, 1)]
+    known = [ticker for ticker in tickers if ticker]
+    assert len(set(known)) == len(known) > 3_900
+    for slot in range(200, 300):
+        code = code_of(slot, 0)
+        assert ticker_of(slot, 0) == code.lstrip("_")
+        assert name_of(code).upper() == ticker_of(slot, 0)

@@ -1,4 +1,4 @@
-"""The simulator as a server: its manners, its faults, its books."""
+"""The simulator as a server: its responses, its faults, its ledger."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 import requests
 
-from lcw_assets.simulator.faults import PROFILES, Draw, Fault
+from lcw_assets.simulator.discovery import discover, profiles
+from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.simulator.server import Simulator
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.patience import PATIENCE_S
+
+PROFILES = profiles(discover())
 
 
 def post(address: str, endpoint: str, **request: Any) -> requests.Response:
@@ -144,7 +147,7 @@ def test_replay_serves_a_folder(start_simulator: StartSimulator, recorded_lcw: P
 
 
 def test_replay_needs_recordings(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="has no recorded answers"):
+    with pytest.raises(ValueError, match="has no recorded responses"):
         Simulator(replay=tmp_path)
     (tmp_path / "what.json").write_text("[]")
     with pytest.raises(ValueError, match="named after no endpoint"):

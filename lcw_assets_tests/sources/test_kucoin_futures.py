@@ -58,7 +58,7 @@ def test_every_contract_typed(start_simulator: StartSimulator) -> None:
     assert 450 < len(found.records) <= 500
     assert not found.refusals
     bitcoin = found.records[0]
-    assert (bitcoin.symbol, bitcoin.exchange_status, bitcoin.tick_size) == ("XBTUSDTM", "Open", 1e-5)
+    assert (bitcoin.symbol, bitcoin.exchange_status, bitcoin.tick_size) == ("XBTUSDTM", "Open", 1)
     assert isinstance(bitcoin.open_interest, float)
     assert isinstance(bitcoin.next_funding_rate_time, float)
     assert [record.symbol for record in found.records if record.multiplier == -1] == ["XBTUSDM"]

@@ -1,11 +1,12 @@
-"""What Live Coin Watch would say of a simulated coin, with the gaps and forms that its recorded answers have."""
+"""What Live Coin Watch has of a coin, with the gaps and forms of its recorded responses."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from lcw_assets.simulator.market import COINS, DAY, Listing, Market
+from lcw_assets.simulator.live_coin_watch.aggregate import Aggregate
+from lcw_assets.simulator.market import DAY, Listing
 from lcw_assets.simulator.names import name_of
 from lcw_assets.simulator.noise import smooth, uniform
 
@@ -24,48 +25,48 @@ def money(usd: float, units: float) -> float | int:
     return round(usd) if units == 1.0 else usd * units
 
 
-def quote(market: Market, coin: Listing, minute: int, units: float) -> dict[str, Any]:
-    """What moves: rate, volume, cap, delta. One USD is `units` of the asked currency."""
-    values = price(market, coin, minute, units)
+def quote(shown: Aggregate, coin: Listing, minute: int, units: float) -> dict[str, Any]:
+    """What moves: rate, volume, cap, delta. One USD is `units` of the request's currency."""
+    values = point(shown, coin, minute, units)
     if values["rate"] is None:
         return values | {"delta": dict.fromkeys(DELTAS)}
-    rate = market.rate(coin, minute)
+    rate = shown.rate(coin, minute)
     deltas = {
-        name: round(rate / market.rate(coin, minute - span), 4) if minute - span >= coin.listed_at else None
+        name: round(rate / shown.rate(coin, minute - span), 4) if minute - span >= coin.listed_at else None
         for name, span in DELTAS.items()
     }
     return values | {"delta": deltas}
 
 
-def price(market: Market, coin: Listing, minute: int, units: float) -> dict[str, Any]:
+def point(shown: Aggregate, coin: Listing, minute: int, units: float) -> dict[str, Any]:
     """Rate, volume and cap: a point of history has these alone."""
-    if coin.slot >= COINS - 500:  # long dead: still listed, no longer priced
+    if not shown.market.traded(coin):
         return {"rate": None, "volume": 0, "cap": None}
-    cap = market.cap(coin.slot, minute)
-    turnover = 0.002 * math.exp(3 * uniform(market.seed, "turnover", coin.slot))
-    busy = 1 + 0.3 * smooth(market.moved_at(coin.slot, minute), 30, market.seed, "volume", coin.slot)
+    cap = shown.cap(coin.slot, minute)
+    turnover = 0.002 * math.exp(3 * uniform(shown.seed, "turnover", coin.slot))
+    busy = 1 + 0.3 * smooth(shown.shown_at(coin.slot, minute), 30, shown.seed, "volume", coin.slot)
     # Beyond the top 100 some coins have a price and no cap.
-    knows_cap = coin.slot <= 100 or coin.slot % 211 != 77
+    has_cap = coin.slot <= 100 or coin.slot % 211 != 77
     return {
-        "rate": market.rate(coin, minute) * units,
+        "rate": shown.rate(coin, minute) * units,
         "volume": money(cap * turnover * busy, units),
-        "cap": money(cap, units) if knows_cap else None,
+        "cap": money(cap, units) if has_cap else None,
     }
 
 
-def liquidity(market: Market, coin: Listing, minute: int, units: float) -> float | int:
-    """What lies within 2 % of the price. Only the endpoints for a single coin tell it."""
-    return money(0.0006 * market.cap(coin.slot, minute), units)
+def liquidity(shown: Aggregate, coin: Listing, minute: int, units: float) -> float | int:
+    """What lies within 2 % of the price. Only the endpoints for a single coin have it."""
+    return money(0.0006 * shown.cap(coin.slot, minute), units)
 
 
-def profile(market: Market, coin: Listing, minute: int, rank: int) -> dict[str, Any]:
+def metadata(shown: Aggregate, coin: Listing, minute: int, rank: int) -> dict[str, Any]:
     """What `meta: true` adds."""
 
     def pick(what: str) -> float:
-        return uniform(market.seed, what, coin.slot)
+        return uniform(shown.seed, what, coin.slot)
 
     code, icon = coin.code, coin.code.lower()
-    exact = market.supply(coin, minute)
+    exact = shown.supply(coin, minute)
     supply = exact if pick("fractions") < 0.1 else int(exact)
     size = math.sqrt(1 + coin.slot)
     document: dict[str, Any] = {
@@ -77,7 +78,7 @@ def profile(market: Market, coin: Listing, minute: int, rank: int) -> dict[str, 
         "exchanges": 1 + int(160 * pick("exchanges") / size),
         "markets": 1 + int(1_500 * pick("markets") / size),
         "pairs": 1 + int(500 * pick("pairs") / size),
-        "allTimeHighUSD": market.highest_rate(coin),
+        "allTimeHighUSD": shown.market.highest_price(coin),
         "circulatingSupply": supply,
         "totalSupply": None if pick("total") < 0.02 else supply if pick("total") < 0.5 else int(exact * 1.2),
         "maxSupply": None if pick("max") < 0.46 else int(exact * 1.5),

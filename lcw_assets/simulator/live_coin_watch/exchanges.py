@@ -1,12 +1,11 @@
-"""What Live Coin Watch would say of the simulated exchanges."""
+"""What Live Coin Watch has of the exchanges."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from lcw_assets.simulator.coins import money
-from lcw_assets.simulator.market import Market
+from lcw_assets.simulator.live_coin_watch.coins import money
 from lcw_assets.simulator.noise import smooth, uniform
 
 _LEADERS = ("binance", "coinbase", "bybit", "okx", "kraken", "kucoin", "pancakeswapv2", "gate", "uniswapv3", "gemini")
@@ -14,14 +13,14 @@ CODES = (*_LEADERS, *(f"exchange{number}" for number in range(len(_LEADERS), 640
 _ICONS = "https://lcw.nyc3.cdn.digitaloceanspaces.com/production/exchanges"
 
 
-def exchange(market: Market, code: str, minute: int, units: float, meta: bool) -> dict[str, Any]:
+def exchange(seed: int, code: str, minute: int, units: float, meta: bool) -> dict[str, Any]:
     """One exchange. `depth` is what bids and asks add up to; decentralised ones have none of the three."""
     place = CODES.index(code)
-    decentralised = "swap" in code or (place >= len(_LEADERS) and uniform(market.seed, "dex", place) < 0.25)
+    decentralised = "swap" in code or (place >= len(_LEADERS) and uniform(seed, "dex", place) < 0.25)
     size = 2e10 / (1 + place) ** 1.4
-    volume = money(size * math.exp(0.15 * smooth(minute, 37, market.seed, "exchange", place)), units)
-    bids = size * 0.02 * (1 + 0.1 * smooth(minute, 13, market.seed, "bids", place)) * units
-    asks = size * 0.018 * (1 + 0.1 * smooth(minute, 17, market.seed, "asks", place)) * units
+    volume = money(size * math.exp(0.15 * smooth(minute, 37, seed, "exchange", place)), units)
+    bids = size * 0.02 * (1 + 0.1 * smooth(minute, 13, seed, "bids", place)) * units
+    asks = size * 0.018 * (1 + 0.1 * smooth(minute, 17, seed, "asks", place)) * units
     visitors = 1 + int(size / 15_000)
     document = {
         "code": code,
@@ -42,6 +41,6 @@ def exchange(market: Market, code: str, minute: int, units: float, meta: bool) -
                 for pixels in (64, 128)
             },
             "centralized": not decentralised,
-            "usCompliant": uniform(market.seed, "us", place) < 0.2,
+            "usCompliant": uniform(seed, "us", place) < 0.2,
         }
     return document

@@ -1,11 +1,12 @@
-"""Points of history: about a hundred an answer, so that the step follows from the range; restated as they age."""
+"""Points of history: about a hundred a response, so that the step follows from the range; restated as they age."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from lcw_assets.simulator.coins import liquidity, price
+from lcw_assets.simulator.live_coin_watch.aggregate import Aggregate
+from lcw_assets.simulator.live_coin_watch.coins import liquidity, point
 from lcw_assets.simulator.market import DAY, Listing, Market
 from lcw_assets.simulator.noise import uniform
 
@@ -15,7 +16,7 @@ _STEPS = (5, 60, DAY, 7 * DAY, 30 * DAY)  # minutes
 
 
 def grid(start_ms: int, end_ms: int) -> Iterator[int]:
-    """The minutes that an answer has points for: `start` rounded up to the step, `end` inclusive."""
+    """The minutes that a response has points for: `start` rounded up to the step, `end` inclusive."""
     minutes = (end_ms - start_ms) / _MINUTE_MS
     step = next((step for step in _STEPS if minutes / step < _MOST_POINTS), _STEPS[-1])
     first = -(-start_ms // (step * _MINUTE_MS)) * step
@@ -23,15 +24,15 @@ def grid(start_ms: int, end_ms: int) -> Iterator[int]:
 
 
 def coin_points(
-    market: Market, coin: Listing, start_ms: int, end_ms: int, now: int, units: float
+    shown: Aggregate, coin: Listing, start_ms: int, end_ms: int, now: int, units: float
 ) -> list[dict[str, Any]]:
     """Nothing before the coin was listed, nothing after `now`, and a day missing here and there."""
     points = []
     for minute in grid(start_ms, end_ms):
-        if coin.listed_at <= minute <= now and uniform(market.seed, "no day", coin.slot, minute // DAY) > 0.01:
-            values = price(market, coin, minute, units)
-            values["liquidity"] = liquidity(market, coin, minute, units)
-            points.append({"date": minute * _MINUTE_MS, **_restated(market, values, minute, now, coin.slot)})
+        if coin.listed_at <= minute <= now and uniform(shown.seed, "no day", coin.slot, minute // DAY) > 0.01:
+            values = point(shown, coin, minute, units)
+            values["liquidity"] = liquidity(shown, coin, minute, units)
+            points.append({"date": minute * _MINUTE_MS, **_restated(shown.seed, values, minute, now, coin.slot)})
     return points
 
 
@@ -48,16 +49,16 @@ def overview(market: Market, minute: int, units: float) -> dict[str, Any]:
 
 def overview_points(market: Market, start_ms: int, end_ms: int, now: int, units: float) -> list[dict[str, Any]]:
     return [
-        {"date": minute * _MINUTE_MS, **_restated(market, overview(market, minute, units), minute, now, -1)}
+        {"date": minute * _MINUTE_MS, **_restated(market.seed, overview(market, minute, units), minute, now, -1)}
         for minute in grid(start_ms, end_ms)
         if minute <= now
     ]
 
 
-def _restated(market: Market, values: dict[str, Any], minute: int, now: int, key: int) -> dict[str, Any]:
-    """LCW revises what it said by some tenths of a percent: here once an hour later, and once a day later."""
+def _restated(seed: int, values: dict[str, Any], minute: int, now: int, key: int) -> dict[str, Any]:
+    """LCW revises values by some tenths of a percent: here once an hour later, and once a day later."""
     version = (now - minute >= 60) + (now - minute >= DAY)
-    factor = 1 + 0.003 * (uniform(market.seed, "restated", key, minute, version) - 0.5) if version else 1.0
+    factor = 1 + 0.003 * (uniform(seed, "restated", key, minute, version) - 0.5) if version else 1.0
     return {
         name: round(value * factor) if isinstance(value, int) else value * factor if value is not None else None
         for name, value in values.items()

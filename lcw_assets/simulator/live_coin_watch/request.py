@@ -1,4 +1,4 @@
-"""One request to the simulator: its fields, read as leniently as Live Coin Watch reads them, and no more so."""
+"""The fields of one request, read as leniently as Live Coin Watch reads them, and no more so."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lcw_assets.simulator import coins
-from lcw_assets.simulator.market import Listing, Market
+from lcw_assets.simulator.live_coin_watch import coins
+from lcw_assets.simulator.live_coin_watch.aggregate import Aggregate
+from lcw_assets.simulator.market import Listing
 
 # Units for one USD. Any listed coin's code is a currency too.
 FIATS = {
@@ -41,21 +42,21 @@ _ERRORS = {
 
 
 class ApiError(Exception):
-    """An answer with an error object. `code` is the HTTP status as well."""
+    """A response with an error object. `code` is the HTTP status as well."""
 
     def __init__(self, code: int, description: str | None = None) -> None:
         super().__init__(code)
         self.code = code
-        status, usual = _ERRORS[code]
+        status, usual = _ERRORS.get(code, ("Error", "Something went wrong."))
         self.document = {"error": {"code": code, "status": status, "description": description or usual}}
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is asked of which market, and when."""
+class ApiRequest:
+    """The fields of a request, what is shown of which market, and the moment."""
 
-    market: Market
-    request: dict[str, Any]
+    shown: Aggregate
+    fields: dict[str, Any]
     now: datetime
     credits_left: int
     credits_per_day: int
@@ -66,19 +67,19 @@ class Question:
 
     @property
     def meta(self) -> bool:
-        return self.request.get("meta") in (True, "true")
+        return self.fields.get("meta") in (True, "true")
 
     @property
     def units(self) -> float:
-        """Units of the asked currency for one USD."""
-        currency = self.request.get("currency", "USD")
+        """Units of the request's currency for one USD."""
+        currency = self.fields.get("currency", "USD")
         if currency in FIATS:
             return FIATS[currency][0]
-        return 1 / self.market.rate(self.coin(currency), self.minute)
+        return 1 / self.shown.rate(self.coin(currency), self.minute)
 
     def whole(self, name: str, default: int | None = None) -> int:
         """A whole number, not negative, as a number or as a string of digits."""
-        value = self.request.get(name, default)
+        value = self.fields.get(name, default)
         if isinstance(value, str) and value.isdecimal():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
@@ -86,7 +87,7 @@ class Question:
         return value
 
     def coin(self, code: Any) -> Listing:
-        coin = self.market.find(code, self.minute) if isinstance(code, str) else None
+        coin = self.shown.market.find(code, self.minute) if isinstance(code, str) else None
         if coin is None:
             raise ApiError(400, "Unknown coin code.")
         return coin
@@ -98,19 +99,23 @@ class Question:
 
     def sorted_by(self, usual: str, allowed: Sequence[str]) -> tuple[str, bool]:
         """What to sort by, and whether the largest come first."""
-        sort, order = self.request.get("sort", usual), self.request.get("order", "ascending")
+        sort, order = self.fields.get("sort", usual), self.fields.get("order", "ascending")
         if sort not in allowed or order not in ("ascending", "descending"):
             raise ApiError(400)
         return sort, order == "descending"
 
+    def metadata(self, coin: Listing, rank: int | None = None) -> dict[str, Any]:
+        """What the request's `meta` adds; without it, nothing."""
+        if not self.meta:
+            return {}
+        return coins.metadata(self.shown, coin, self.minute, rank or self.shown.rank(coin, self.minute))
+
     def coin_document(self, coin: Listing, rank: int | None = None, *, alone: bool = False) -> dict[str, Any]:
-        """As in a list; `alone` adds what only the endpoints for a single coin tell."""
-        document: dict[str, Any] = {}
-        if self.meta:
-            document |= coins.profile(self.market, coin, self.minute, rank or self.market.rank(coin, self.minute))
-        document |= {"code": coin.code, **coins.quote(self.market, coin, self.minute, self.units)}
+        """As in a list; `alone` adds what only the endpoints for a single coin have."""
+        quote = coins.quote(self.shown, coin, self.minute, self.units)
+        document = {**self.metadata(coin, rank), "code": coin.code, **quote}
         if alone:
-            document["liquidity"] = coins.liquidity(self.market, coin, self.minute, self.units)
+            document["liquidity"] = coins.liquidity(self.shown, coin, self.minute, self.units)
         return document
 
     def span(self) -> tuple[int, int]:

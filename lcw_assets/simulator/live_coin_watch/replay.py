@@ -1,21 +1,20 @@
-"""Recorded answers in place of the simulated market."""
+"""Recorded responses in place of the simulated market."""
 
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lcw_assets.simulator.api import ENDPOINTS
-from lcw_assets.simulator.question import ApiError
+from lcw_assets.simulator.live_coin_watch.endpoints import ENDPOINTS
+from lcw_assets.simulator.live_coin_watch.request import ApiError
 
 
 class Replay:
-    """A folder of JSON files, each named after its endpoint: `coins_list_2025-10-02.json` answers `coins/list`.
+    """A folder of JSON files, each named after its endpoint: `coins_list_2025-10-02.json` is what `coins/list` serves.
 
     Several files of one list endpoint are one list, in the order of their names; `offset` and `limit` cut it.
-    What has no file is answered with an error, `status` excepted. Raises `ValueError` for a folder without any.
+    What has no file is an error, `status` excepted. Raises `ValueError` for a folder without any.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -29,14 +28,13 @@ class Replay:
             before = self._documents.get(endpoint)
             self._documents[endpoint] = before + document if isinstance(before, list) else document
         if len(self._documents) == 1:
-            raise ValueError(f"{folder} has no recorded answers: expected files such as coins_list_2025.json")
+            raise ValueError(f"{folder} has no recorded responses: expected files such as coins_list_2025.json")
 
-    def answer(self, endpoint: str, body: bytes, _now: datetime) -> Any:
+    def document(self, endpoint: str, fields: dict[str, Any]) -> Any:
         if endpoint not in self._documents:
             raise ApiError(400, f"There is no recording of {endpoint}.")
         document = self._documents[endpoint]
-        request = json.loads(body) if body.strip() else {}
         if isinstance(document, list):
-            offset = int(request.get("offset", 0))
-            return document[offset : offset + int(request.get("limit") or len(document))]
+            offset = int(fields.get("offset", 0))
+            return document[offset : offset + int(fields.get("limit") or len(document))]
         return document
