@@ -32,7 +32,8 @@ _CAPS = ((1, 2.4e12), (2, 4.6e11), (10, 3e10), (100, 1e9), (1_000, 3e7), (10_000
 _COIN_WALK = ((7, 0.004), (60, 0.012), (DAY, 0.018), (7 * DAY, 0.016))
 _MARKET_WALK = ((11, 0.002), (90, 0.008), (2_000, 0.03), (20_000, 0.12), (200_000, 0.5))
 _PEG_WALK = ((7, 0.0002), (90, 0.0003), (2_000, 0.0007))
-_HIGHEST_WALK = math.exp(sum(height for _, height in _COIN_WALK + _MARKET_WALK + _PEG_WALK))
+_HIGHEST_WALK = math.exp(sum(height for _, height in _COIN_WALK + _MARKET_WALK))
+_HIGHEST_PEG = math.exp(sum(height for _, height in _PEG_WALK))
 
 _LEADERS = tuple(LEADERS.values())
 _SLOTS = {code: slot for slot, code in enumerate(LEADERS)}
@@ -98,7 +99,8 @@ class Market:
 
     def highest_price(self, coin: Listing) -> float:
         """No price is ever above this: all walks at their top, the supply at its lowest."""
-        return self.usual_price(coin) * math.exp(_supply(self.seed, coin.slot)[1]) * _HIGHEST_WALK
+        peg, highest = _peg(coin.slot), self.usual_price(coin) * math.exp(_supply(self.seed, coin.slot)[1])
+        return highest * (1.0 if peg == "USD" else _HIGHEST_WALK) * (_HIGHEST_PEG if peg else 1.0)
 
     def cap(self, slot: int, minute: float) -> float:
         return _cap(self.seed, slot, minute)

@@ -16,6 +16,7 @@ from lcw_assets.simulator.kucoin_futures import ENDPOINT, Futures
 from lcw_assets.simulator.live_coin_watch.aggregate import Aggregate
 from lcw_assets.simulator.market import DAY, Market
 from lcw_assets_tests.conftest import NOON, StartSimulator
+from lcw_assets_tests.patience import PATIENCE_S
 
 MINUTE = int(NOON.timestamp()) // 60
 
@@ -45,6 +46,21 @@ def test_contracts_come_go_return_and_pause() -> None:
     assert any(minute.get(symbol) for minute in seen for symbol in minute), "none was paused"
     assert sum("." not in life for life in lives.values()) > 250
     assert all(0.9 * 300 < len(minute) <= 300 for minute in seen)
+
+
+def test_a_place_is_left_for_a_while_or_taken_by_another_coin() -> None:
+    """Or by nobody and nothing else: most contracts stay."""
+    futures = Futures(Market(1), 300)
+    lives = [[futures.at(place, minute) for minute in range(MINUTE, MINUTE + DAY, 10)] for place in range(300)]
+    back, replaced, steady = 0, 0, 0
+    for life in lives:
+        slots = [contract.coin.slot for contract in life if contract]
+        back += len(set(slots)) == 1 and None in life[1:-1]
+        replaced += len(set(slots)) > 1 and None not in life
+        steady += len(set(life)) == 1
+    assert 3 < back < 20
+    assert 3 < replaced < 20
+    assert steady > 250
 
 
 def test_with_500_something_happens_every_few_minutes() -> None:
@@ -157,6 +173,13 @@ def test_what_goes_wrong_with_a_response(start_simulator: StartSimulator, kind: 
         "wrong_shape": isinstance(data, dict),
     }
     assert facts[kind]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_error_has_its_code_and_no_headers(start_simulator: StartSimulator, status: int) -> None:
+    response = get(start_simulator(profile=lambda _: Fault("error", status=status))[1])
+    assert (response.status_code, response.json()["code"]) == (status, f"{status}000")
+    assert "gw-ratelimit-limit" not in response.headers  # an overload, and no limit that a client has used up
 
 
 def test_odd_is_about_kucoin_alone() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import requests
 from lcw_assets.simulator.discovery import discover, profiles
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.simulator.server import Simulator
-from lcw_assets_tests.conftest import StartSimulator
+from lcw_assets_tests.conftest import NOON, StartSimulator
 from lcw_assets_tests.patience import PATIENCE_S
 
 PROFILES = profiles(discover())
@@ -69,13 +70,38 @@ def test_keys_and_credits(start_simulator: StartSimulator) -> None:
     assert requests.post(f"{address}/overview", headers={"x-api-key": "k"}, timeout=PATIENCE_S).status_code == 402
 
 
+def test_credits_go_down_with_each_call_and_are_there_again_at_midnight(start_simulator: StartSimulator) -> None:
+    now = NOON
+    _, address = start_simulator(credits_per_day=3, clock=lambda: now)
+    left = [post(address, endpoint).json() for endpoint in ("credits", "status", "credits")]
+    assert [one.get("dailyCreditsRemaining") for one in left] == [2, None, 1]
+    assert [post(address, "overview").status_code for _ in range(2)] == [200, 402]
+    now = NOON.replace(hour=23, minute=59, second=59)
+    assert post(address, "overview").status_code == 402
+    now = NOON.replace(day=21, hour=0)
+    assert post(address, "credits").json() == {"dailyCreditsRemaining": 2, "dailyCreditsLimit": 3}
+
+
+def test_a_minute_has_one_response_and_the_next_another(start_simulator: StartSimulator) -> None:
+    now = NOON
+    simulator, address = start_simulator(clock=lambda: now)
+    for seconds in (0, 59, 60):
+        now = NOON + timedelta(seconds=seconds)
+        post(address, "coins/list", limit=5)
+        post(address, "coins/list", limit=6)
+        requests.get(f"{address}/api/v1/contracts/active", timeout=PATIENCE_S)
+    digests = [entry.digest for entry in simulator.ledger.entries]
+    assert digests[:3] == digests[3:6]
+    assert len(set(digests)) == 6
+
+
 def test_the_ledger_tells_what_was_served(start_simulator: StartSimulator, tmp_path: Path) -> None:
     file = tmp_path / "ledger.jsonl"
     simulator, address = start_simulator(ledger_file=file)
     post(address, "coins/list", limit=3)
     requests.get(f"{address}/status", timeout=PATIENCE_S)
     good, bad = simulator.ledger.entries
-    assert (good.endpoint, good.status, good.good) == ("coins/list", 200, True)
+    assert (good.provider, good.endpoint, good.status, good.good) == ("live_coin_watch", "coins/list", 200, True)
     assert json.loads(good.request) == {"limit": 3}
     assert (bad.status, bad.good) == (405, False)
     assert [json.loads(line)["digest"] for line in file.read_text().splitlines()] == [good.digest, bad.digest]
@@ -110,7 +136,7 @@ def test_down_answers_nothing_useful() -> None:
 def test_faults_on_the_wire(start_simulator: StartSimulator) -> None:
     """What a plain client meets for each kind."""
     fault = Fault()
-    _, address = start_simulator(profile=lambda _: fault)
+    simulator, address = start_simulator(profile=lambda _: fault)
     fault = Fault("reset")
     with pytest.raises(requests.ConnectionError):
         post(address, "status")
@@ -135,6 +161,9 @@ def test_faults_on_the_wire(start_simulator: StartSimulator) -> None:
     first = {coin["code"] for coin in post(address, "coins/list", offset=0, limit=100).json()}
     second = {coin["code"] for coin in post(address, "coins/list", offset=100, limit=100).json()}
     assert len(first & second) == 5
+    good = {entry.fault: entry.good for entry in simulator.ledger.entries}
+    assert [kind for kind, is_good in good.items() if is_good] == ["none", "repeated"]
+    assert len(good) == 8
 
 
 def test_replay_serves_a_folder(start_simulator: StartSimulator, recorded_lcw: Path) -> None:

@@ -23,13 +23,19 @@ def test_it_trades_about_as_many_coins_as_it_has_places_and_each_once(minute: in
     assert coins == list(Venue(Market(1), "kraken", places).coins(minute))
 
 
-@given(minutes, st.sampled_from([100, 40_000]))
-def test_it_trades_no_coin_that_is_dead_and_none_that_others_are_quoted_in(minute: int, places: int) -> None:
-    for coin in Venue(market, "kraken", places).coins(minute):
+@given(minutes)
+def test_it_trades_what_the_market_has_then_and_nothing_that_others_are_quoted_in(minute: int) -> None:
+    for coin in Venue(market, "kraken", 200).coins(minute):
         assert market.find(coin.code, minute) == coin
         assert coin.ticker
         assert coin.ticker not in ("USDT", "USDC", "DAI", "STETH")
-        assert coin.slot < COINS - 500
+
+
+def test_it_trades_no_coin_that_is_dead() -> None:
+    coins = list(Venue(market, "kraken", COINS).coins(MINUTE))
+    assert max(coin.slot for coin in coins) < COINS - 500
+    assert all(market.traded(coin) for coin in coins)
+    assert not market.traded(market.listing(COINS - 1, MINUTE))
 
 
 def test_every_venue_has_the_leaders_and_a_choice_of_its_own() -> None:
