@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -80,6 +81,17 @@ def add_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AddM
 def test_what_there_is() -> None:
     assert [one.name for one in discover()] == ["kucoin_futures", "live_coin_watch"]
     assert all(one.title and one.setting.endswith("_BASE_URL") and one.roots for one in discover())
+
+
+def test_a_search_imports_this_package_and_not_its_command() -> None:
+    program = (
+        "import sys; from lcw_assets.simulator.discovery import discover; discover(); "
+        "print([name for name in sys.modules if name.startswith('lcw_assets.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    names = ast.literal_eval(done.stdout)
+    assert "lcw_assets.simulator.kucoin_futures" in names
+    assert [name for name in names if not name.startswith("lcw_assets.simulator") or "__main__" in name] == []
 
 
 @pytest.mark.parametrize("of", ["core", "providers"])
