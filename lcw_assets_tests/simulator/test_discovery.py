@@ -18,6 +18,7 @@ from lcw_assets.simulator.market import Market
 from lcw_assets.simulator.provider import Provider
 from lcw_assets.simulator.server import Simulator
 from lcw_assets_tests.conftest import NOON, StartSimulator
+from lcw_assets_tests.patience import PATIENCE_S
 
 # An exchange whose one path is Live Coin Watch's as well, whose errors come under 200, and whose limit is 3 a second.
 TOY = """
@@ -118,16 +119,16 @@ def test_a_module_is_served_under_its_name_beside_a_clashing_path(
     simulator, address = start_simulator(toy_limit=2, clock=lambda: now)
     [toy] = [one for one in simulator.providers if one.name == "toy_exchange"]
     assert toy.address(address) == f"{address}/toy_exchange"
-    response = requests.get(f"{toy.address(address)}/coins/list?BTC,ETH", timeout=5)
+    response = requests.get(f"{toy.address(address)}/coins/list?BTC,ETH", timeout=PATIENCE_S)
     assert response.headers["x-toy"]
     assert set(response.json()) == {"BTC", "ETH"}
-    [first] = requests.post(f"{address}/coins/list", json={"limit": 1}, timeout=5).json()
+    [first] = requests.post(f"{address}/coins/list", json={"limit": 1}, timeout=PATIENCE_S).json()
     bitcoin = response.json()["BTC"]
     assert first["code"] == "BTC"
     assert bitcoin["bid"] < first["rate"] * 1.0002 and bitcoin["ask"] > first["rate"] * 0.9998
-    assert requests.get(f"{toy.address(address)}/else", timeout=5).json() == {"error": 404}
-    assert len(requests.get(f"{toy.address(address)}/coins/list", timeout=5).json()) > 45
-    assert requests.get(f"{toy.address(address)}/coins/list", timeout=5).json() == {"error": 429}
+    assert requests.get(f"{toy.address(address)}/else", timeout=PATIENCE_S).json() == {"error": 404}
+    assert len(requests.get(f"{toy.address(address)}/coins/list", timeout=PATIENCE_S).json()) > 45
+    assert requests.get(f"{toy.address(address)}/coins/list", timeout=PATIENCE_S).json() == {"error": 429}
     entries = [(entry.provider, entry.endpoint, entry.request, entry.good) for entry in simulator.ledger.entries]
     assert entries == [
         ("toy_exchange", "coins/list", "BTC,ETH", True),
@@ -145,7 +146,7 @@ def test_its_prices_move_within_the_minute(add_module: AddModule, start_simulato
     bids = set()
     for second in range(10):
         now = NOON.replace(second=second)
-        bids.add(requests.get(f"{address}/toy_exchange/coins/list?BTC", timeout=5).json()["BTC"]["bid"])
+        bids.add(requests.get(f"{address}/toy_exchange/coins/list?BTC", timeout=PATIENCE_S).json()["BTC"]["bid"])
     assert len(bids) == 10
     assert max(bids) / min(bids) < 1.001
 
@@ -153,9 +154,9 @@ def test_its_prices_move_within_the_minute(add_module: AddModule, start_simulato
 def test_its_own_faults_are_no_others(add_module: AddModule, start_simulator: StartSimulator) -> None:
     add_module("toy_exchange", TOY)
     simulator, address = start_simulator(profile="toy-crossed")
-    book = requests.get(f"{address}/toy_exchange/coins/list?BTC", timeout=5).json()["BTC"]
+    book = requests.get(f"{address}/toy_exchange/coins/list?BTC", timeout=PATIENCE_S).json()["BTC"]
     assert book["bid"] > book["ask"]
-    assert len(requests.post(f"{address}/coins/list", timeout=5).json()) == 10
+    assert len(requests.post(f"{address}/coins/list", timeout=PATIENCE_S).json()) == 10
     crossed, whole = simulator.ledger.entries
     assert (crossed.fault, crossed.good) == ("crossed", False)
     assert (whole.fault, whole.good) == ("none", True)
@@ -228,10 +229,10 @@ def test_the_longest_root_has_a_path() -> None:
 def test_both_are_served_at_the_root_and_under_their_names(start_simulator: StartSimulator) -> None:
     simulator, address = start_simulator()
     for path in ("coins/list", "live_coin_watch/coins/list"):
-        assert requests.post(f"{address}/{path}", timeout=5).status_code == 200
+        assert requests.post(f"{address}/{path}", timeout=PATIENCE_S).status_code == 200
     for path in ("api/v1/contracts/active", "kucoin_futures/api/v1/contracts/active"):
-        assert requests.get(f"{address}/{path}", timeout=5).status_code == 200
-    response = requests.get(f"{address}/kucoin_futures/api/v1/else", timeout=5)
+        assert requests.get(f"{address}/{path}", timeout=PATIENCE_S).status_code == 200
+    response = requests.get(f"{address}/kucoin_futures/api/v1/else", timeout=PATIENCE_S)
     assert (response.status_code, response.json()["code"]) == (404, "404000")
     assert [entry.endpoint for entry in simulator.ledger.entries[:4]] == 2 * ["coins/list"] + 2 * [
         "api/v1/contracts/active"
@@ -241,7 +242,7 @@ def test_both_are_served_at_the_root_and_under_their_names(start_simulator: Star
 
 def test_a_path_of_nobody_says_whose_there_are(start_simulator: StartSimulator) -> None:
     simulator, address = start_simulator(profile="down")
-    response = requests.get(f"{address}/no/such/endpoint", timeout=5)
+    response = requests.get(f"{address}/no/such/endpoint", timeout=PATIENCE_S)
     assert response.status_code == 404
     said = response.json()["error"]["description"]
     assert said.startswith("no provider serves 'no/such/endpoint': expected a path under api/v1/contracts, coins, ")
@@ -253,7 +254,7 @@ def test_a_fault_that_there_is_not_is_named(
     start_simulator: StartSimulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, address = start_simulator(profile=lambda _: Fault("haff"))
-    response = requests.post(f"{address}/overview", timeout=5)
+    response = requests.post(f"{address}/overview", timeout=PATIENCE_S)
     assert response.status_code == 500
     assert "ValueError: there is no fault 'haff': expected one of cut, drip, empty" in response.text
     assert "there is no fault 'haff'" in capsys.readouterr().err
@@ -269,8 +270,8 @@ def test_a_profile_sees_who_is_asked_and_for_what(add_module: AddModule, start_s
 
     _, address = start_simulator(profile=see)
     for path in ("toy_exchange/coins/list?BTC", "toy_exchange/coins/list?BTC", "toy_exchange/coins/list?ETH"):
-        requests.get(f"{address}/{path}", timeout=5)
-    requests.post(f"{address}/coins/list", data="BTC", timeout=5)
+        requests.get(f"{address}/{path}", timeout=PATIENCE_S)
+    requests.post(f"{address}/coins/list", data="BTC", timeout=PATIENCE_S)
     assert [(draw.provider, draw.endpoint, draw.content, draw.number, draw.turn) for draw in draws] == [
         ("toy_exchange", "coins/list", "BTC", 1, 1),
         ("toy_exchange", "coins/list", "BTC", 2, 2),
@@ -298,8 +299,8 @@ def test_the_markets_of_providers_are_one(start_simulator: StartSimulator) -> No
     prices = []
     for seed in (1, 2):
         _, address = start_simulator(seed=seed)
-        [coin] = requests.post(f"{address}/coins/list", json={"limit": 1}, timeout=5).json()
-        contract = requests.get(f"{address}/api/v1/contracts/active", timeout=5).json()["data"][0]
+        [coin] = requests.post(f"{address}/coins/list", json={"limit": 1}, timeout=PATIENCE_S).json()
+        contract = requests.get(f"{address}/api/v1/contracts/active", timeout=PATIENCE_S).json()["data"][0]
         usd = Market(seed).usd_per("USDT", int(NOON.timestamp()) // 60)
         prices.append((coin["rate"], contract["indexPrice"] * usd))
     for rate, index in prices:

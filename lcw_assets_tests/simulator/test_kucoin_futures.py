@@ -100,7 +100,9 @@ def test_its_prices_are_those_of_the_market(start_simulator: StartSimulator) -> 
     """Over the wire, beside Live Coin Watch from the same address: 114,000 here and 95,000 there was one bitcoin."""
     _, address = start_simulator()
     contracts = {one["symbol"]: one for one in get(address).json()["data"]}
-    pages = [requests.post(f"{address}/coins/list", json={"limit": 100, "offset": n}, timeout=PATIENCE_S) for n in (0, 100)]
+    pages = [
+        requests.post(f"{address}/coins/list", json={"limit": 100, "offset": n}, timeout=PATIENCE_S) for n in (0, 100)
+    ]
     rates = {coin["code"]: coin["rate"] for page in pages for coin in page.json()}
     for symbol, code in {"XBTUSDTM": "BTC", "ETHUSDTM": "ETH", "SUIUSDTM": "_SUI", "TONUSDTM": "TONCOIN"}.items():
         for price in ("markPrice", "indexPrice", "lastTradePrice"):
