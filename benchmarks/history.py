@@ -24,14 +24,15 @@ from benchmarks.cycle import ours
 from benchmarks.report import table
 from lcw_assets.coordination.credit_budget import CreditBudget
 from lcw_assets.coordination.rate_limit import Rate, RateLimit
-from lcw_assets.history.backfill import Result, backfill
-from lcw_assets.history.batches import Batches
-from lcw_assets.history.plan import Plan, Span
-from lcw_assets.history.series import DAY, SERIES
-from lcw_assets.history.store import StoredPoints, store_batches
+from lcw_assets.defs.history.backfill import Result, backfill
+from lcw_assets.defs.history.batches import Batches
+from lcw_assets.defs.history.plan import Plan, Span
+from lcw_assets.defs.history.series import SERIES
+from lcw_assets.defs.history.store import StoredPoints, store_batches
+from lcw_assets.ingest.clock import DAY
 from lcw_assets.ingest.load import Load
 from lcw_assets.ingest.spool import Spool
-from lcw_assets.sources.lcw import LiveCoinWatch
+from lcw_assets.sources.lcw.client import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.tuning import Tuning

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 
 import requests
 
-from lcw_assets.cycle.plan import plan_cycle
+from lcw_assets.defs.market.plan import plan_cycle
 from lcw_assets.simulator.server import Simulator
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import table
-from lcw_assets.performance.idle import Schedule
-from lcw_assets.performance.measures import Window
-from lcw_assets.performance.render import render
-from lcw_assets.performance.report import READ_CONFIG, make_report, read_facts
-from lcw_assets.performance.sla import load_sla
+from lcw_assets.defs.monitoring.idle import Schedule
+from lcw_assets.defs.monitoring.render import render
+from lcw_assets.defs.monitoring.report import READ_CONFIG, make_report, read_facts
+from lcw_assets.defs.monitoring.sla import load_sla
+from lcw_assets.ingest.measures import Window
 from lcw_assets.warehouse.connection import compact, open_database
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
@@ -123,9 +123,9 @@ def look(sensor, instance, repository, seconds: list[float], number: int) -> Non
 # A cycle with and without: no machine facts, no SLA checks.
 WITHOUT = """
 import sys
-import lcw_assets.defs.performance.checks as checks
+import lcw_assets.defs.monitoring.checks as checks
 checks.sla_checks, checks.sla_results, checks.read_sla = (lambda: []), (lambda *_: []), (lambda: None)
-import lcw_assets.cycle.machine as machine
+import lcw_assets.ingest.machine as machine
 machine.measure_machine = lambda *_, **__: {"moment": "none", "measured_at": "2026-11-20T12:00:00Z"}
 import lcw_assets.ingest.spool as spool
 spool.SpoolWriter.plan = lambda *_: None

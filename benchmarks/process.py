@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.market import market
 from benchmarks.report import table
-from lcw_assets.defs.guard import SCHEDULED_AT_TAG
+from lcw_assets.orchestration.guard import SCHEDULED_AT_TAG
 from lcw_assets.warehouse.connection import open_database
 
 ROOT = Path(__file__).parents[1]

@@ -19,11 +19,11 @@ ENDPOINT = "api/v1/contracts/active"
 
 def ours(address: str, folder: Path) -> dict[str, float]:
     """As the job does it, less Dagster."""
+    from lcw_assets.defs.registry.fetch import fetch
+    from lcw_assets.defs.registry.store import Rules, store_pending
     from lcw_assets.ingest.load import Load
     from lcw_assets.ingest.spool import Spool
-    from lcw_assets.registry.fetch import fetch
-    from lcw_assets.registry.store import Rules, store_pending
-    from lcw_assets.sources.kucoin_futures import KuCoinFutures
+    from lcw_assets.sources.kucoin_futures.client import KuCoinFutures
     from lcw_assets.transport.client import Client
     from lcw_assets.transport.deadline import Deadline
     from lcw_assets.warehouse.connection import open_database
@@ -59,7 +59,7 @@ def sqlite(address: str, folder: Path, *, batch: int) -> dict[str, float]:
     """
     import requests
 
-    from lcw_assets.sources.kucoin_futures_records import Contract
+    from lcw_assets.sources.kucoin_futures.records import Contract
 
     text = requests.get(f"{address}/{ENDPOINT}", timeout=60).text
     records = json.loads(text)["data"]

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from lcw_assets.registry.layout import cluster
+from lcw_assets.defs.registry.layout import cluster
 from lcw_assets.warehouse.connection import compact, open_database
 from lcw_assets.warehouse.schema import tables
 

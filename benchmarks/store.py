@@ -16,11 +16,11 @@ from pathlib import Path
 from benchmarks.cycle import CALLS
 from benchmarks.market import market
 from benchmarks.report import table
-from lcw_assets.cycle.pull import pull
-from lcw_assets.cycle.store import store_pending
+from lcw_assets.defs.market.store import store_pending
+from lcw_assets.ingest.fetch import pull
 from lcw_assets.ingest.load import Load
 from lcw_assets.ingest.spool import Spool
-from lcw_assets.sources.lcw import LiveCoinWatch
+from lcw_assets.sources.lcw.client import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.warehouse.connection import compact, open_database

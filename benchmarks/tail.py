@@ -21,12 +21,12 @@ from typing import Any
 
 import duckdb
 
-from lcw_assets.cycle.plan import plan_cycle
-from lcw_assets.cycle.pull import pull
-from lcw_assets.cycle.tuning import Switches, look_at_breaker, read_recent, tune
+from lcw_assets.defs.market.plan import plan_cycle
+from lcw_assets.ingest.fetch import pull
+from lcw_assets.ingest.tuning import Switches, look_at_breaker, read_recent, tune
 from lcw_assets.simulator.faults import Draw, Fault, september_2025
 from lcw_assets.simulator.server import Simulator
-from lcw_assets.sources.lcw import LiveCoinWatch
+from lcw_assets.sources.lcw.client import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.facts import Attempt, Response

@@ -26,7 +26,7 @@ from typing import ClassVar
 import dagster as dg
 
 from lcw_assets.defs.market.specs import pull_specs, store_specs
-from lcw_assets.performance.sla import BUILT_IN
+from lcw_assets.defs.monitoring.sla import BUILT_IN
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.simulator.server import Simulator
 from lcw_assets.warehouse.connection import open_database

@@ -11,8 +11,8 @@ from datetime import datetime, timezone
 
 from lcw_assets import escape
 from lcw_assets.cli import CommandError
-from lcw_assets.environment import hidden_by_dotenv
 from lcw_assets.settings import DataSettings, SettingsError, load_dotenv_settings
+from lcw_assets.settings.environment import hidden_by_dotenv
 from lcw_assets.warehouse.errors import WarehouseError
 
 _LONGEST = 10_000

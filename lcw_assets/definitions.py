@@ -1,24 +1,36 @@
-"""The one door that Dagster opens: whatever stands in `defs/`, and the policies that all of it shares."""
+"""The one door that Dagster opens: what each concept declares in `defs/`, and the policies that all of it shares."""
 
 import gc
 import warnings
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 
 import dagster as dg
 
 import lcw_assets.defs
-from lcw_assets.console import console_logger
-from lcw_assets.defs.resources import resources
+from lcw_assets.orchestration.console import console_logger
+from lcw_assets.orchestration.resources import resources
+
+
+def modules(package: ModuleType = lcw_assets.defs) -> Iterator[ModuleType]:
+    """`definitions.py` and what stands beside it for Dagster, of each concept; and single modules of a user's own."""
+    folder = Path(str(package.__file__)).parent
+    for path in sorted(folder.iterdir()):
+        if (path / "definitions.py").is_file():
+            yield import_module(f"{package.__name__}.{path.name}.definitions")
+        elif path.suffix == ".py" and path.stem != "__init__":
+            yield import_module(f"{package.__name__}.{path.stem}")
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     gc.freeze()
     with warnings.catch_warnings():
-        # load_from_defs_folder does the same and costs each process 0.45 s more (measured: 3.35 against 3.8 s for a
-        # no-op run). To be replaced by it once it is as fast.
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        return dg.load_definitions_from_package_module(
-            lcw_assets.defs,
+        return dg.load_definitions_from_modules(
+            list(modules()),
             resources=resources(),
             loggers={"console": console_logger},
             executor=dg.in_process_executor,

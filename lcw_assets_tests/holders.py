@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lcw_assets.resources import warehouse
+from lcw_assets.orchestration import warehouse
 from lcw_assets.warehouse import lock
 
 HOLDER = "import duckdb, sys; db = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"

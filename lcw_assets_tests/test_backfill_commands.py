@@ -18,7 +18,7 @@ import pytest
 import requests
 from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES, BulkActionStatus
 
-from lcw_assets.history.series import SERIES
+from lcw_assets.defs.history.series import SERIES
 from lcw_assets.simulator.server import Simulator
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.commands import ROOT, Project

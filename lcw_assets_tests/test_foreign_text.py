@@ -16,14 +16,14 @@ from playwright.sync_api import Page, expect
 from lcw_assets.alerts.channels import read_channels, send_all
 from lcw_assets.alerts.incidents import Alert
 from lcw_assets.alerts.outbox import Outbox
-from lcw_assets.console import console_logger
 from lcw_assets.defs.history.checks import gaps_result, history_result
+from lcw_assets.defs.history.gaps import Gap
+from lcw_assets.defs.history.plan import Span
 from lcw_assets.defs.registry.checks import registry_results
-from lcw_assets.history.gaps import Gap
-from lcw_assets.history.plan import Span
-from lcw_assets.registry.facts import Phases, SyncResult
-from lcw_assets.registry.state import RegistryState
-from lcw_assets.registry.store import StoredSync
+from lcw_assets.defs.registry.facts import Phases, SyncResult
+from lcw_assets.defs.registry.state import RegistryState
+from lcw_assets.defs.registry.store import StoredSync
+from lcw_assets.orchestration.console import console_logger
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.alerts.receivers import mail_server, webhook
@@ -31,7 +31,7 @@ from lcw_assets_tests.alerts.test_channels import NOON, alert
 from lcw_assets_tests.commands import Project
 from lcw_assets_tests.conftest import PATIENCE_MS
 from lcw_assets_tests.defs.market.test_fetch_cycle import checks, failure, materialized
-from lcw_assets_tests.registry.syncs import Registry, body, contract
+from lcw_assets_tests.defs.registry.syncs import Registry, body, contract
 from lcw_assets_tests.servers_of_dagster import webserver
 from lcw_assets_tests.test_escape import rendered
 

@@ -11,7 +11,7 @@ import pytest
 
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.commands import ROOT, Project
-from lcw_assets_tests.performance.facts import NOON, cycle, load
+from lcw_assets_tests.defs.monitoring.facts import NOON, cycle, load
 
 TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
 

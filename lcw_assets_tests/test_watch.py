@@ -10,8 +10,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from lcw_assets.defs.monitoring.sla import BUILT_IN
 from lcw_assets.ingest.spool import Spool
-from lcw_assets.performance.sla import BUILT_IN
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.alerts.receivers import webhook

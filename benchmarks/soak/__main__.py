@@ -16,7 +16,7 @@ from benchmarks.soak import verdict
 from benchmarks.soak.daemon import Daemon
 from benchmarks.soak.plan import DEADLINE_S, KILL_EVERY, Trouble, minute, outage, write_sla
 from benchmarks.soak.worker import run_cycle
-from lcw_assets.performance.sla import load_sla
+from lcw_assets.defs.monitoring.sla import load_sla
 from lcw_assets.simulator.server import Simulator
 
 

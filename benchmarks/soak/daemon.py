@@ -10,8 +10,8 @@ import dagster as dg
 
 from benchmarks.soak.plan import minute
 from lcw_assets.alerts.incidents import Alert, Incident, Observation, Pace, advance
-from lcw_assets.defs.performance.looks import failed_check, failed_run
-from lcw_assets.performance.sla import Sla
+from lcw_assets.defs.monitoring.looks import failed_check, failed_run
+from lcw_assets.defs.monitoring.sla import Sla
 
 LOOKS_EVERY_S = 15
 _CYCLES = dg.AssetKey(["ops", "cycles"])

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from lcw_assets.performance.sla import BUILT_IN
+from lcw_assets.defs.monitoring.sla import BUILT_IN
 from lcw_assets.simulator.faults import Draw, Fault, down, flaky
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)

@@ -16,16 +16,16 @@ import psutil
 
 from benchmarks.soak.plan import DEADLINE_S, HELD_EVERY, minute
 from benchmarks.tail import CALLS, shrunk
-from lcw_assets.cycle.pull import Pulled, pull
-from lcw_assets.cycle.store import store_pending
-from lcw_assets.cycle.tuning import Recent, Switches, look_at_breaker, read_recent, tune
-from lcw_assets.defs.performance.checks import sla_results
+from lcw_assets.defs.market.store import store_pending
+from lcw_assets.defs.monitoring.checks import sla_results
+from lcw_assets.defs.monitoring.sla import load_sla
 from lcw_assets.ingest.clock import StoreClock
+from lcw_assets.ingest.fetch import Pulled, pull
 from lcw_assets.ingest.load import FetchEnd, Load
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_writer import SpoolWriter
-from lcw_assets.performance.sla import load_sla
-from lcw_assets.sources.lcw import LiveCoinWatch
+from lcw_assets.ingest.tuning import Recent, Switches, look_at_breaker, read_recent, tune
+from lcw_assets.sources.lcw.client import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.facts import Attempt, Response

@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 
 from benchmarks.ticks.statistics import Estimate, mean, quantile
-from lcw_assets.performance.causes import PHASES
+from lcw_assets.defs.monitoring.causes import PHASES
 from lcw_assets.rounding import digits, percent, seconds
 from lcw_assets.warehouse.connection import open_database
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 import requests
 
-from lcw_assets.cycle.plan import plan_cycle
+from lcw_assets.defs.market.plan import plan_cycle
 from lcw_assets.simulator.faults import PROFILES
 from lcw_assets.simulator.server import Simulator
 

@@ -1,5 +1,9 @@
 """What `python -m lcw_assets` says. Each command gives its lines, and `__main__` prints them. All of them only read."""
 
+from lcw_assets.warehouse.statements import Statements
+
+SQL = Statements(__file__)
+
 
 class CommandError(Exception):
     """A command cannot do what it was given. The text says why, in one line."""

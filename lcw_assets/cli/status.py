@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from lcw_assets.cli.queries import rows
+from lcw_assets.cli import SQL
 from lcw_assets.cli.text import age, moment
+from lcw_assets.defs.monitoring.causes import PHASES
+from lcw_assets.defs.monitoring.sla import Sla, SlaError, load_sla
+from lcw_assets.defs.monitoring.verdicts import judge
+from lcw_assets.ingest.measures import Window, read_measures
 from lcw_assets.ingest.spool import Spool
-from lcw_assets.performance.causes import PHASES
-from lcw_assets.performance.measures import Window, judge, read_measures
-from lcw_assets.performance.sla import Sla, SlaError, load_sla
 from lcw_assets.rounding import seconds
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.connection import open_database
@@ -31,7 +32,7 @@ def status(settings: DataSettings, now: datetime) -> list[str]:
     spooled = f"; waiting to be stored, in {settings.spool_dir}: {len(waiting)}" if waiting else ""
     try:
         with open_database(settings.database, read_only=True) as db:
-            cycle = rows(db, "last_cycle")
+            cycle = SQL.rows(db, "last_cycle")
             if not cycle:
                 return [f"no cycle in {settings.database} yet{spooled}"]
             lines = [*cycle_lines(cycle[0], now), *_state(db, settings, now)]
@@ -75,7 +76,7 @@ def _state(db: DuckDBPyConnection, settings: DataSettings, now: datetime) -> Ite
         yield f"speed    not judged: {error}"
     yield f"credits  {_credits(db, now)}"
     yield f"alerts   {_alerts(db, settings, sla, now)}"
-    for part, tables in groupby(rows(db, "ages"), key=lambda row: row["part"]):
+    for part, tables in groupby(SQL.rows(db, "ages"), key=lambda row: row["part"]):
         ages = [(row["name"], row["moment"]) for row in tables if row["moment"]]
         said = (
             f"{name} until {at:%Y-%m-%d}" if part == "history" else f"{name} {age(at, now)} old" for name, at in ages
@@ -101,7 +102,7 @@ def _speed(db: DuckDBPyConnection, sla: Sla, now: datetime) -> str:
 
 def _credits(db: DuckDBPyConnection, now: datetime) -> str:
     """As Live Coin Watch said it last. They begin anew at 00:00 UTC."""
-    found = rows(db, "credits")
+    found = SQL.rows(db, "credits")
     if not found:
         return "not known: no response of the last 100 cycles says how many are left"
     row = found[0]
@@ -113,7 +114,7 @@ def _credits(db: DuckDBPyConnection, now: datetime) -> str:
 
 def _alerts(db: DuckDBPyConnection, settings: DataSettings, sla: Sla, now: datetime) -> str:
     repeated_since = now - timedelta(seconds=sla.alerts.repeat_at_most_s + sla.alerts.over_after_s)
-    found = rows(db, "open_alerts", {"repeated_since": repeated_since})
+    found = SQL.rows(db, "open_alerts", {"repeated_since": repeated_since})
     said = ", ".join(f"{row['incident']} ({row['severity']}, since {moment(row['since'], now)})" for row in found)
     outbox = len(list(settings.alerts_dir.glob("*.json")))
     waiting = f"; {outbox} wait to be delivered or stored" if outbox else ""

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from lcw_assets.cli import CommandError
-from lcw_assets.cli.queries import rows
+from lcw_assets.cli import SQL, CommandError
 from lcw_assets.cli.status import cycle_lines
 from lcw_assets.cli.text import moment
+from lcw_assets.defs.monitoring.causes import CallFact
+from lcw_assets.defs.monitoring.live import explain_running
+from lcw_assets.defs.monitoring.sla import SlaError, load_sla
+from lcw_assets.defs.monitoring.slow import read_slowest, read_usual
+from lcw_assets.ingest.measures import Window
 from lcw_assets.ingest.spool import Spool
-from lcw_assets.performance.causes import CallFact
-from lcw_assets.performance.live import explain_running
-from lcw_assets.performance.measures import Window
-from lcw_assets.performance.sla import SlaError, load_sla
-from lcw_assets.performance.slow import read_slowest, read_usual
 from lcw_assets.rounding import seconds
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.connection import open_database
@@ -46,7 +45,7 @@ def why(settings: DataSettings, at: str, now: datetime) -> list[str]:
     span = _read_moment(at, now) if at else None
     with open_database(settings.database, read_only=True) as db:
         try:
-            found = rows(db, "cycles_near", vars(span)) if span else rows(db, "last_cycle")
+            found = SQL.rows(db, "cycles_near", vars(span)) if span else SQL.rows(db, "last_cycle")
             if found:
                 return list(_explain(db, found, settings, now))
             return list(_no_cycle(db, span, settings, now))
@@ -103,7 +102,7 @@ def _cause(db: DuckDBPyConnection, row: Mapping[str, Any], settings: DataSetting
 
 
 def _odd_calls(db: DuckDBPyConnection, cycle_id: str) -> Iterator[str]:
-    odd = rows(db, "odd_calls", {"cycle_id": cycle_id, "slow_s": _SLOW_CALL_S})
+    odd = SQL.rows(db, "odd_calls", {"cycle_id": cycle_id, "slow_s": _SLOW_CALL_S})
     if not odd:
         yield f"slow     no call failed, and none took {_SLOW_CALL_S:g} s"
     for row in odd[:_CALLS_SHOWN]:
@@ -124,7 +123,7 @@ def _no_cycle(db: DuckDBPyConnection, span: _Span | None, settings: DataSettings
         yield f"{moment(span.start, now)} is in the future: it is {moment(now, now)}"
     else:
         yield f"no cycle at {moment(span.start, now)}"
-    for near in rows(db, "nearest_cycles", vars(span)) if span else ():
+    for near in SQL.rows(db, "nearest_cycles", vars(span)) if span else ():
         form = "%H:%M:%S" if near["started_at"].date() == now.date() else "%Y-%m-%dT%H:%M:%S"
         yield f"nearest  {near['cycle_id']}: make why AT={near['started_at']:{form}}"
     spool = Spool(settings.spool_dir)

@@ -5,9 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from lcw_assets.warehouse.errors import LockWait
+
+DAY = timedelta(days=1)
+
+
+def midnight_of(moment: datetime) -> datetime:
+    """The beginning of its day; `moment` is in UTC, as all of the database is."""
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _utc_now() -> datetime:

@@ -16,7 +16,7 @@ from lcw_assets.cli.status import status
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import WarehouseError
-from lcw_assets_tests.performance.facts import NOON, cycle, load
+from lcw_assets_tests.defs.monitoring.facts import NOON, cycle, load
 
 NOW = NOON + timedelta(minutes=10)
 

@@ -17,7 +17,7 @@ from lcw_assets.ingest.load import Load
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.connection import open_database
-from lcw_assets_tests.performance.facts import NOON, call, cycle, load
+from lcw_assets_tests.defs.monitoring.facts import NOON, call, cycle, load
 
 NOW = NOON + timedelta(hours=3)
 MINUTE = timedelta(minutes=1)

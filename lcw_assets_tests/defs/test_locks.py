@@ -10,7 +10,7 @@ import pytest
 
 from lcw_assets.defs.history.schedules import derive_every_ten_minutes
 from lcw_assets.defs.history.sensors import filled
-from lcw_assets.defs.resources import warehouse
+from lcw_assets.orchestration.resources import warehouse
 from lcw_assets.settings import DataSettings, load_settings
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.lock import PATIENCE_S

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from lcw_assets.defs.history.sensors import RANGE_END_TAG, RANGE_START_TAG
-from lcw_assets.performance.causes import PHASES
+from lcw_assets.defs.monitoring.causes import PHASES
 from lcw_assets.rounding import rounded
 from lcw_assets.settings import load_settings
 from lcw_assets.warehouse.connection import open_database

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from lcw_assets.cycle.store import store_pending as store_cycles
+from lcw_assets.defs.market.store import store_pending as store_cycles
+from lcw_assets.defs.registry.store import Rules
+from lcw_assets.defs.registry.store import store_pending as store_syncs
 from lcw_assets.ingest.spool import Spool
-from lcw_assets.registry.store import Rules
-from lcw_assets.registry.store import store_pending as store_syncs
 from lcw_assets.warehouse.connection import open_database
 
 ARCHIVE = Path(__file__).parents[1] / "data" / "installation-0.1.tar.xz"

@@ -11,8 +11,8 @@ import pytest
 from lcw_assets.sources.gateway import BannedError, BlockedError
 from lcw_assets.transport.errors import CallError, TransientError
 from lcw_assets_tests.servers import answer, raw_server
-from lcw_assets_tests.sources.test_kucoin_futures import ask
-from lcw_assets_tests.sources.test_lcw import connect
+from lcw_assets_tests.sources.kucoin_futures.test_kucoin_client import ask
+from lcw_assets_tests.sources.lcw.test_client import connect
 
 NGINX = "<html><head><title>403 Forbidden</title></head><body><h1>403 Forbidden</h1><hr>nginx</body></html>"
 CLOUDFLARE = """<!DOCTYPE html><html><head><title>Access denied | api.example used Cloudflare to restrict access</title>

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from lcw_assets.resources.warehouse import WarehouseResource
+from lcw_assets.orchestration.warehouse import WarehouseResource
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import Holder, LockedError, LockWait
 from lcw_assets.warehouse.lock import LOCK_WAIT_S, PATIENCE_S, duration, pause_s, read_holder

@@ -8,13 +8,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lcw_assets.performance.measures import Window
-from lcw_assets.performance.slow import read_slowest, read_usual
+from lcw_assets.defs.monitoring.slow import read_slowest, read_usual
+from lcw_assets.ingest.measures import Window
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import NewerSchemaError, WarehouseError
 from lcw_assets.warehouse.schema import MIGRATIONS, migrate, tables
 from lcw_assets.warehouse.tables import append_row
-from lcw_assets_tests.performance.facts import NOON, cycle
+from lcw_assets_tests.defs.monitoring.facts import NOON, cycle
 
 
 def test_a_fresh_file_gets_every_table(tmp_path: Path) -> None:

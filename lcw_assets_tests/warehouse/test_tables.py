@@ -16,7 +16,7 @@ from pydantic_core import to_json
 
 from lcw_assets.warehouse.schema import migrate
 from lcw_assets.warehouse.tables import Merged, Page, append, append_changed, merge, transaction, update
-from lcw_assets_tests.performance.facts import database
+from lcw_assets_tests.defs.monitoring.facts import database
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 

@@ -1,4 +1,4 @@
-"""The series of history. Thin: what a backfill does is in `lcw_assets/history`; this is what Dagster sees of it."""
+"""The series of history: a run of days."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -8,24 +8,25 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from lcw_assets import escape
-from lcw_assets.console import RESULT
-from lcw_assets.defs.backfills import join_runs
-from lcw_assets.defs.database import failure
 from lcw_assets.defs.history.checks import history_check, history_result
 from lcw_assets.defs.history.config import SCHEMA, HistoryConfig, StopError
 from lcw_assets.defs.history.planning import complete_days, make_plan, say_plan, say_progress
+from lcw_assets.defs.history.series import SERIES, Series
 from lcw_assets.defs.history.specs import DAYS, history_spec
-from lcw_assets.defs.run_clock import run_settings
-from lcw_assets.history.series import DAY, SERIES, Series
-from lcw_assets.resources.live_coin_watch import LiveCoinWatchResource
+from lcw_assets.ingest.clock import DAY
+from lcw_assets.orchestration.backfills import join_runs
+from lcw_assets.orchestration.console import RESULT
+from lcw_assets.orchestration.database import failure
+from lcw_assets.orchestration.live_coin_watch import LiveCoinWatchResource
+from lcw_assets.orchestration.run_clock import run_settings
 from lcw_assets.rounding import rounded
 from lcw_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from lcw_assets.history.backfill import Progress, Result
-    from lcw_assets.history.plan import Plan
+    from lcw_assets.defs.history.backfill import Progress, Result
+    from lcw_assets.defs.history.plan import Plan
     from lcw_assets.ingest.spool import Spool
-    from lcw_assets.resources.warehouse import WarehouseResource
+    from lcw_assets.orchestration.warehouse import WarehouseResource
 
 # Between calls. What is fetched waits in the spool meanwhile: only the plan and the marking of days need the database.
 _BETWEEN_S = 2.0
@@ -61,9 +62,9 @@ histories = [_history(name) for name in SERIES]
 def _materialize(
     context: dg.AssetExecutionContext, series: Series
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-    from lcw_assets.history.lock import only_one
-    from lcw_assets.history.store import store_batches
-    from lcw_assets.history.tracked import TrackedError
+    from lcw_assets.defs.history.lock import only_one
+    from lcw_assets.defs.history.store import store_batches
+    from lcw_assets.defs.history.tracked import TrackedError
     from lcw_assets.ingest.spool import Spool
     from lcw_assets.ingest.spool_file import SpoolError
     from lcw_assets.warehouse.errors import WarehouseError
@@ -113,9 +114,9 @@ def _run(
     context: dg.AssetExecutionContext, plan: "Plan", settings: Settings, spool: "Spool", *, begins: bool
 ) -> "Result":
     from lcw_assets.coordination.credit_budget import CreditBudget
-    from lcw_assets.history.backfill import backfill
-    from lcw_assets.history.batches import Batches
-    from lcw_assets.history.store import store_batches
+    from lcw_assets.defs.history.backfill import backfill
+    from lcw_assets.defs.history.batches import Batches
+    from lcw_assets.defs.history.store import store_batches
     from lcw_assets.ingest.load import Load, load_id
     from lcw_assets.transport.deadline import Deadline
     from lcw_assets.transport.tuning import Tuning

@@ -8,7 +8,7 @@ import dagster as dg
 from lcw_assets import escape
 
 if TYPE_CHECKING:
-    from lcw_assets.history.gaps import Gap
+    from lcw_assets.defs.history.gaps import Gap
 
 
 def history_check(series: str) -> dg.AssetCheckSpec:

@@ -1,4 +1,4 @@
-"""Bars, checkpoints and gaps: what is built from tables that are there. Thin, as all of `defs/`."""
+"""Gaps: what is missing, found in tables that are there."""
 
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -8,37 +8,11 @@ from typing import Any
 import dagster as dg
 
 from lcw_assets import escape
-from lcw_assets.defs.database import database
 from lcw_assets.defs.history.checks import gaps_check, gaps_result
-from lcw_assets.defs.history.specs import derived_spec
-from lcw_assets.history.series import SERIES
+from lcw_assets.defs.history.series import SERIES
+from lcw_assets.orchestration.database import database
+from lcw_assets.orchestration.table import derived_spec
 from lcw_assets.settings import SettingsError, load_settings
-
-
-@dg.multi_asset(
-    name="coin_bars",
-    specs=[
-        derived_spec(
-            "market/coin_bars",
-            "Open, high, low, close of 1, 5, 60 minutes and a day, built from ticks as they come. A bar opens at the "
-            "price in force as it begins; where no tick was, there is none. With it, `market.as_of(moment)`: the whole "
-            "market as it was.",
-            "market/coin_ticks",
-        )
-    ],
-    required_resource_keys={"warehouse"},
-)
-def coin_bars(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-    from lcw_assets.history.bars import build
-
-    built = build(partial(database, context))
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": built.bars,
-            "built_since": built.since.isoformat() if built.since else "there is no tick yet",
-            "new_checkpoints": built.checkpoints,
-        }
-    )
 
 
 @dg.multi_asset(
@@ -57,9 +31,9 @@ def coin_bars(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     required_resource_keys={"warehouse"},
 )
 def gaps(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
-    from lcw_assets.history.covered import read_top
-    from lcw_assets.history.gaps import find_gaps, store_gaps
-    from lcw_assets.history.tracked import TrackedError, read_tracked
+    from lcw_assets.defs.history.covered import read_top
+    from lcw_assets.defs.history.gaps import find_gaps, store_gaps
+    from lcw_assets.defs.history.tracked import TrackedError, read_tracked
 
     now = datetime.now(timezone.utc)
     try:

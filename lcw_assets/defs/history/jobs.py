@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from lcw_assets.dagster_private import UnresolvedAssetJobDefinition
-from lcw_assets.history.series import SERIES
+from lcw_assets.defs.history.series import SERIES
+from lcw_assets.orchestration.dagster_private import UnresolvedAssetJobDefinition
 
 _ONE_PROCESS: dict[str, object] = {
     "executor_def": dg.in_process_executor,

@@ -8,16 +8,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lcw_assets.defs.history.config import StopError
-from lcw_assets.history.series import DAY, FIRST, midnight_of
+from lcw_assets.defs.history.series import FIRST
+from lcw_assets.ingest.clock import DAY, midnight_of
 from lcw_assets.rounding import digits
 from lcw_assets.settings import Settings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from lcw_assets.history.backfill import Progress
-    from lcw_assets.history.plan import Plan
-    from lcw_assets.history.series import Series
+    from lcw_assets.defs.history.backfill import Progress
+    from lcw_assets.defs.history.plan import Plan
+    from lcw_assets.defs.history.series import Series
 
 
 def make_plan(
@@ -35,9 +36,9 @@ def make_plan(
 
     Raises `TrackedError` and `StopError`.
     """
-    from lcw_assets.history.covered import read_covered, read_top
-    from lcw_assets.history.plan import Plan, Span
-    from lcw_assets.history.tracked import read_given, read_tracked
+    from lcw_assets.defs.history.covered import read_covered, read_top
+    from lcw_assets.defs.history.plan import Plan, Span
+    from lcw_assets.defs.history.tracked import read_given, read_tracked
 
     today = midnight_of(now)
     wanted = Span(max(start, FIRST), min(end, today))
@@ -95,9 +96,9 @@ def complete_days(
     db: DuckDBPyConnection, plan: Plan, unknown: set[str], settings: Settings, asked_since: datetime | None
 ) -> list[datetime]:
     """The days of a plan for which every coin was asked, in order: each tracked one, also where others were meant."""
-    from lcw_assets.history.covered import read_covered, read_top
-    from lcw_assets.history.plan import uncovered
-    from lcw_assets.history.tracked import TrackedError, read_tracked
+    from lcw_assets.defs.history.covered import read_covered, read_top
+    from lcw_assets.defs.history.plan import uncovered
+    from lcw_assets.defs.history.tracked import TrackedError, read_tracked
 
     codes, now = set(plan.codes), datetime.now(timezone.utc)
     if plan.series.per_coin:

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from lcw_assets.defs.guard import UNFINISHED
 from lcw_assets.defs.history.assets import stopped_tag
 from lcw_assets.defs.history.config import SCHEMA
 from lcw_assets.defs.history.jobs import HISTORY_TAG, backfills, job_name
 from lcw_assets.defs.history.planning import make_plan
-from lcw_assets.history.series import DAY, FINAL_AFTER, SERIES, midnight_of
+from lcw_assets.defs.history.series import FINAL_AFTER, SERIES
+from lcw_assets.ingest.clock import DAY, midnight_of
+from lcw_assets.orchestration.guard import UNFINISHED
 from lcw_assets.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
-    from lcw_assets.history.plan import Plan
+    from lcw_assets.defs.history.plan import Plan
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
@@ -96,7 +97,7 @@ def filled(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> d
     """One backfill at a time. What is spent is added up from today's runs of its own, by what they were to cost."""
     import duckdb
 
-    from lcw_assets.history.tracked import TrackedError
+    from lcw_assets.defs.history.tracked import TrackedError
     from lcw_assets.warehouse.errors import WarehouseError
 
     midnight = midnight_of(now)

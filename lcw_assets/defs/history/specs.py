@@ -1,15 +1,12 @@
 """What the assets of history are."""
 
-from datetime import timedelta
-
 import dagster as dg
 
-from lcw_assets.defs.backfills import Days
-from lcw_assets.defs.table import table_spec
-from lcw_assets.history.series import FIRST, SERIES
+from lcw_assets.defs.history.series import FIRST, SERIES
+from lcw_assets.orchestration.backfills import Days
+from lcw_assets.orchestration.table import table_spec
 
 DAYS = Days(start_date=FIRST.strftime("%Y-%m-%d"), timezone="UTC")
-DERIVED_EVERY = timedelta(minutes=10)
 
 _GRIDS = {"daily": "a day", "hourly": "an hour", "5min": "five minutes"}
 
@@ -26,8 +23,3 @@ def history_spec(name: str) -> dg.AssetSpec:
         "are restated replace the ones before, which `history.revisions` keeps."
     )
     return table_spec(f"history/{name}", description, skippable=True, partitions_def=DAYS)
-
-
-def derived_spec(key: str, description: str, *deps: str) -> dg.AssetSpec:
-    freshness = dg.FreshnessPolicy.time_window(fail_window=6 * DERIVED_EVERY, warn_window=3 * DERIVED_EVERY)
-    return table_spec(key, description, *deps, freshness=freshness)

@@ -1,4 +1,4 @@
-"""The two steps of a fetch cycle. Thin: what they do is in `lcw_assets/cycle`; this is what Dagster sees of it."""
+"""The two steps of a fetch cycle."""
 
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from lcw_assets.console import RESULT
-from lcw_assets.defs.evaluations import evaluations, is_selected
 from lcw_assets.defs.market.checks import failed_results, pull_checks, pull_results, store_checks, store_results
 from lcw_assets.defs.market.metadata import table_metadata
 from lcw_assets.defs.market.specs import pull_specs, store_specs
-from lcw_assets.defs.performance.checks import read_sla, sla_checks, sla_results
-from lcw_assets.defs.run_clock import run_clock, run_load, run_settings
-from lcw_assets.performance.sla import Sla, SlaError
-from lcw_assets.resources.live_coin_watch import LiveCoinWatchResource
+from lcw_assets.defs.monitoring.checks import read_sla, sla_checks, sla_results
+from lcw_assets.defs.monitoring.sla import Sla, SlaError
+from lcw_assets.orchestration.console import RESULT
+from lcw_assets.orchestration.evaluations import evaluations, is_selected
+from lcw_assets.orchestration.live_coin_watch import LiveCoinWatchResource
+from lcw_assets.orchestration.run_clock import run_clock, run_load, run_settings
 from lcw_assets.rounding import rounded, seconds
 from lcw_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from lcw_assets.cycle.store import Stored
-    from lcw_assets.cycle.tuning import Recent
-    from lcw_assets.resources.warehouse import WarehouseResource
+    from lcw_assets.defs.market.store import Stored
+    from lcw_assets.ingest.tuning import Recent
+    from lcw_assets.orchestration.warehouse import WarehouseResource
 
 # For what nobody foresaw. What was foreseen (the API's errors, a locked or broken database, a full disk) is tried
 # again where that helps, within the cycle's deadline: by the transport, and by the next cycle.
@@ -42,12 +42,12 @@ def pull_step(
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     """Ask Live Coin Watch for everything, and leave each answer in the spool as it comes."""
     # Imported here, as in the store step: what loads definitions all day long needs none of it.
-    from lcw_assets.cycle.machine import measure_machine
-    from lcw_assets.cycle.plan import plan_cycle, wants_profiles
-    from lcw_assets.cycle.pull import Pulled, pull
-    from lcw_assets.cycle.tuning import Switches, look_at_breaker, tune
+    from lcw_assets.defs.market.plan import plan_cycle, wants_profiles
+    from lcw_assets.ingest.fetch import Pulled, pull
+    from lcw_assets.ingest.machine import measure_machine
     from lcw_assets.ingest.spool import Spool
     from lcw_assets.ingest.spool_file import SpoolError
+    from lcw_assets.ingest.tuning import Switches, look_at_breaker, tune
     from lcw_assets.transport.deadline import Deadline
 
     lcw: LiveCoinWatchResource = context.resources.lcw
@@ -169,7 +169,7 @@ def _store_failed(
 
 def _store(context: dg.AssetExecutionContext, settings: Settings, sla: Sla | SlaError) -> "Stored":
     """Store what waits, and say so. A database that somebody has open only delays that: nothing is raised for it."""
-    from lcw_assets.cycle.store import Stored, store_pending
+    from lcw_assets.defs.market.store import Stored, store_pending
     from lcw_assets.ingest.clock import StoreClock
     from lcw_assets.ingest.spool import Spool
     from lcw_assets.warehouse.errors import LockedError, UnstorableError, WarehouseError
@@ -216,7 +216,7 @@ def _recent(context: dg.AssetExecutionContext, settings: Settings, now: datetime
     """The facts that this cycle adapts to. Without them (no tables yet, a lock) it starts cold: no reason to fail."""
     import duckdb
 
-    from lcw_assets.cycle.tuning import Recent, read_recent
+    from lcw_assets.ingest.tuning import Recent, read_recent
     from lcw_assets.warehouse.errors import WarehouseError
 
     if not settings.database.exists():

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from lcw_assets import escape
-from lcw_assets.cycle.clock import PERIOD
+from lcw_assets.ingest.run_clock import PERIOD
 from lcw_assets.rounding import rounded, seconds
 
 if TYPE_CHECKING:
-    from lcw_assets.cycle.pull import Pulled
-    from lcw_assets.cycle.store import StoredCycle, TableState
+    from lcw_assets.defs.market.store import StoredCycle, TableState
+    from lcw_assets.ingest.fetch import Pulled
 
 # Two cycles: one may come to nothing, and the next is on its way.
 _STALE_AFTER_S = 2 * PERIOD.total_seconds()

@@ -5,11 +5,11 @@ Dagster plots every number over time, so a number that says nothing of the table
 
 from typing import TYPE_CHECKING, Any
 
-from lcw_assets.performance.causes import PHASES
+from lcw_assets.defs.monitoring.causes import PHASES
 from lcw_assets.rounding import rounded
 
 if TYPE_CHECKING:
-    from lcw_assets.cycle.store import Stored, StoredCycle
+    from lcw_assets.defs.market.store import Stored, StoredCycle
 
 _ENDPOINTS = {
     "market.coins": "coins/list",

@@ -1,4 +1,4 @@
-"""The one step of a sync. Thin: what it does is in `lcw_assets/registry`; this is what Dagster sees of it."""
+"""The one step of a sync."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from lcw_assets import escape
-from lcw_assets.console import RESULT
-from lcw_assets.defs.evaluations import evaluations, is_selected
 from lcw_assets.defs.registry.checks import failed_results, registry_checks, registry_results
 from lcw_assets.defs.registry.metadata import table_metadata
 from lcw_assets.defs.registry.specs import registry_specs
-from lcw_assets.defs.run_clock import run_clock, run_load, run_settings
-from lcw_assets.resources.kucoin_futures import KuCoinFuturesResource
+from lcw_assets.orchestration.console import RESULT
+from lcw_assets.orchestration.evaluations import evaluations, is_selected
+from lcw_assets.orchestration.kucoin_futures import KuCoinFuturesResource
+from lcw_assets.orchestration.run_clock import run_clock, run_load, run_settings
 from lcw_assets.rounding import rounded
 from lcw_assets.settings import Settings
 
 if TYPE_CHECKING:
+    from lcw_assets.defs.registry.fetch import Fetched
+    from lcw_assets.defs.registry.store import Stored, StoredSync
     from lcw_assets.ingest.spool import Spool
     from lcw_assets.ingest.spool_file import Spooled
-    from lcw_assets.registry.fetch import Fetched
-    from lcw_assets.registry.store import Stored, StoredSync
-    from lcw_assets.resources.warehouse import WarehouseResource
+    from lcw_assets.orchestration.warehouse import WarehouseResource
 
 # From the tick until a sync stops asking: what was listed is to be known within the minute.
 _ASK_S = 30.0
@@ -80,7 +80,7 @@ def sync_step(
 
 def _fetch(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool") -> "tuple[Fetched, Spooled]":
     """What came of it, and what is in the spool of it."""
-    from lcw_assets.registry.fetch import fetch
+    from lcw_assets.defs.registry.fetch import fetch
     from lcw_assets.transport.deadline import Deadline
 
     kucoin: KuCoinFuturesResource = context.resources.kucoin
@@ -97,8 +97,8 @@ def _fetch(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool"
 def _store(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool", own: "Spooled") -> "Stored":
     """Store what waits, and say so. A database that somebody has open only delays that: nothing is raised for it."""
     from lcw_assets.alerts.outbox import Outbox
-    from lcw_assets.registry.plausible import Limits
-    from lcw_assets.registry.store import Rules, Stored, store_pending
+    from lcw_assets.defs.registry.plausible import Limits
+    from lcw_assets.defs.registry.store import Rules, Stored, store_pending
     from lcw_assets.warehouse.errors import LockedError, UnstorableError, WarehouseError
     from lcw_assets.warehouse.lock import LOCK_WAIT_S
 

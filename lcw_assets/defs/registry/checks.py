@@ -10,8 +10,8 @@ from lcw_assets import escape
 from lcw_assets.rounding import percent, rounded, seconds
 
 if TYPE_CHECKING:
-    from lcw_assets.registry.state import RegistryState
-    from lcw_assets.registry.store import StoredSync
+    from lcw_assets.defs.registry.state import RegistryState
+    from lcw_assets.defs.registry.store import StoredSync
 
 _SYNC_WITHIN_S = 10.0
 _STALE_AFTER_S = 180.0

@@ -7,7 +7,7 @@ import dagster as dg
 from lcw_assets.rounding import rounded
 
 if TYPE_CHECKING:
-    from lcw_assets.registry.store import Stored, StoredSync
+    from lcw_assets.defs.registry.store import Stored, StoredSync
 
 
 def table_metadata(table: str, own: "StoredSync", stored: "Stored") -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from lcw_assets.defs.guard import run_unless_running
 from lcw_assets.defs.registry.jobs import token_registry_sync
+from lcw_assets.orchestration.guard import run_unless_running
 
 
 @dg.schedule(

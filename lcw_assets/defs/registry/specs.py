@@ -5,7 +5,7 @@ from functools import partial
 
 import dagster as dg
 
-from lcw_assets.defs.table import table_spec
+from lcw_assets.orchestration.table import table_spec
 
 # A sync a minute, as for the fetch cycle.
 _FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=5), warn_window=timedelta(minutes=2))

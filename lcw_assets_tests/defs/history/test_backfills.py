@@ -10,8 +10,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from lcw_assets.defs.history import backfill as backfill_module
 from lcw_assets.defs.history.sensors import RANGE_END_TAG, RANGE_START_TAG, filled, resumed
-from lcw_assets.history import backfill as backfill_module
 from lcw_assets.settings import DataSettings, load_settings
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.warehouse.connection import open_database

@@ -21,7 +21,7 @@ from dagster._daemon.backfill import execute_backfill_iteration
 from dagster._daemon.run_coordinator import QueuedRunCoordinatorDaemon
 from dagster_graphql.schema import create_schema
 
-from lcw_assets.defs.backfills import join_runs
+from lcw_assets.orchestration.backfills import join_runs
 from lcw_assets.simulator.server import Simulator
 from lcw_assets_tests.commands import Project
 from lcw_assets_tests.conftest import StartSimulator
@@ -187,7 +187,7 @@ def test_the_first_run_waits_for_a_command_that_still_queues_runs(instance: dg.D
 def test_a_command_that_was_stopped_leaves_a_run_a_day(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lcw_assets.defs.backfills._QUIET_S", 0.0)
+    monkeypatch.setattr("lcw_assets.orchestration.backfills._QUIET_S", 0.0)
     first_run(instance, never)
     assert waiting(instance) == 2
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from lcw_assets.defs.history.lock import only_one
+from lcw_assets.defs.history.plan import Span
 from lcw_assets.defs.history.sensors import RANGE_END_TAG, RANGE_START_TAG, filled
-from lcw_assets.history.lock import only_one
-from lcw_assets.history.plan import Span
-from lcw_assets.history.series import DAY
+from lcw_assets.ingest.clock import DAY
 from lcw_assets.settings import DataSettings, load_settings
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
+from lcw_assets_tests.defs.history.harness import TODAY, Desk
 from lcw_assets_tests.defs.history.test_backfills import query, said
-from lcw_assets_tests.history.harness import TODAY, Desk
-from lcw_assets_tests.history.test_store import daily
+from lcw_assets_tests.defs.history.test_store import daily
 from lcw_assets_tests.patience import until
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)

@@ -9,15 +9,15 @@ import dagster as dg
 import duckdb
 import pytest
 
-from lcw_assets.cycle.tuning import Switches, look_at_breaker, read_recent
+from lcw_assets.ingest.tuning import Switches, look_at_breaker, read_recent
 from lcw_assets.settings import DataSettings, load_settings
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.market.test_fetch_cycle import failure, logs
+from lcw_assets_tests.defs.monitoring.facts import call, cycle, load
 from lcw_assets_tests.holders import held_open
 from lcw_assets_tests.patience import PATIENCE_S
-from lcw_assets_tests.performance.facts import call, cycle, load
 
 RunCycle = Callable[..., dg.ExecuteInProcessResult]
 

@@ -11,17 +11,17 @@ import pytest
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from lcw_assets.definitions import defs
-from lcw_assets.defs.performance import looks
-from lcw_assets.defs.performance.sensors import watch_checks, watch_runs
+from lcw_assets.defs.monitoring import looks
+from lcw_assets.defs.monitoring.sensors import watch_checks, watch_runs
 from lcw_assets.settings import load_settings
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.commands import Project
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.market.test_fetch_cycle import checks, failure, materialized
-from lcw_assets_tests.defs.performance.test_checks import write_sla
-from lcw_assets_tests.defs.performance.test_sensors import Watch, alerts
+from lcw_assets_tests.defs.monitoring.facts import call, cycle, load
+from lcw_assets_tests.defs.monitoring.test_checks import write_sla
+from lcw_assets_tests.defs.monitoring.test_sensors import Watch, alerts
 from lcw_assets_tests.holders import held_open
-from lcw_assets_tests.performance.facts import call, cycle, load
 
 RunCycle = Callable[..., dg.ExecuteInProcessResult]
 
@@ -192,7 +192,7 @@ def test_a_check_that_was_told_of_before_is_not_told_as_over_by_a_failed_cycle(
 ) -> None:
     """First a part of the API is dead, then all of it."""
     from lcw_assets.simulator.faults import Fault
-    from lcw_assets_tests.cycle.test_cycle import faulty
+    from lcw_assets_tests.defs.market.test_cycle import faulty
 
     watch = Watch(watch_checks, instance, definitions)
     monkeypatch.setenv("LCW_BASE_URL", start_simulator(profile=faulty("exchanges/list", Fault("error", status=400)))[1])

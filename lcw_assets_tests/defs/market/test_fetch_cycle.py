@@ -11,18 +11,18 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lcw_assets.cycle.pull import Pulled
-from lcw_assets.defs.guard import SCHEDULED_AT_TAG
 from lcw_assets.defs.market.checks import pull_results
-from lcw_assets.performance.causes import Usual
-from lcw_assets.performance.measures import Window
-from lcw_assets.performance.slow import read_slowest
+from lcw_assets.defs.monitoring.causes import Usual
+from lcw_assets.defs.monitoring.slow import read_slowest
+from lcw_assets.ingest.fetch import Pulled
+from lcw_assets.ingest.measures import Window
+from lcw_assets.orchestration.guard import SCHEDULED_AT_TAG
 from lcw_assets.settings import load_settings
 from lcw_assets.simulator.faults import Fault
-from lcw_assets.sources.lcw_records import Credits
+from lcw_assets.sources.lcw.records import Credits
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
-from lcw_assets_tests.cycle.test_cycle import faulty
+from lcw_assets_tests.defs.market.test_cycle import faulty
 from lcw_assets_tests.holders import held_open
 
 RunCycle = Callable[..., dg.ExecuteInProcessResult]

@@ -11,14 +11,14 @@ from typing import Any
 import dagster as dg
 import pytest
 
-import lcw_assets.resources.warehouse as warehouse_module
-from lcw_assets.defs.guard import SCHEDULED_AT_TAG
+import lcw_assets.orchestration.warehouse as warehouse_module
+from lcw_assets.orchestration.guard import SCHEDULED_AT_TAG
 from lcw_assets.settings import DataSettings
 from lcw_assets.simulator.faults import Fault
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.lock import LOCK_WAIT_S
 from lcw_assets_tests.conftest import StartSimulator
-from lcw_assets_tests.cycle.test_cycle import faulty
+from lcw_assets_tests.defs.market.test_cycle import faulty
 from lcw_assets_tests.defs.market.test_fetch_cycle import checks, logs
 from lcw_assets_tests.holders import held_open
 

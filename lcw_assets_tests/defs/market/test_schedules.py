@@ -9,8 +9,8 @@ from datetime import datetime, timezone
 import dagster as dg
 import pytest
 
-from lcw_assets.defs.guard import SCHEDULED_AT_TAG
 from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
+from lcw_assets.orchestration.guard import SCHEDULED_AT_TAG
 
 TICK = datetime(2026, 11, 20, 12, 1, tzinfo=timezone.utc)
 

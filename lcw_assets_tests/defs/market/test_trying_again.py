@@ -9,8 +9,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lcw_assets.cycle.pull import Pulled
 from lcw_assets.ingest import spool as spool_module
+from lcw_assets.ingest.fetch import Pulled
 from lcw_assets.settings import load_settings
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator

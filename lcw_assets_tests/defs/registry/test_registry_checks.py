@@ -11,15 +11,15 @@ import dagster as dg
 import pytest
 
 from lcw_assets.defs.registry.checks import registry_results
-from lcw_assets.registry.facts import Phases
-from lcw_assets.registry.state import RegistryState
-from lcw_assets.registry.store import StoredSync
+from lcw_assets.defs.registry.facts import Phases
+from lcw_assets.defs.registry.state import RegistryState
+from lcw_assets.defs.registry.store import StoredSync
 from lcw_assets.settings import DataSettings
 from lcw_assets.simulator.faults import Fault
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.market.test_fetch_cycle import checks
-from lcw_assets_tests.registry.syncs import Registry, body, contract
+from lcw_assets_tests.defs.registry.syncs import Registry, body, contract
 
 RunSync = Callable[..., dg.ExecuteInProcessResult]
 

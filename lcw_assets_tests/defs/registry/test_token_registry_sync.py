@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lcw_assets.defs.performance.sensors import watch_cycles
+from lcw_assets.defs.monitoring.sensors import watch_cycles
 from lcw_assets.defs.registry import assets as sync_module
 from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 from lcw_assets.settings import load_settings
@@ -24,9 +24,9 @@ from lcw_assets_tests.alerts.receivers import webhook
 from lcw_assets_tests.conftest import NOON, StartSimulator
 from lcw_assets_tests.defs.market.test_fetch_cycle import checks, failure, logs, materialized
 from lcw_assets_tests.defs.market.test_schedules import TICK
-from lcw_assets_tests.defs.performance.test_sensors import Watch
+from lcw_assets_tests.defs.monitoring.test_sensors import Watch
+from lcw_assets_tests.defs.registry.syncs import body, contract
 from lcw_assets_tests.holders import held_open
-from lcw_assets_tests.registry.syncs import body, contract
 from lcw_assets_tests.servers import answer, raw_server
 
 RunSync = Callable[..., dg.ExecuteInProcessResult]

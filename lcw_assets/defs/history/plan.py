@@ -1,0 +1,139 @@
+"""Which windows to ask for: as few calls as there can be for what is wanted and not there yet. Pure functions."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from lcw_assets.defs.history.series import FIRST, Series
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """From `start` to before `end`."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def length(self) -> timedelta:
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One call: a coin (empty: the whole market) and a window."""
+
+    code: str
+    window: Span
+
+
+Covered = tuple[Span, ...]  # ascending, apart from each other
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a backfill will ask for. `covered` has, by coin, what was asked before; `left_out` the coins that are not
+    asked for, each with the reason.
+    """
+
+    series: Series
+    wanted: Span
+    horizon: datetime
+    covered: Mapping[str, Covered]
+    left_out: Mapping[str, str]
+
+    @property
+    def codes(self) -> Sequence[str]:
+        return [code for code in self.covered if code not in self.left_out]
+
+    @property
+    def calls(self) -> int:
+        return sum(map(self.calls_for, self.codes))
+
+    def calls_for(self, code: str) -> int:
+        return _count(self.wanted, self.covered[code], self.series.window, self.horizon)
+
+    def asks(self) -> Iterator[Ask]:
+        """The newest windows of all coins first: who interrupts a backfill has the days that matter most."""
+        waiting = {
+            code: windows(self.wanted, self.covered[code], self.series.window, self.horizon) for code in self.codes
+        }
+        while waiting:
+            for code in list(waiting):
+                window = next(waiting[code], None)
+                if window is None:
+                    del waiting[code]
+                else:
+                    yield Ask(code, window)
+
+
+def windows(wanted: Span, covered: Covered, length: timedelta, horizon: datetime) -> Iterator[Span]:
+    """Windows of `length` that cover what is `wanted` and not `covered`, the newest first.
+
+    Each is as long as it can be, because a shorter one has a finer step and costs as much: what it has beyond what is
+    wanted is taken from what is not covered either, after it or before it, never after `horizon`. So backfills of one
+    day after another, in either direction, need no more calls than one of all of them.
+    """
+    left = list(uncovered(wanted, covered))
+    starts = [span.start for span in covered]
+    newer = horizon  # where the window before this one begins
+    while left:
+        start, end = left[-1].start, left[-1].end
+        if end - start < length:
+            place = bisect_left(starts, end)
+            ahead = starts[place] if place < len(starts) else newer
+            end = max(end, min(start + length, ahead, newer))
+        window = Span(max(end - length, FIRST), end)
+        newer = window.start
+        yield window
+        while left and left[-1].start >= window.start:
+            left.pop()
+        if left and left[-1].end > window.start:
+            left[-1] = Span(left[-1].start, window.start)
+
+
+def uncovered(wanted: Span, covered: Iterable[Span]) -> Iterator[Span]:
+    """The parts of `wanted` that none of `covered` covers, ascending."""
+    start = wanted.start
+    for span in sorted(covered):
+        if span.end <= start:
+            continue
+        if span.start >= wanted.end:
+            break
+        if span.start > start:
+            yield Span(start, span.start)
+        start = span.end
+    if start < wanted.end:
+        yield Span(start, wanted.end)
+
+
+@lru_cache(maxsize=4096)
+def _count(wanted: Span, covered: Covered, length: timedelta, horizon: datetime) -> int:
+    """Most coins of a backfill are covered alike, so that this is counted once for all of them."""
+    return sum(1 for _ in windows(wanted, covered, length, horizon))
+
+
+class FirstPoints:
+    """Coins of which two windows of 100 days were empty, and every later one was not: they were not listed before.
+
+    `covered.sql` draws the same conclusion.
+    """
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+        self._oldest: dict[str, datetime] = {}
+        self._empty: dict[str, list[Ask]] = {}
+
+    def saw(self, ask: Ask, points: int) -> None:
+        if points:
+            self._oldest[ask.code] = min(ask.window.start, self._oldest.get(ask.code, ask.window.start))
+        else:
+            self._empty.setdefault(ask.code, []).append(ask)
+        oldest = self._oldest.get(ask.code)
+        before = [one for one in self._empty.get(ask.code, ()) if oldest and one.window.end <= oldest]
+        if len(before) >= 2:
+            self.found.add(ask.code)

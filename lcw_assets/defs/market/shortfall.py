@@ -1,0 +1,108 @@
+"""What a cycle lacks although it was answered: pages with fewer usable records than were due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lcw_assets.defs.market.parse import AnsweredPage, Parsed
+from lcw_assets.ingest.spool_file import Spooled
+from lcw_assets.sources.lcw.requests import LARGEST_PAGE
+
+# While pages are read, ranks move: a few coins stand in two pages. A page that has more than this share of another one
+# is that page again.
+_SEAM = 0.1
+
+# Of a list that ended sooner than the pages that were asked for: it grows and shrinks by some entries a day.
+_SHRINKS = 0.05
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a list ended before the pages that were asked for did: after so many `entries` of those `due`."""
+
+    endpoint: str
+    entries: int
+    due: int
+
+    def against(self, before: int) -> list[str]:
+        """What is wrong with that, if the list had `before` entries the last time that all of it came."""
+        if self.entries >= before * (1 - _SHRINKS):
+            return []
+        return [
+            f"{self.endpoint}: the list ends after {self.entries:,} of {self.due:,} entries, and had {before:,} before"
+        ]
+
+
+def find_shortfalls(spooled: Spooled, parsed: Parsed) -> tuple[list[str], End | None]:
+    """What is missing of the answers, each call with the numbers; and where the list of coins ended, if it did.
+
+    Of a list that ends, pages beyond its end are empty and the last page is short: that is no shortfall. It counts as
+    ended only where an empty page shows that.
+    """
+    coins, end = _of_list(parsed.coins, "LCW_COINS", _planned(spooled, "coins/list"))
+    exchanges, _ = _of_list(parsed.exchanges, "LCW_EXCHANGES", _planned(spooled, "exchanges/list"))
+    others: list[AnsweredPage[Any]] = [*parsed.overview, *parsed.credits]
+    single = [f"{page.endpoint}: its values cannot be used" for page in others if not page.usable]
+    return [*_damaged(spooled), *coins, *exchanges, *single], end
+
+
+def _of_list(pages: Sequence[AnsweredPage[Any]], setting: str, planned: int) -> tuple[list[str], End | None]:
+    ordered = sorted(pages, key=lambda page: page.request["offset"])
+    filled = [page for page in ordered if page.entries]
+    beyond = [page for page in ordered if filled and page.request["offset"] > filled[-1].request["offset"]]
+    missing = []
+    seen: set[str] = set()
+    for page in ordered:
+        codes = {record.code for record in page.records}
+        repeated = len(codes & seen)
+        seen |= codes
+        if beyond and page in (filled[-1], *beyond):
+            continue
+        if repeated <= _SEAM * len(codes):
+            repeated = 0
+        if page.usable - repeated < page.request["limit"]:
+            missing.append(f"{_label(page.endpoint, page.request, max(planned, len(pages)))}: {_say(page, repeated)}")
+            if page is ordered[-1] and page.entries < page.request["limit"]:
+                missing[-1] += f"; if the list ends there, lower {setting}"
+    if not beyond:
+        return missing, None
+    end = filled[-1].request["offset"] + filled[-1].entries
+    return missing, End(ordered[0].endpoint, end, beyond[-1].request["offset"] + beyond[-1].request["limit"])
+
+
+def _say(page: AnsweredPage[Any], repeated: int) -> str:
+    """Such as `50 of 100 records came`, `100 of 100 records came, 100 of them in another page as well`."""
+    text = f"{page.entries} of {page.request['limit']} records came"
+    if page.usable < page.entries:
+        text += f", {page.entries - page.usable} of them cannot be used"
+    return f"{text}, {repeated} of them in another page as well" if repeated else text
+
+
+def _damaged(spooled: Spooled) -> Iterator[str]:
+    """Calls that were answered, by the end of the pull, and whose answer is not in the spool any more."""
+    if not spooled.end:
+        return
+    there = {_key(row) for row in spooled.answers}
+    named = {missed.partition(":")[0] for missed in spooled.end.missing}
+    for row in spooled.planned:
+        label = _label(row["endpoint"], row["request"], _planned(spooled, row["endpoint"]))
+        if _key(row) not in there and label not in named:
+            yield f"{label}: its response was damaged in the spool"
+
+
+def _planned(spooled: Spooled, endpoint: str) -> int:
+    return sum(row["endpoint"] == endpoint for row in spooled.planned)
+
+
+def _label(endpoint: str, request: Mapping[str, Any], planned: int) -> str:
+    """As the plan of the cycle calls it."""
+    if "offset" not in request:
+        return endpoint
+    number = request["offset"] // LARGEST_PAGE + 1
+    return f"{endpoint} page {number} of {max(planned, number)}"
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, Any]:
+    return row["endpoint"], row["request"].get("offset")

@@ -1,0 +1,143 @@
+"""Cycles that run right now: those that take too long, and those that must be ended."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import dagster as dg
+
+from lcw_assets.alerts.incidents import Observation, Severity
+from lcw_assets.defs.market.jobs import fetch_cycle
+from lcw_assets.defs.monitoring.sla import Sla
+from lcw_assets.ingest.run_clock import read_clock
+from lcw_assets.ingest.spool import Spool
+from lcw_assets.orchestration.dagster_private import DefaultRunLauncher
+from lcw_assets.orchestration.guard import UNFINISHED, TagError, max_runtime_s, scheduled_at
+
+# On runs that `watch_cycles` has spoken of, so that the other sensors do not say the same again; also good for finding
+# them in the UI. Such as `cycle_time warning 1a2b3c4d`: a run that is started again inherits the tag, and not the id.
+SLOW_TAG = "lcw/slow"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is wrong, and what is to be done about it once the alert cannot be lost any more."""
+
+    observation: Observation
+    act: Callable[[], None]
+
+
+def running_cycles(instance: dg.DagsterInstance, spool: Spool, sla: Sla, now: datetime) -> Iterator[Seen]:
+    """Cycles that run for too long. One whose process is dead, or that is past its maximum runtime, is to be ended."""
+    from lcw_assets.defs.monitoring.live import explain_running
+
+    filters = dg.RunsFilter(job_name=fetch_cycle.name, statuses=UNFINISHED)
+    for record in instance.get_run_records(filters):
+        run = record.dagster_run
+        started_at = _started_at(record, now)
+        age_s = (now - started_at).total_seconds()
+        pid = _dead_process(instance, run)
+        if pid is None and age_s <= sla.checks.cycle_warn_s:
+            continue
+        name = f"the cycle of run {run.run_id[:8]}"
+        severity: Severity = "critical"
+        incident, why = "cycle_time", ""
+        runs_for_s = now.timestamp() - record.start_time if record.start_time else 0.0
+        may_run_s = max_runtime_s(run)
+        if pid is not None:
+            incident, why = "cycle_died", f"its process ({pid}) is gone"
+            what = f"{name} has no process any more ({pid}): it is marked as failed"
+        elif runs_for_s > may_run_s:
+            incident, why = "cycle_ended", f"it ran for {runs_for_s:.0f} s, and may for {may_run_s:g} s"
+            what = f"{name} is ended after {runs_for_s:.0f} s: it may run {may_run_s:g} s"
+        else:
+            over_s = sla.checks.cycle_error_s
+            if age_s <= over_s:
+                severity, over_s = "warning", sla.checks.cycle_warn_s
+            what = f"{name} still runs after {age_s:.0f} s, over {over_s:g} s ({run.status.value})"
+        observation = Observation(
+            incident=incident,
+            severity=severity,
+            what=what,
+            since=started_at,
+            cause=explain_running(spool, run.run_id, now),
+            run_id=run.run_id,
+        )
+        yield Seen(observation, partial(_act, instance, run, f"{incident} {severity} {run.run_id[:8]}", why))
+
+
+def _act(instance: dg.DagsterInstance, run: dg.DagsterRun, tag: str, why: str) -> None:
+    """Tag the run, and end it if there is a reason `why`."""
+    if run.tags.get(SLOW_TAG) != tag:
+        instance.add_run_tags(run.run_id, {SLOW_TAG: tag})
+    if why and tag.startswith("cycle_ended"):
+        _end(instance, run, why)
+    elif why:
+        instance.report_run_failed(run, why)
+
+
+def was_told(run: dg.DagsterRun, severity: Severity) -> bool:
+    """Has `watch_cycles` said that this run is slow, and that it is as bad as this?"""
+    said = run.tags.get(SLOW_TAG, "").split(" ")
+    return said[-1] == run.run_id[:8] and (severity == "warning" or "critical" in said)
+
+
+def was_ended(run: dg.DagsterRun) -> bool:
+    """Has `watch_cycles` ended it, and said so? That a run was slow says nothing of why it failed."""
+    said = run.tags.get(SLOW_TAG, "")
+    return said.startswith(("cycle_died", "cycle_ended")) and said.endswith(run.run_id[:8])
+
+
+def _started_at(record: dg.RunRecord, now: datetime) -> datetime:
+    """Where the cycle's time counts from: as in the cycle's own facts."""
+    try:
+        tick = scheduled_at(record.dagster_run, now)
+    except TagError:
+        tick = None  # started by a person; the run says what is wrong with the tag
+    clock = read_clock(
+        scheduled_at=tick,
+        run_created_at=record.create_timestamp,
+        process_started_at=now,
+        now=now,
+    )
+    return clock.started_at
+
+
+def _dead_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int | None:
+    """The id of the process that should run this and does not exist. Null if it does, or if nobody can tell from here.
+
+    Dagster's default launcher has no such check: the run would count as running until its maximum runtime, and the
+    schedule would skip so long. Its runs are processes of this machine; those of other launchers need not be.
+    """
+    import psutil
+
+    if run.status != dg.DagsterRunStatus.STARTED or not isinstance(instance.run_launcher, DefaultRunLauncher):
+        return None
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
+        value = entry.get_dagster_event().engine_event_data.metadata.get("pid")
+        if value is not None and str(value.value).isdigit():
+            pid = int(str(value.value))
+            try:
+                # Not when it was created: that moves with the clock, and a healthy run must not be taken for dead.
+                dead = psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+            except psutil.NoSuchProcess:
+                dead = True
+            except psutil.AccessDenied:
+                dead = False  # somebody's, so it is there
+            # Asked again: it may have ended, and well, since the run was read.
+            again = instance.get_run_by_id(run.run_id) if dead else None
+            return pid if again and again.status == dg.DagsterRunStatus.STARTED else None
+    return None
+
+
+def _end(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None:
+    """End a run's process, or where it has none that can be reached, the run."""
+    if run.status == dg.DagsterRunStatus.CANCELING:
+        return  # Dagster's run monitoring does what is left
+    try:
+        ended = instance.run_launcher.terminate(run.run_id)
+    except dg.DagsterError:  # its code server is gone, say
+        ended = False
+    if not ended:
+        instance.report_run_failed(run, why)

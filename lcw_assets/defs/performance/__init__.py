@@ -1,1 +1,0 @@
-"""Cycle facts -> reports, SLA checks, sensors that watch, alerts."""

@@ -1,0 +1,98 @@
+"""From contracts to the texts that DuckDB unpacks: what moves of each, and the fingerprint of all the rest."""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from operator import itemgetter
+
+from pydantic_core import to_json
+
+from lcw_assets.sources.kucoin_futures.records import Contract
+
+# What moves from minute to minute. It has no events: a row of registry.token_snapshots tells of some of it.
+MOVES = (
+    "funding_fee_rate", "predicted_funding_fee_rate", "next_funding_rate_time", "open_interest", "turnover_of_24h",
+    "volume_of_24h", "mark_price", "index_price", "last_trade_price", "low_price", "high_price", "price_chg_pct",
+    "price_chg", "buy_limit", "sell_limit",
+)  # fmt: skip
+# What has events. Of a contract as KuCoin lists it, hardly any of it changes in a day. (`exchange_status` is what
+# `status` is made of, which has its own.)
+TERMS = tuple(name for name in Contract.model_fields if name not in ("symbol", "exchange_status", *MOVES))
+
+# Part of every fingerprint. To be counted up when a field comes to mean something else, so that all are looked at once.
+_VERSION = 1
+
+# DuckDB unpacks texts of this many records three times as fast as one text with all of them (measured, 5,000).
+_CHUNK = 500
+
+# The columns of `moves_json`.
+LOADED = ("symbol", *MOVES, "unknown_fields", "fingerprint")
+
+_moving = itemgetter("symbol", *MOVES)
+_lasting = itemgetter("exchange_status", *TERMS)
+
+
+@dataclass(frozen=True)
+class KnownFields:
+    """The fields that any contract of an answer has. One that none has was renamed or dropped by KuCoin, which says
+    nothing of any contract. So what is known of it is kept, and makes no event.
+    """
+
+    names: frozenset[str]
+
+    @classmethod
+    def by(cls, records: Sequence[Contract]) -> KnownFields:
+        fields = ("exchange_status", *TERMS, *MOVES)
+        return cls(
+            frozenset(name for name in fields if any(vars(record)[name] not in (None, "") for record in records))
+        )
+
+    @cached_property
+    def terms(self) -> Sequence[str]:
+        return [name for name in TERMS if name in self.names]
+
+    @cached_property
+    def moves(self) -> frozenset[str]:
+        return self.names.intersection(MOVES)
+
+    @cached_property
+    def lost_fields(self) -> Sequence[str]:
+        return [name for name in ("exchange_status", *TERMS, *MOVES) if name not in self.names]
+
+    @cached_property
+    def salt(self) -> bytes:
+        """In every fingerprint, because a field that comes back is compared again, also where it did not come back."""
+        return blake2b(f"{_VERSION} {' '.join(self.terms)}".encode(), digest_size=blake2b.SALT_SIZE).digest()
+
+
+def moves_json(records: Sequence[Contract], told: KnownFields) -> list[str]:
+    """What moves, a column after the other, and the fingerprint of what does not.
+
+    A fingerprint takes 3 microseconds, and looking at fifty columns 20: so only contracts whose fingerprint differs are
+    looked at. One that differs for no good reason (another version of Python or of this project) costs that look, and
+    no event.
+    """
+    chunks = (records[first : first + _CHUNK] for first in range(0, len(records), _CHUNK))
+    rows = ([(*_moving(vars(one)), _unknown_json(one), fingerprint(one, told)) for one in chunk] for chunk in chunks)
+    return [to_json(dict(zip(LOADED, zip(*chunk, strict=True), strict=True))).decode() for chunk in rows]
+
+
+def fingerprint(record: Contract, told: KnownFields) -> str:
+    """Of all that is a term, and of the status."""
+    lasting = marshal.dumps(_lasting(vars(record)), 2)
+    return blake2b(lasting, digest_size=8, salt=told.salt).hexdigest()
+
+
+def _unknown_json(record: Contract) -> str | None:
+    """Among what moves, because nobody knows whether it does. If it did, every contract would differ every minute."""
+    # What is not finite is null: DuckDB takes no Infinity for JSON, and refused the whole answer for one.
+    return to_json(record.model_extra, inf_nan_mode="null").decode() if record.model_extra else None
+
+
+def unknown(records: Sequence[Contract]) -> list[str]:
+    """The names of fields that the model does not know."""
+    return sorted({name for record in records for name in record.model_extra or ()})

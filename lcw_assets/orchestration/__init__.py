@@ -1,0 +1,1 @@
+"""Assets, checks and waits as Dagster knows them: what every concept shares that is no load."""

@@ -1,0 +1,42 @@
+"""What a step that is about to fail still says of assets. Without it the checks of the last good run would stand.
+
+A step that raises loses what it would have returned, and Dagster takes no check result for an asset of another step.
+Events that were yielded before stay, whatever asset they are of.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import dagster as dg
+
+from lcw_assets.orchestration.dagster_private import AssetCheckEvaluationTargetMaterializationData
+
+
+def evaluations(
+    context: dg.AssetExecutionContext, results: Iterable[dg.AssetCheckResult]
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """Each result, as one of the latest materialization of its asset. Assets that this run was not for are left out."""
+    for result in results:
+        if result.asset_key is None or result.check_name is None or not is_selected(context, result.asset_key):
+            continue
+        yield dg.AssetCheckEvaluation(
+            asset_key=result.asset_key,
+            check_name=result.check_name,
+            passed=result.passed,
+            severity=result.severity,
+            description=result.description,
+            metadata=result.metadata,
+            target_materialization_data=_latest(context.instance, result.asset_key),
+        )
+
+
+def is_selected(context: dg.AssetExecutionContext, key: dg.AssetKey) -> bool:
+    """Is this run for that asset, in whatever step?"""
+    return key in set(context.job_def.asset_layer.executable_asset_keys)
+
+
+def _latest(instance: dg.DagsterInstance, key: dg.AssetKey) -> AssetCheckEvaluationTargetMaterializationData | None:
+    for record in instance.fetch_materializations(key, limit=1).records:
+        return AssetCheckEvaluationTargetMaterializationData(
+            storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
+        )
+    return None

@@ -1,0 +1,75 @@
+"""What a schedule looks at before it starts a run: never two of one job at once."""
+
+import math
+import re
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
+
+import dagster as dg
+
+from lcw_assets import escape
+from lcw_assets.orchestration.dagster_private import MAX_RUNTIME_SECONDS_TAG
+
+SCHEDULED_AT_TAG = "lcw/scheduled_at"
+
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+# A tick that lies further ahead is none: a cycle would ask until then, and sort after all that follow it. It is of a
+# clock that was set back since, or of a person.
+_AHEAD = timedelta(minutes=1)
+
+
+class TagError(ValueError):
+    """A tag that a person wrote, and that says nothing. Names it, its value, and what it should be."""
+
+
+def scheduled_at(run: dg.DagsterRun, now: datetime) -> datetime | None:
+    """The tick that a run is of; null for one that a person started, and for a tick that is ahead of `now`.
+
+    Raises `TagError`.
+    """
+    said = run.tags.get(SCHEDULED_AT_TAG)
+    if not said:
+        return None
+    with suppress(ValueError, OverflowError):  # the latter for the first day of the year 1, east of Greenwich
+        tick = datetime.fromisoformat(said)
+        if tick.tzinfo:
+            tick = tick.astimezone(timezone.utc)
+            return tick if tick <= now + _AHEAD else None
+    raise TagError(
+        f"the tag {SCHEDULED_AT_TAG}={escape.line(said, 60)} is no moment with a zone, such as "
+        "2026-11-20T12:00:00+00:00: leave it out for a run that you start yourself"
+    )
+
+
+def max_runtime_s(run: dg.DagsterRun | None) -> float:
+    """Seconds that a run may take. Endless where its tag cannot be read: Dagster says what is wrong with that."""
+    try:
+        seconds = float(run.tags.get(MAX_RUNTIME_SECONDS_TAG, "inf")) if run else math.inf
+    except ValueError:
+        return math.inf
+    return math.inf if math.isnan(seconds) else seconds
+
+
+def run_unless_running(context: dg.ScheduleEvaluationContext, job_name: str) -> dg.RunRequest | dg.SkipReason:
+    """Skip while a run goes on. Should its process be dead, `dagster/max_runtime` ends the run and so the skipping."""
+    running = context.instance.get_run_records(dg.RunsFilter(job_name=job_name, statuses=UNFINISHED), limit=1)
+    if running:
+        run = running[0]
+        return dg.SkipReason(
+            f"run {run.dagster_run.run_id} of {job_name} is {run.dagster_run.status.value} "
+            f"since {run.create_timestamp:%H:%M:%S} UTC"
+        )
+    return dg.RunRequest(tags={SCHEDULED_AT_TAG: context.scheduled_execution_time.isoformat()})
+
+
+def kind_of_skip(reason: str | None) -> str:
+    """A reason without the run and the moment that it names, so that the same thing counts as the same."""
+    return re.sub(r"^run \S+ of (\S+) is (\S+) since .*$", r"a run of \1 was \2", reason or "no reason given")

@@ -1,0 +1,33 @@
+"""What jobs are given: sources, the database, a place for values. Made when a run needs them."""
+
+import dagster as dg
+
+from lcw_assets.orchestration.guard import max_runtime_s
+from lcw_assets.orchestration.kucoin_futures import KuCoinFuturesResource
+from lcw_assets.orchestration.live_coin_watch import LiveCoinWatchResource
+from lcw_assets.settings import DataSettings
+
+
+# Without a schema of its own, a resource takes any configuration; and Dagster's own IO manager takes a path. Who may
+# launch runs in the UI is not thereby meant to choose where files are.
+@dg.resource({}, description="DuckDB: `with warehouse.get_connection() as db: ...`")
+def warehouse(context: dg.InitResourceContext) -> object:
+    """Made when a run needs it: DuckDB takes longer to import than all of the definitions."""
+    from lcw_assets.orchestration.warehouse import WarehouseResource
+
+    log = context.log.warning if context.log else lambda _line: None
+    return WarehouseResource(database=str(DataSettings().database)).within_run(log, max_runtime_s(context.run))
+
+
+@dg.io_manager({}, description="Dagster's own, for assets that hand values to each other.")
+def io_manager(context: dg.InitResourceContext) -> dg.IOManager:
+    return dg.FilesystemIOManager().create_io_manager(context)
+
+
+def resources() -> dict[str, object]:
+    return {
+        "lcw": LiveCoinWatchResource(),
+        "kucoin": KuCoinFuturesResource(),
+        "warehouse": warehouse,
+        "io_manager": io_manager,
+    }

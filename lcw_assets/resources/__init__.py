@@ -1,1 +1,0 @@
-"""Dagster resources: settings in, a source or the warehouse out."""

@@ -1,0 +1,71 @@
+"""The environment, and the `.env` file that is laid over it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from lcw_assets.settings.user_files import UserFileError, read_dotenv
+
+_DOTENV = Path(".env")
+
+
+class Environment(BaseSettings):
+    """Settings from the environment. An empty variable counts as not set."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        if isinstance(env_settings, EnvSettingsSource):
+            env_settings.env_vars = {name.lower(): value for name, value in variables().items() if value}
+        return init_settings, env_settings
+
+
+def apply_dotenv() -> None:
+    """Do what Dagster does in every command, before any code of ours is loaded: lay `.env` over the environment.
+
+    So it wins over the shell, line by line, and an empty line wins as well. What the shell had exported is gone then:
+    no other rule could be kept in every command. Raises `UserFileError`.
+    """
+    os.environ.update(read_dotenv(_DOTENV))
+
+
+def hidden_by_dotenv() -> list[str]:
+    """What to say of each variable that `.env` sets to nothing: one that the shell exports does not count."""
+    try:
+        empty = [name for name, value in read_dotenv(_DOTENV).items() if not value.strip()]
+    except UserFileError:
+        return []  # Dagster or `apply_dotenv` has ended the command by now
+    return [
+        f".env sets {name} to nothing, and .env wins over the shell: an exported {name} does not count. "
+        "Delete that line, or give it a value"
+        for name in empty
+        if not os.environ.get(name)
+    ]
+
+
+def ca_bundle() -> tuple[str, str] | None:
+    """Whose certificates TLS is to believe instead of certifi's: the variable that says so, and the path in it.
+
+    `requests` reads both, in this order, but only together with the proxies and ~/.netrc.
+    """
+    names, given = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), variables()
+    return next(((name, path) for name in names if (path := given.get(name))), None)
+
+
+def variables() -> dict[str, str]:
+    """The environment. Dagster reads `.env` to the letter: it leaves the byte order mark in the first name and a Ctrl-Z
+    in the last value, which some editors write.
+    """
+    marked = {name[1:]: value for name, value in os.environ.items() if name.startswith("\ufeff")}
+    return {name: value.rstrip("\x1a") for name, value in {**os.environ, **marked}.items()}
