@@ -12,6 +12,7 @@ import dagster as dg
 import lcw_assets.defs
 from lcw_assets.orchestration.console import console_logger
 from lcw_assets.orchestration.resources import resources
+from lcw_assets.sources.spec import discover
 
 
 def modules(package: ModuleType = lcw_assets.defs) -> Iterator[ModuleType]:
@@ -27,6 +28,7 @@ def modules(package: ModuleType = lcw_assets.defs) -> Iterator[ModuleType]:
 @dg.definitions
 def defs() -> dg.Definitions:
     gc.freeze()
+    discover()  # before any module that imports a declaration: what is wrong with one is said in a line
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return dg.load_definitions_from_modules(

@@ -29,11 +29,11 @@ MAY_IMPORT = {
     "transport": {"coordination"},
     "sources": {"coordination", "transport"},
     "warehouse": {"coordination"},
-    "settings": set(),
+    "settings": {"coordination", "sources"},
     "alerts": {"coordination", "transport", "warehouse"},
-    "orchestration": {"coordination", "ingest", "settings", "simulator", "sources", "transport", "warehouse"},
-    "ingest": {"coordination", "sources", "transport", "warehouse"},
-    "cli": {"alerts", "defs", "ingest", "settings", "warehouse"},
+    "orchestration": {"coordination", "ingest", "settings", "sources", "transport", "warehouse"},
+    "ingest": {"coordination", "settings", "simulator", "sources", "transport", "warehouse"},
+    "cli": {"alerts", "defs", "ingest", "settings", "sources", "warehouse"},
     "defs": SHARED,
 }
 KNOW_NO_DAGSTER = set(MAY_IMPORT) - {"defs", "orchestration"} | FOR_ALL

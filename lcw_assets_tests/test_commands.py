@@ -78,7 +78,7 @@ def test_a_simulator_is_not_taken_for_the_real_thing(project: Project, start_sim
     done = project.cycle(LCW_API_KEY=KEY, LCW_BASE_URL=address)
     assert done.returncode == 1
     assert f"{address} is a simulator" in done.stdout
-    assert "set LCW_API_KEY to nothing" in done.stdout
+    assert "set LCW_MODE=demo" in done.stdout
 
 
 def test_settings_from_a_dotenv_file_count(project: Project) -> None:

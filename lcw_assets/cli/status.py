@@ -16,6 +16,7 @@ from lcw_assets.ingest.measures import Window, read_measures
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.rounding import seconds
 from lcw_assets.settings import DataSettings
+from lcw_assets.sources.spec import Source, discover
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import WarehouseError
 from lcw_assets.warehouse.tables import one_row
@@ -28,14 +29,13 @@ def status(settings: DataSettings, now: datetime) -> list[str]:
     """A line a subject. Raises `WarehouseError`."""
     import duckdb
 
-    waiting = Spool(settings.spool_dir).pending()
-    spooled = f"; waiting to be stored, in {settings.spool_dir}: {len(waiting)}" if waiting else ""
+    spooled = "".join(f"; {source.title}: {state}" for source, state in _sources(settings))
     try:
         with open_database(settings.database, read_only=True) as db:
             cycle = SQL.rows(db, "last_cycle")
             if not cycle:
-                return [f"no cycle in {settings.database} yet{spooled}"]
-            lines = [*cycle_lines(cycle[0], now), *_state(db, settings, now)]
+                return [f"no cycle in {settings.database} yet", *_source_lines(db, settings, now)]
+            lines = [*cycle_lines(cycle[0], now), *_state(db, settings, now), *_source_lines(db, settings, now)]
             coins, ticks, cycles = one_row(
                 db,
                 "SELECT (SELECT count(*) FROM market.coins), (SELECT count(*) FROM market.coin_ticks), "
@@ -49,9 +49,29 @@ def status(settings: DataSettings, now: datetime) -> list[str]:
     return [
         "",
         *lines,
-        f"data     {settings.database}: coins {coins:,}, ticks {ticks:,}, cycles {cycles:,}, {size:.1f} MB{spooled}",
+        f"data     {settings.database}: coins {coins:,}, ticks {ticks:,}, cycles {cycles:,}, {size:.1f} MB",
         f"look     make dev, then {settings.ui_url}",
     ]
+
+
+def _sources(settings: DataSettings) -> Iterator[tuple[Source, str]]:
+    """Each source that is off or has loads waiting, and that in words."""
+    for source in discover().values():
+        own = settings.of(source)
+        waiting = len(Spool(own.spool_dir).pending())
+        said = [f"waiting to be stored, in {own.spool_dir}: {waiting}"] if waiting else []
+        if own.off or said:
+            yield source, "; ".join([*([own.off] if own.off else []), *said])
+
+
+def _source_lines(db: DuckDBPyConnection, settings: DataSettings, now: datetime) -> Iterator[str]:
+    """How old the data of each source is, or why it is off, and how many of its loads wait."""
+    states = {source.name: state for source, state in _sources(settings)}
+    for source in discover().values():
+        table, column = source.watch
+        newest = one_row(db, f"SELECT max({column}) FROM {table}")[0]  # noqa: S608 - identifiers, of a declaration
+        old = f"{age(newest, now)} old" if newest else "no data yet"
+        yield f"{source.name:8} " + "; ".join([f"{source.title}, {old}", *filter(None, [states.get(source.name)])])
 
 
 def cycle_lines(row: dict[str, Any], now: datetime) -> list[str]:

@@ -19,6 +19,7 @@ from lcw_assets.ingest.measures import Window
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.rounding import seconds
 from lcw_assets.settings import DataSettings
+from lcw_assets.sources.lcw.spec import SOURCE
 from lcw_assets.warehouse.connection import open_database
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _no_cycle(db: DuckDBPyConnection, span: _Span | None, settings: DataSettings
     for near in SQL.rows(db, "nearest_cycles", vars(span)) if span else ():
         form = "%H:%M:%S" if near["started_at"].date() == now.date() else "%Y-%m-%dT%H:%M:%S"
         yield f"nearest  {near['cycle_id']}: make why AT={near['started_at']:{form}}"
-    spool = Spool(settings.spool_dir)
+    spool = Spool(settings.of(SOURCE).spool_dir)
     for path in spool.files():
         if span is None or path.stem.startswith(f"{span.start:%Y%m%dT%H%M}"):
             run = path.stem.rpartition("-")[2]

@@ -9,6 +9,8 @@ import dagster as dg
 
 from lcw_assets import escape
 from lcw_assets.orchestration.dagster_private import MAX_RUNTIME_SECONDS_TAG
+from lcw_assets.settings import DataSettings, SettingsError
+from lcw_assets.sources.spec import Source
 
 SCHEDULED_AT_TAG = "lcw/scheduled_at"
 
@@ -58,8 +60,14 @@ def max_runtime_s(run: dg.DagsterRun | None) -> float:
     return math.inf if math.isnan(seconds) else seconds
 
 
-def run_unless_running(context: dg.ScheduleEvaluationContext, job_name: str) -> dg.RunRequest | dg.SkipReason:
-    """Skip while a run goes on. Should its process be dead, `dagster/max_runtime` ends the run and so the skipping."""
+def run_unless_running(
+    context: dg.ScheduleEvaluationContext, job_name: str, source: Source | None = None
+) -> dg.RunRequest | dg.SkipReason:
+    """Skip while a run goes on, and while its source is off. Should the run's process be dead, `dagster/max_runtime`
+    ends the run and so the skipping.
+    """
+    if source and (off := why_off(source)):
+        return dg.SkipReason(off)
     running = context.instance.get_run_records(dg.RunsFilter(job_name=job_name, statuses=UNFINISHED), limit=1)
     if running:
         run = running[0]
@@ -68,6 +76,13 @@ def run_unless_running(context: dg.ScheduleEvaluationContext, job_name: str) -> 
             f"since {run.create_timestamp:%H:%M:%S} UTC"
         )
     return dg.RunRequest(tags={SCHEDULED_AT_TAG: context.scheduled_execution_time.isoformat()})
+
+
+def why_off(source: Source) -> str | None:
+    """Why the source may not be called, if so. With a setting that is wrong it counts as on: its run says what is."""
+    with suppress(SettingsError):
+        return DataSettings().of(source).off
+    return None
 
 
 def kind_of_skip(reason: str | None) -> str:

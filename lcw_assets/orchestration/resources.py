@@ -1,10 +1,8 @@
-"""What jobs are given: sources, the database, a place for values. Made when a run needs them."""
+"""What jobs are given: the database, a place for values. Made when a run needs them."""
 
 import dagster as dg
 
 from lcw_assets.orchestration.guard import max_runtime_s
-from lcw_assets.orchestration.kucoin_futures import KuCoinFuturesResource
-from lcw_assets.orchestration.live_coin_watch import LiveCoinWatchResource
 from lcw_assets.settings import DataSettings
 
 
@@ -26,8 +24,6 @@ def io_manager(context: dg.InitResourceContext) -> dg.IOManager:
 
 def resources() -> dict[str, object]:
     return {
-        "lcw": LiveCoinWatchResource(),
-        "kucoin": KuCoinFuturesResource(),
         "warehouse": warehouse,
         "io_manager": io_manager,
     }

@@ -11,6 +11,7 @@ from lcw_assets.ingest.run_clock import CycleClock, read_clock
 from lcw_assets.orchestration.guard import SCHEDULED_AT_TAG, TagError, scheduled_at
 from lcw_assets.settings import Settings, SettingsError, load_settings
 from lcw_assets.settings.environment import hidden_by_dotenv
+from lcw_assets.sources.spec import Source
 
 
 def run_clock(context: dg.AssetExecutionContext) -> CycleClock:
@@ -53,11 +54,15 @@ def run_load(
     )
 
 
-def run_settings(context: dg.AssetExecutionContext) -> Settings:
-    """The settings, and the data folder as they want it; one that is out of range fails the run in one line."""
+def run_settings(context: dg.AssetExecutionContext, source: Source | None = None) -> Settings:
+    """The settings, and the data folder as they want it. One that is out of range fails the run in one line, and so
+    does a `source` that is off.
+    """
     _warn_of_hidden()
     try:
         settings = load_settings()
+        if source and (off := settings.of(source).off):
+            raise dg.Failure(off, allow_retries=False)
         prepare(settings.data_dir, settings.read_group, context.log.warning)
     except (SettingsError, GroupError) as error:
         raise dg.Failure(str(error), allow_retries=False) from None

@@ -8,20 +8,17 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-# Keys of Live Coin Watch are UUIDs: 36 characters. Should that change: the 128 bits of a UUID fit into no fewer than 20
-# characters that can be typed, and what is shorter may be a word, such as the code of a coin.
+# The 128 bits of a UUID, which most keys are, fit into no fewer than 20 characters that can be typed. What is shorter
+# may be a word, such as the code of a coin, and would be blotted out wherever it stands.
 SHORTEST_KEY = 20
 
 
-def key_fault(key: str) -> str | None:
-    """What is wrong with an API key, without any part of it."""
+def key_fault(key: str, title: str, hint: str) -> str | None:
+    """What is wrong with an API key of `title`, without any part of it. `hint` says what one looks like."""
     if not (key.isascii() and key.isprintable()):
         return "it holds a character that no HTTP header can carry"
     if len(key) < SHORTEST_KEY or " " in key:
-        return (
-            f"{len(key)} characters are no key of Live Coin Watch, which has 36 and no blanks: "
-            "copy it from https://www.livecoinwatch.com/tools/api, or set it to nothing for demo data"
-        )
+        return f"{len(key)} characters are no key of {title}" + (f", {hint}" if hint else "")
     return None
 
 

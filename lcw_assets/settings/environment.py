@@ -4,18 +4,35 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any, get_args
 
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from lcw_assets.settings.addresses import shown
 from lcw_assets.settings.user_files import UserFileError, read_dotenv
 
 _DOTENV = Path(".env")
 
 
+class SettingsError(ValueError):
+    """A setting is out of range. The text names every such variable, its value and what is allowed."""
+
+
 class Environment(BaseSettings):
-    """Settings from the environment. An empty variable counts as not set."""
+    """Settings from the environment; what is given by a variable's name wins. An empty variable counts as not set.
+
+    Raises `SettingsError`.
+    """
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            faults = [_fault(type(self), problem, given) for problem in error.errors()]
+            raise SettingsError("; ".join(faults)) from None
 
     @classmethod
     def settings_customise_sources(
@@ -29,6 +46,24 @@ class Environment(BaseSettings):
         if isinstance(env_settings, EnvSettingsSource):
             env_settings.env_vars = {name.lower(): value for name, value in variables().items() if value}
         return init_settings, env_settings
+
+
+def _fault(model: type[Environment], problem: Any, given: dict[str, Any]) -> str:
+    """`LCW_COINS=0 is out of range: 1 to 50000`. Never the value of a secret."""
+    variable = str(problem["loc"][0])
+    field = next(field for field in model.model_fields.values() if field.alias == variable)
+    raw = str(given.get(variable, variables().get(variable, "")))
+    value = "" if SecretStr in (field.annotation, *get_args(field.annotation)) else "=" + shown(raw)
+    bounds = {kind: getattr(item, kind) for item in field.metadata for kind in ("ge", "le") if hasattr(item, kind)}
+    if bounds:
+        return f"{variable}{value} is out of range: it must be a number from {bounds['ge']} to {bounds['le']}"
+    reason = str(problem.get("ctx", {}).get("error", problem["msg"]))
+    return f"{variable}{value}: {reason}"
+
+
+def no_blanks(value: Any) -> Any:
+    """Text without blanks around it; null if there is none."""
+    return value.strip() or None if isinstance(value, str) else value
 
 
 def apply_dotenv() -> None:

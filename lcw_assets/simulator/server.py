@@ -76,6 +76,10 @@ class Simulator:
         self._number = 0
         self._turns: Counter[tuple[str, str, str]] = Counter()
 
+    def address_of(self, provider: str, server: str) -> str:
+        """Where a client reaches a provider, on the address that `serve` gave."""
+        return next(one for one in self.providers if one.name == provider).address(server)
+
     @contextmanager
     def serve(self, port: int = 0) -> Iterator[str]:
         """Serve until the block ends; gives the address. Port 0 takes a free one. Raises `OSError` if it is taken."""

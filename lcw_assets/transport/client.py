@@ -83,6 +83,11 @@ class Client:
 
         return self._retry.within(call.deadline)(attempt)
 
+    def pause(self, seconds: float) -> None:
+        """The server wants no call for so long, from any process."""
+        if self._rate_limit:
+            self._rate_limit.pause(seconds)
+
     def close(self) -> None:
         self._session.close()
 
@@ -185,8 +190,8 @@ class Client:
             if error.outcome == "rate_limited":
                 quiet_s = min(error.retry_after_s or 0.0, LONGEST_QUIET_S)
                 self._quiet_until = max(self._quiet_until, time.monotonic() + quiet_s)
-                if self._rate_limit and error.retry_after_s:
-                    self._rate_limit.pause(error.retry_after_s)
+                if error.retry_after_s:
+                    self.pause(error.retry_after_s)
             self._hedges.ended(good=False, rate_limited=error.outcome == "rate_limited")
             self._sink.attempt(sent.fact(number, wanted_at, answer, error.outcome, error.reason))
             raise

@@ -176,4 +176,8 @@ def test_without_cycles_it_says_so() -> None:
         status(DataSettings(), NOW)
     with facts():
         pass
-    assert status(DataSettings(), NOW) == [f"no cycle in {DataSettings().database} yet"]
+    assert status(DataSettings(), NOW) == [
+        f"no cycle in {DataSettings().database} yet",
+        "kucoin   KuCoin Futures, no data yet",
+        "lcw      Live Coin Watch, no data yet",
+    ]

@@ -16,6 +16,7 @@ from lcw_assets.cli.why import why
 from lcw_assets.ingest.load import Load
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.settings import DataSettings
+from lcw_assets.sources.lcw.spec import SOURCE as LCW
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.defs.monitoring.facts import NOON, call, cycle, load
 
@@ -153,7 +154,7 @@ def test_a_cycle_that_still_runs_is_named() -> None:
     running = Load.begun(
         "20261120T145940.000Z-5b9fe820", "fetch_cycle", began, run_id="5b9fe820-9a85", source="lcw", currency="USD"
     )
-    with Spool(settings.spool_dir).open(running):
+    with Spool(settings.of(LCW).spool_dir).open(running):
         said = lines("14:59")
     assert said["no"].startswith("cycle at 14:59:00 UTC")
     assert said["spooled"].startswith("20261120T145940.000Z-5b9fe820: ")

@@ -17,6 +17,7 @@ from lcw_assets.alerts.incidents import Alert
 from lcw_assets.alerts.outbox import Outbox
 from lcw_assets.coordination import files
 from lcw_assets.settings import DataSettings, load_settings
+from lcw_assets.sources.lcw.spec import SOURCE as LCW
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.market.test_fetch_cycle import failure
@@ -63,7 +64,7 @@ def everything(definitions: dg.Definitions, instance: dg.DagsterInstance) -> Non
     }.items():
         assert definitions.resolve_job_def(job).execute_in_process(instance=instance, tags=tags).success
     Outbox(DataSettings().alerts_dir, str).put([alert()], pytest.fail)
-    with load_settings().rate_limit_file.open():
+    with load_settings().of(LCW).rate_limit_file.open():
         pass
 
 

@@ -18,6 +18,8 @@ from lcw_assets.coordination.credit_budget import CreditBudget
 from lcw_assets.defs.history.lock import only_one
 from lcw_assets.ingest.spool_file import SpoolError
 from lcw_assets.settings import DataSettings, load_settings
+from lcw_assets.sources.kucoin_futures.spec import SOURCE as KUCOIN
+from lcw_assets.sources.lcw.spec import SOURCE as LCW
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import WarehouseError
 from lcw_assets_tests.commands import ROOT
@@ -80,9 +82,9 @@ def test_a_disk_that_fills_up_between_the_spool_and_the_tables_loses_nothing(job
     leave_a_log()
     settings = load_settings()
     spool = {
-        "fetch_cycle": settings.spool_dir,
-        "token_registry_sync": settings.registry_spool_dir,
-        "backfill_coin_daily": settings.history_spool_dir,
+        "fetch_cycle": settings.of(LCW).spool_dir,
+        "token_registry_sync": settings.of(KUCOIN).spool_dir,
+        "backfill_coin_daily": settings.of(LCW).history_spool_dir,
     }[job]
     [(kind, said)] = run(job, ROOM)
     assert kind == "Failure"

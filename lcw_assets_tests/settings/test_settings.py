@@ -6,11 +6,15 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic_settings import BaseSettings
 
 from lcw_assets.settings import DataSettings, Settings, SettingsError, load_settings
 from lcw_assets.settings.addresses import SHORTEST_KEY
 from lcw_assets.settings.environment import ca_bundle
+from lcw_assets.settings.sources import variables_of
 from lcw_assets.settings.user_files import read_dotenv
+from lcw_assets.sources.lcw.spec import SOURCE as LCW
+from lcw_assets.sources.spec import discover
 from lcw_assets.transport.secret import NO_WORD
 
 ROOT = Path(__file__).parents[2]
@@ -22,19 +26,20 @@ KEY = "0d5a1c3e-7b62-4f18-9a4d-2f6e8c0b7d91"
 def test_without_any_variable_it_is_a_demo(tmp_path: Path) -> None:
     settings = load_settings()
     assert settings.simulated
-    assert (settings.source, settings.database.name) == ("simulator", "demo.duckdb")
+    assert (settings.of(LCW).name, settings.database.name) == ("simulator", "demo.duckdb")
     assert (settings.coins, settings.exchanges, settings.currency) == (1000, 100, "USD")
-    assert (settings.max_in_flight, settings.cycle_deadline_s, settings.base_url) == (8, 45.0, None)
+    assert (settings.max_in_flight, settings.cycle_deadline_s, settings.of(LCW).base_url) == (8, 45.0, None)
 
 
 def test_a_key_makes_it_real_and_keeps_it_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     demo = load_settings()
     monkeypatch.setenv("LCW_API_KEY", f" {KEY}\n")
     settings = load_settings()
-    assert (settings.source, settings.database.name) == ("lcw", "lcw.duckdb")
-    assert settings.spool_dir != demo.spool_dir
-    assert settings.api_key and settings.api_key.get_secret_value() == KEY
-    assert KEY not in repr(settings)
+    assert (settings.of(LCW).name, settings.database.name) == ("lcw", "lcw.duckdb")
+    assert settings.of(LCW).spool_dir != demo.of(LCW).spool_dir
+    key = settings.of(LCW).key
+    assert key and key.get_secret_value() == KEY
+    assert KEY not in f"{settings!r} {settings.of(LCW)!r}"
 
 
 @pytest.mark.parametrize("empty", ["", "   "])
@@ -149,7 +154,8 @@ def test_the_example_file_sets_nothing() -> None:
 def test_the_example_file_names_every_variable_with_its_default() -> None:
     text = (ROOT / ".env.example").read_text()
     shown = dict(re.findall(r"^#? ?([A-Z_]+)=(.*)$", text, re.MULTILINE))
-    for field in Settings.model_fields.values():
+    models: list[type[BaseSettings]] = [Settings, *(variables_of(source) for source in discover().values())]
+    for field in [field for model in models for field in model.model_fields.values()]:
         default = "" if field.default is None else str(field.default)
         assert shown[str(field.alias)] in (default, default.removesuffix(".0"))
         assert field.description and field.description in text

@@ -17,10 +17,10 @@ from lcw_assets.ingest.clock import DAY
 from lcw_assets.orchestration.backfills import join_runs
 from lcw_assets.orchestration.console import RESULT
 from lcw_assets.orchestration.database import failure
-from lcw_assets.orchestration.live_coin_watch import LiveCoinWatchResource
 from lcw_assets.orchestration.run_clock import run_settings
 from lcw_assets.rounding import rounded
 from lcw_assets.settings import Settings
+from lcw_assets.sources.lcw.spec import SOURCE
 
 if TYPE_CHECKING:
     from lcw_assets.defs.history.backfill import Progress, Result
@@ -48,7 +48,7 @@ def _history(name: str) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         config_schema=SCHEMA,
         can_subset=True,  # so that a dry run may say nothing of the check either
-        required_resource_keys={"lcw", "warehouse"},
+        required_resource_keys={"warehouse"},
     )
     def materialize(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         yield from _materialize(context, series)
@@ -73,11 +73,11 @@ def _materialize(
     warehouse: WarehouseResource = context.resources.warehouse
     if not context.has_partition_key and not context.has_partition_key_range:
         raise dg.Failure(f"history/{series.name} is filled by days: name a partition or a range", allow_retries=False)
-    settings = run_settings(context)
+    settings = run_settings(context, SOURCE)
     try:
         config = HistoryConfig.read(context.op_execution_context.op_config, datetime.now(timezone.utc))
-        spool = Spool(settings.history_spool_dir)
-        with only_one(settings.history_lock_file, context.log.info):
+        spool = Spool(settings.of(SOURCE).history_spool_dir)
+        with only_one(settings.of(SOURCE).history_lock_file, context.log.info):
             connect = warehouse.get_connection
             waited = store_batches(connect, spool, context.log.warning)
             if waited.answers:
@@ -117,14 +117,14 @@ def _run(
     from lcw_assets.defs.history.backfill import backfill
     from lcw_assets.defs.history.batches import Batches
     from lcw_assets.defs.history.store import store_batches
+    from lcw_assets.ingest.connect import connect as connect_source
     from lcw_assets.ingest.load import Load, load_id
     from lcw_assets.transport.deadline import Deadline
     from lcw_assets.transport.tuning import Tuning
 
-    lcw: LiveCoinWatchResource = context.resources.lcw
     warehouse: WarehouseResource = context.resources.warehouse
     now = datetime.now(timezone.utc)
-    run_id, source = context.run.run_id, settings.history_source
+    run_id, source = context.run.run_id, settings.of(SOURCE).history_name
     first = Load.begun(load_id(now, run_id), "backfill", now, run_id=run_id, source=source, currency=settings.currency)
     batches = Batches(spool, plan.series, first, begins=begins)
     connect = partial(warehouse.get_connection, lock_wait_s=_BETWEEN_S)
@@ -138,7 +138,8 @@ def _run(
             observed_at = datetime.now(timezone.utc)
             context.log_event(dg.AssetObservation(f"history/{plan.series.name}".split("/"), metadata=said))
 
-    with lcw.connect(
+    with connect_source(
+        SOURCE,
         settings,
         sink=batches,
         deadline=Deadline.after(float("inf")),
@@ -149,7 +150,7 @@ def _run(
             plan,
             api,
             batches,
-            CreditBudget(settings.credits_file, settings.credit_reserve, now),
+            CreditBudget(settings.of(SOURCE).credits_file, settings.credit_reserve, now),
             store=partial(store_batches, connect, spool, context.log.warning),
             in_flight=settings.max_in_flight,
             log=context.log.info,

@@ -12,6 +12,7 @@ from lcw_assets.defs.history.series import FIRST
 from lcw_assets.ingest.clock import DAY, midnight_of
 from lcw_assets.rounding import digits
 from lcw_assets.settings import Settings
+from lcw_assets.sources.lcw.spec import SOURCE
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -63,12 +64,12 @@ def say_plan(plan: Plan, settings: Settings) -> str:
     coins = "the whole market"
     if plan.series.per_coin:
         coins = plan.codes[0] if len(plan.codes) == 1 else f"{len(plan.codes):,} coins"
-    calls = plan.calls
+    calls, per_s = plan.calls, settings.of(SOURCE).rate.per_s
     if not calls:
         return f"plan: {plan.series.table}, {coins}, {days:,} days: all of it was asked for before, nothing is to do"
     return (
         f"plan: {plan.series.table}, {coins}, {days:,} days from {plan.wanted.start:%Y-%m-%d}: {calls:,} calls, as "
-        f"many credits, {_time(calls / settings.calls_per_s)} at {settings.calls_per_s:g} calls a second; it stops at "
+        f"many credits, {_time(calls / per_s)} at {per_s:g} calls a second; it stops at "
         f"{settings.credit_reserve:,} credits"
     )
 

@@ -14,10 +14,10 @@ from lcw_assets.defs.monitoring.checks import read_sla, sla_checks, sla_results
 from lcw_assets.defs.monitoring.sla import Sla, SlaError
 from lcw_assets.orchestration.console import RESULT
 from lcw_assets.orchestration.evaluations import evaluations, is_selected
-from lcw_assets.orchestration.live_coin_watch import LiveCoinWatchResource
 from lcw_assets.orchestration.run_clock import run_clock, run_load, run_settings
 from lcw_assets.rounding import rounded, seconds
 from lcw_assets.settings import Settings
+from lcw_assets.sources.lcw.spec import SOURCE
 
 if TYPE_CHECKING:
     from lcw_assets.defs.market.store import Stored
@@ -35,7 +35,7 @@ _RETRY_ONCE = dg.RetryPolicy(max_retries=1, delay=1.0, jitter=dg.Jitter.PLUS_MIN
     check_specs=pull_checks(),
     can_subset=True,
     retry_policy=_RETRY_ONCE,
-    required_resource_keys={"lcw", "warehouse"},  # by name: the warehouse's type would bring DuckDB along
+    required_resource_keys={"warehouse"},  # by name: the warehouse's type would bring DuckDB along
 )
 def pull_step(
     context: dg.AssetExecutionContext,
@@ -43,6 +43,7 @@ def pull_step(
     """Ask Live Coin Watch for everything, and leave each answer in the spool as it comes."""
     # Imported here, as in the store step: what loads definitions all day long needs none of it.
     from lcw_assets.defs.market.plan import plan_cycle, wants_profiles
+    from lcw_assets.ingest.connect import connect
     from lcw_assets.ingest.fetch import Pulled, pull
     from lcw_assets.ingest.machine import measure_machine
     from lcw_assets.ingest.spool import Spool
@@ -50,10 +51,10 @@ def pull_step(
     from lcw_assets.ingest.tuning import Switches, look_at_breaker, tune
     from lcw_assets.transport.deadline import Deadline
 
-    lcw: LiveCoinWatchResource = context.resources.lcw
-    settings = run_settings(context)
+    settings = run_settings(context, SOURCE)
+    own = settings.of(SOURCE)
     clock = run_clock(context)
-    cycle = run_load(context, clock, "fetch_cycle", source=settings.source, currency=settings.currency)
+    cycle = run_load(context, clock, "fetch_cycle", source=own.name, currency=settings.currency)
     plan = plan_cycle(
         coins=settings.coins,
         exchanges=settings.exchanges,
@@ -71,16 +72,16 @@ def pull_step(
     )
     tuning, breaker = tune(recent, switches), look_at_breaker(recent, switches, clock.now)
     deadline = Deadline.after(clock.time_to_ask_s(settings.cycle_deadline_s))
-    context.log.info(f"cycle {cycle.load_id}: {len(calls)} calls, {tuning.in_flight} at once, {settings.source}")
+    context.log.info(f"cycle {cycle.load_id}: {len(calls)} calls, {tuning.in_flight} at once, {own.name}")
     try:
-        with Spool(settings.spool_dir).open(cycle) as spool:
-            spooled = len(Spool(settings.spool_dir).files())
+        with Spool(own.spool_dir).open(cycle) as spool:
+            spooled = len(Spool(own.spool_dir).files())
             spool.machine(measure_machine("start", spooled=spooled, database=settings.database))
             spool.plan((call.endpoint, call.request) for call in calls)
             if breaker.state == "open":
                 pulled = Pulled.nothing(calls, str(breaker))
             else:
-                with lcw.connect(settings, sink=spool, deadline=deadline, tuning=tuning) as api:
+                with connect(SOURCE, settings, sink=spool, deadline=deadline, tuning=tuning) as api:
                     pulled = pull(
                         api,
                         calls,
@@ -104,7 +105,7 @@ def pull_step(
         yield dg.MaterializeResult(
             asset_key=["raw", name],
             metadata={
-                "source": settings.source,
+                "source": own.name,
                 "cycle_id": cycle.load_id,
                 "entries": part.entries,
                 "calls": part.answered,
@@ -176,7 +177,7 @@ def _store(context: dg.AssetExecutionContext, settings: Settings, sla: Sla | Sla
     from lcw_assets.warehouse.lock import LOCK_WAIT_S
 
     warehouse: WarehouseResource = context.resources.warehouse
-    spool = Spool(settings.spool_dir)
+    spool = Spool(settings.of(SOURCE).spool_dir)
     clock = run_clock(context)
     left_s = settings.cycle_deadline_s - (clock.now - clock.started_at).total_seconds()
     connect = partial(warehouse.get_connection, lock_wait_s=min(LOCK_WAIT_S, max(0.0, left_s)))
@@ -225,7 +226,7 @@ def _recent(context: dg.AssetExecutionContext, settings: Settings, now: datetime
     try:
         # The token registry, which starts with the same tick, has the file for a tenth of a second.
         with warehouse.get_connection(read_only=True, lock_wait_s=0.3, config={"threads": 1}) as db:
-            return read_recent(db, settings.source, now)
+            return read_recent(db, settings.of(SOURCE).name, now)
     except (WarehouseError, duckdb.Error) as error:
         context.log.info(f"no facts to adapt to: {error}")
         return Recent()

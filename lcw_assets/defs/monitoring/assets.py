@@ -15,6 +15,7 @@ from lcw_assets.orchestration.backfills import join_runs
 from lcw_assets.orchestration.database import database
 from lcw_assets.rounding import digits, rounded
 from lcw_assets.settings import DataSettings
+from lcw_assets.sources.lcw.spec import SOURCE
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -141,7 +142,7 @@ def _report(context: dg.AssetExecutionContext, window: "Window", now: datetime) 
     from lcw_assets.defs.monitoring.report import READ_CONFIG, make_report, read_facts
 
     sla = _sla()
-    schedule = read_schedule(context.instance, Spool(DataSettings().spool_dir), window.start, now)
+    schedule = read_schedule(context.instance, Spool(DataSettings().of(SOURCE).spool_dir), window.start, now)
     with database(context, config=READ_CONFIG) as db:
         facts = read_facts(db, window, sla, schedule)
     report = make_report(facts, sla, now)

@@ -17,6 +17,7 @@ from lcw_assets.defs.monitoring.running import running_cycles
 from lcw_assets.defs.monitoring.sla import Sla, load_sla
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.settings import DataSettings
+from lcw_assets.sources.lcw.spec import SOURCE
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -44,10 +45,10 @@ def watch_cycles(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Looks while a cycle runs: what it waits for is in its spool."""
     state, now, settings = _state(context), datetime.now(timezone.utc), DataSettings()
     sla = _sla()
-    spool = Spool(settings.spool_dir)
+    spool = Spool(settings.of(SOURCE).spool_dir)
     channels, wrong = _channels(settings)
     since = looks.watching_since(state.looked_at, state.watching_since, now)
-    spools = [spool, Spool(settings.registry_spool_dir)]
+    spools = [Spool(folder) for folder in settings.spool_folders()]
     depth, spooled = looks.growing_spool(spools, state.spooled, sla, now)
     running = list(running_cycles(context.instance, spool, sla, now))
     origin = context.code_location_origin

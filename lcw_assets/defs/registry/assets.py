@@ -13,10 +13,10 @@ from lcw_assets.defs.registry.metadata import table_metadata
 from lcw_assets.defs.registry.specs import registry_specs
 from lcw_assets.orchestration.console import RESULT
 from lcw_assets.orchestration.evaluations import evaluations, is_selected
-from lcw_assets.orchestration.kucoin_futures import KuCoinFuturesResource
 from lcw_assets.orchestration.run_clock import run_clock, run_load, run_settings
 from lcw_assets.rounding import rounded
 from lcw_assets.settings import Settings
+from lcw_assets.sources.kucoin_futures.spec import SOURCE
 
 if TYPE_CHECKING:
     from lcw_assets.defs.registry.fetch import Fetched
@@ -35,7 +35,7 @@ _ASK_S = 30.0
     check_specs=registry_checks(),
     can_subset=True,  # so that a sync that finds the database locked may say nothing of the tables
     retry_policy=dg.RetryPolicy(max_retries=1, delay=1.0, jitter=dg.Jitter.PLUS_MINUS),
-    required_resource_keys={"kucoin", "warehouse"},
+    required_resource_keys={"warehouse"},
 )
 def sync_step(
     context: dg.AssetExecutionContext,
@@ -44,14 +44,14 @@ def sync_step(
     from lcw_assets.ingest.spool import Spool
     from lcw_assets.ingest.spool_file import SpoolError
 
-    settings = run_settings(context)
-    spool = Spool(settings.registry_spool_dir)
+    settings = run_settings(context, SOURCE)
+    spool = Spool(settings.of(SOURCE).spool_dir)
     try:
         fetched, own = _fetch(context, settings, spool)
     except SpoolError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     stored = _store(context, settings, spool, own)
-    source = {"source": "simulator" if settings.simulated else settings.registry_source}
+    source = {"source": "simulator" if settings.simulated else settings.of(SOURCE).name}
     done = next((sync for sync in reversed(stored.syncs) if sync.sync.run_id == context.run.run_id), None)
     if fetched.why:
         if done and stored.state:  # the last green checks must not stand for a sync that got nothing
@@ -81,13 +81,13 @@ def sync_step(
 def _fetch(context: dg.AssetExecutionContext, settings: Settings, spool: "Spool") -> "tuple[Fetched, Spooled]":
     """What came of it, and what is in the spool of it."""
     from lcw_assets.defs.registry.fetch import fetch
+    from lcw_assets.ingest.connect import connect
     from lcw_assets.transport.deadline import Deadline
 
-    kucoin: KuCoinFuturesResource = context.resources.kucoin
     clock = run_clock(context)
-    sync = run_load(context, clock, "token_registry_sync", source=settings.registry_source)
+    sync = run_load(context, clock, "token_registry_sync", source=settings.of(SOURCE).name)
     deadline = Deadline.after(clock.time_to_ask_s(_ASK_S))
-    with spool.open(sync) as sink, kucoin.connect(settings, sink=sink, deadline=deadline) as api:
+    with spool.open(sync) as sink, connect(SOURCE, settings, sink=sink, deadline=deadline) as api:
         fetched = fetch(api)
         end = fetched.end()
         sink.end(end)

@@ -4,6 +4,7 @@ import dagster as dg
 
 from lcw_assets.defs.registry.jobs import token_registry_sync
 from lcw_assets.orchestration.guard import run_unless_running
+from lcw_assets.sources.kucoin_futures.spec import SOURCE
 
 
 @dg.schedule(
@@ -15,4 +16,4 @@ from lcw_assets.orchestration.guard import run_unless_running
     description="Every minute, unless a sync is still running.",
 )
 def token_registry_sync_every_minute(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    return run_unless_running(context, token_registry_sync.name)
+    return run_unless_running(context, token_registry_sync.name, SOURCE)

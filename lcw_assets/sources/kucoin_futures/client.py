@@ -9,25 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from lcw_assets.coordination.interfaces import Limiter
-from lcw_assets.coordination.rate_limit import Rate
 from lcw_assets.sources.gateway import gateway_error
 from lcw_assets.sources.kucoin_futures.records import Contracts, NoContractsError, read_contracts
+from lcw_assets.sources.kucoin_futures.spec import SOURCE
 from lcw_assets.transport.call import Call
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import CallError, PermanentError, TransientError
 from lcw_assets.transport.facts import Response
 
-BASE_URL = "https://api-futures.kucoin.com"
 ENDPOINT = "api/v1/contracts/active"
 SIMULATOR_HEADER = "x-lcw-simulator"
-
-# A tenth of what KuCoin allows: a call is weight 3, and others of the user's may ask from the same address.
-RATE = Rate(per_s=2.0, burst=10)
-
-# A contract is 1.5 KB, and KuCoin has some 500: twenty times that.
-LARGEST_BODY = 16_000_000
 
 # The documented code of "too many requests", from the gateway or, without its headers, from an overloaded server.
 _TOO_MANY = "429000"
@@ -40,9 +32,8 @@ class NotKuCoinError(PermanentError):
 class KuCoinFutures:
     """The API, for as long as `deadline` lasts.
 
-    `simulated` says that a simulator is meant to answer: where it is not and one does, its answers are refused.
-    `rate_limit` is told when KuCoin says that no call is left, so that other processes wait as well. `largest_body` is
-    in bytes.
+    `simulated` says that a simulator is meant to respond: where it is not and one does, its responses are refused. When
+    KuCoin says that no call is left, other processes wait as well. `largest_body` is in bytes.
     """
 
     def __init__(
@@ -51,13 +42,11 @@ class KuCoinFutures:
         *,
         deadline: Deadline,
         simulated: bool = False,
-        rate_limit: Limiter | None = None,
-        largest_body: int = LARGEST_BODY,
+        largest_body: int = SOURCE.largest_body,
     ) -> None:
         self._client = client
         self._deadline = deadline
         self._simulated = simulated
-        self._rate_limit = rate_limit
         self._largest_body = largest_body
 
     def contracts(self) -> Contracts:
@@ -68,13 +57,13 @@ class KuCoinFutures:
         if SIMULATOR_HEADER in answer.headers and not self._simulated:
             raise NotKuCoinError(
                 answer.endpoint,
-                f"{self._client.base_url} is a simulator, and with LCW_API_KEY set its answers would be stored as real "
-                "ones: set LCW_API_KEY to nothing, or KUCOIN_FUTURES_BASE_URL to nothing or to KuCoin",
+                f"{self._client.base_url} is a simulator, and in live mode its responses would be stored as real ones: "
+                "set LCW_MODE=demo, or KUCOIN_FUTURES_BASE_URL to nothing or to KuCoin",
                 outcome="rejected",
             )
         pause_s = quiet_s(answer.headers)
-        if pause_s and self._rate_limit:
-            self._rate_limit.pause(pause_s)
+        if pause_s:
+            self._client.pause(pause_s)
         return read_answer(answer, self._client.base_url)
 
 

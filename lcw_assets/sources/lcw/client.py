@@ -35,7 +35,6 @@ from lcw_assets.transport.retry import retry_after_s
 
 T = TypeVar("T")
 
-BASE_URL = "https://api.livecoinwatch.com"
 SIMULATOR_HEADER = "x-lcw-simulator"
 
 CoinSort = Literal["rank", "price", "volume", "code", "name", "age"]
@@ -168,8 +167,8 @@ class LiveCoinWatch:
         if SIMULATOR_HEADER in answer.headers and not self._simulated:
             raise NotLiveCoinWatchError(
                 answer.endpoint,
-                f"{self._client.base_url} is a simulator, and with LCW_API_KEY set its answers would be stored as real "
-                "ones: set LCW_API_KEY to nothing, or LCW_BASE_URL to Live Coin Watch",
+                f"{self._client.base_url} is a simulator, and in live mode its responses would be stored as real ones: "
+                "set LCW_MODE=demo, or LCW_BASE_URL to nothing or to Live Coin Watch",
                 outcome="rejected",
             )
         return read_document(answer, self._client.base_url)

@@ -14,6 +14,7 @@ from lcw_assets.defs.history import backfill as backfill_module
 from lcw_assets.defs.history.sensors import RANGE_END_TAG, RANGE_START_TAG, filled, resumed
 from lcw_assets.settings import DataSettings, load_settings
 from lcw_assets.simulator.faults import Draw, Fault
+from lcw_assets.sources.lcw.spec import SOURCE as LCW
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.market.test_fetch_cycle import failure
@@ -212,7 +213,7 @@ def test_a_database_that_stays_locked_marks_nothing_and_loses_nothing(
         result = backfill("coin_daily", "2025-12-01", "2025-12-31", tags={"dagster/max_runtime": "100"})
     assert not result.success
     assert "is held open by" in failure(result)
-    assert f"What was answered waits in {load_settings().history_spool_dir}" in failure(result)
+    assert f"What was answered waits in {load_settings().of(LCW).history_spool_dir}" in failure(result)
     assert days(instance, "coin_daily") == set()
     again = backfill("coin_daily", "2025-12-01", "2025-12-31")
     assert again.success

@@ -16,6 +16,7 @@ from lcw_assets.defs.history.plan import Span
 from lcw_assets.defs.history.sensors import RANGE_END_TAG, RANGE_START_TAG, filled
 from lcw_assets.ingest.clock import DAY
 from lcw_assets.settings import DataSettings, load_settings
+from lcw_assets.sources.lcw.spec import SOURCE as LCW
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.history.harness import TODAY, Desk
@@ -81,7 +82,7 @@ def test_a_backfill_that_was_interrupted_is_stored_by_the_next_run_of_any_series
     dead = Desk(tmp_path / "dead")
     for code in ("BTC", "ETH"):
         dead.spool_answer("coin_daily", code, Span(TODAY - 100 * DAY, TODAY), daily(100, [1.0] * 100), NOON + 9 * DAY)
-    shutil.copytree(dead.spool.folder, load_settings().history_spool_dir)
+    shutil.copytree(dead.spool.folder, load_settings().of(LCW).history_spool_dir)
     with open_database(DataSettings().database) as db:
         assert db.execute("SELECT count(*) FROM history.asked").fetchall() == [(0,)]
     job = definitions.resolve_job_def("backfill_overview_daily")
@@ -126,7 +127,7 @@ def test_a_second_backfill_asks_for_nothing_before_the_first_has_ended(
         return False
 
     thread = threading.Thread(target=second)
-    with only_one(load_settings().history_lock_file, print):
+    with only_one(load_settings().of(LCW).history_lock_file, print):
         thread.start()
         until(waits)
         assert results == []

@@ -14,6 +14,7 @@ from lcw_assets.coordination.rate_limit import Rate, RateLimit
 from lcw_assets.defs.history.sensors import RANGE_END_TAG, RANGE_START_TAG, filled
 from lcw_assets.settings import load_settings
 from lcw_assets.simulator.faults import Draw, Fault
+from lcw_assets.sources.lcw.spec import SOURCE as LCW
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.history.test_backfills import query
 
@@ -43,7 +44,7 @@ def test_a_cycle_that_comes_beside_a_backfill_finds_half_of_the_burst(
     left: list[int] = []
 
     def look(_draw: Draw) -> Fault:
-        left.append(places_left(load_settings().rate_limit_file, Rate(per_s=2, burst=16)))
+        left.append(places_left(load_settings().of(LCW).rate_limit_file, Rate(per_s=2, burst=16)))
         return Fault()
 
     monkeypatch.setenv("LCW_BASE_URL", start_simulator(profile=look)[1])

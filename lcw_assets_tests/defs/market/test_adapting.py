@@ -12,6 +12,7 @@ import pytest
 from lcw_assets.ingest.tuning import Switches, look_at_breaker, read_recent
 from lcw_assets.settings import DataSettings, load_settings
 from lcw_assets.simulator.faults import Draw, Fault
+from lcw_assets.sources.lcw.spec import SOURCE as LCW
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.market.test_fetch_cycle import failure, logs
@@ -159,5 +160,5 @@ def test_one_endpoint_that_is_dead_costs_its_own_data_and_no_other(
     assert any(missed.startswith("exchanges/list page 1 of 1: ") for missed in missing)
     settings = load_settings()
     with open_database(settings.database, read_only=True) as db:
-        recent = read_recent(db, settings.source, datetime.now(timezone.utc))
+        recent = read_recent(db, settings.of(LCW).name, datetime.now(timezone.utc))
     assert look_at_breaker(recent, Switches(), datetime.now(timezone.utc)).failures == 0

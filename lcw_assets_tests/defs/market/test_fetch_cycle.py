@@ -20,6 +20,7 @@ from lcw_assets.orchestration.guard import SCHEDULED_AT_TAG
 from lcw_assets.settings import load_settings
 from lcw_assets.simulator.faults import Fault
 from lcw_assets.sources.lcw.records import Credits
+from lcw_assets.sources.lcw.spec import SOURCE as LCW
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.market.test_cycle import faulty
@@ -199,7 +200,7 @@ def test_a_locked_database_is_no_failure_and_the_next_cycle_stores_both(
         assert set(materialized(result)) == {name for name in ASSETS if name.startswith("raw/")}
         [line] = [line for line in logs(instance, result) if line.startswith("spooled: ")]
         assert f"(process {holder.pid})" in line
-        assert f"Waiting in {load_settings().spool_dir}: 1;" in line
+        assert f"Waiting in {load_settings().of(LCW).spool_dir}: 1;" in line
     metadata = materialized(run_cycle())
     assert metadata["ops/cycles"]["dagster/row_count"] == 3
     assert metadata["ops/cycles"]["older_cycles_stored"] == 1
@@ -228,7 +229,7 @@ def test_a_database_that_cannot_be_used_fails_the_store_and_keeps_the_answers(
     result = run_cycle()
     assert not result.success
     assert failure(result).startswith(f"{database} is not a readable DuckDB file: move it away")
-    assert f"Nothing is lost: it waits in {load_settings().spool_dir}" in failure(result)
+    assert f"Nothing is lost: it waits in {load_settings().of(LCW).spool_dir}" in failure(result)
     database.unlink()
     assert materialized(run_cycle())["ops/cycles"]["older_cycles_stored"] == 1
 
@@ -293,4 +294,4 @@ def test_what_nobody_foresaw_is_tried_once_more(
     assert not result.success
     kinds = [event.event_type for event in result.all_events if event.step_key == "store"]
     assert kinds.count(dg.DagsterEventType.STEP_UP_FOR_RETRY) == 1
-    assert len(list(Path(load_settings().spool_dir).glob("*.jsonl"))) == 1
+    assert len(list(Path(load_settings().of(LCW).spool_dir).glob("*.jsonl"))) == 1

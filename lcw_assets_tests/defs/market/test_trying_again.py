@@ -12,6 +12,7 @@ import pytest
 from lcw_assets.ingest import spool as spool_module
 from lcw_assets.ingest.fetch import Pulled
 from lcw_assets.settings import load_settings
+from lcw_assets.sources.lcw.spec import SOURCE as LCW
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.market.test_fetch_cycle import failure
@@ -59,7 +60,7 @@ def test_with_a_full_disk_no_credit_is_spent(
     monkeypatch.setattr(spool_module, "_ROOM_NEEDED", 10**18)
     result = run_cycle()
     assert not result.success
-    assert failure(result).startswith(f"{load_settings().spool_dir}: ")
+    assert failure(result).startswith(f"{load_settings().of(LCW).spool_dir}: ")
     assert "MB are free, and a cycle asks for 1000000000000 MB: nothing was asked for" in failure(result)
     assert "LCW_DATA_DIR" in failure(result)
     assert simulator.ledger.entries == ()

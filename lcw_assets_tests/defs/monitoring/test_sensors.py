@@ -35,6 +35,7 @@ from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_writer import SpoolWriter
 from lcw_assets.orchestration.guard import SCHEDULED_AT_TAG
 from lcw_assets.settings import DataSettings
+from lcw_assets.sources.lcw.spec import SOURCE as LCW
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import Holder, LockWait
 from lcw_assets_tests.alerts.receivers import webhook
@@ -116,7 +117,7 @@ def seen_running(
     """What is seen of running cycles so many seconds after `now`, or after the latest run was made."""
     [latest] = instance.get_run_records(limit=1)
     now = (now or latest.create_timestamp) + timedelta(seconds=seconds)
-    seen = list(running.running_cycles(instance, Spool(DataSettings().spool_dir), sla, now))
+    seen = list(running.running_cycles(instance, Spool(DataSettings().of(LCW).spool_dir), sla, now))
     for one in seen:
         one.act()
     return [one.observation for one in seen]
@@ -189,7 +190,7 @@ def spooling(run: dg.DagsterRun, now: datetime) -> Any:
     def spool() -> Iterator[SpoolWriter]:
         cycle_id = f"{now:%Y%m%dT%H%M%S}.000Z-{run.run_id[:8]}"
         cycle = Load.begun(cycle_id, "fetch_cycle", now, run_id=run.run_id, source="simulator", currency="USD")
-        with Spool(DataSettings().spool_dir).open(cycle) as writer:
+        with Spool(DataSettings().of(LCW).spool_dir).open(cycle) as writer:
             writer.plan([("status", {}), ("coins/list", {"offset": 0}), ("coins/list", {"offset": 100})])
             yield writer
 
@@ -397,7 +398,7 @@ def test_who_keeps_the_spool_from_being_stored_is_named(
     instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     now = datetime.now(timezone.utc)
-    spool = Spool(DataSettings().spool_dir)
+    spool = Spool(DataSettings().of(LCW).spool_dir)
     runs = [add_run(instance, definitions) for _ in range(3)]
     for run in runs:
         with spooling(run, now):

@@ -26,6 +26,7 @@ from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.orchestration.guard import kind_of_skip, run_unless_running
 from lcw_assets.settings import DataSettings
+from lcw_assets.sources.lcw.spec import SOURCE as LCW
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.defs.monitoring.facts import NOON, cycle, load
 from lcw_assets_tests.defs.monitoring.test_reports import metadata, run
@@ -97,7 +98,7 @@ def test_skipped_and_failed_ticks_are_read_without_what_differs_each_time(
     add_ticks(instance, (minutes[2], TickStatus.SKIPPED, "another"), name=token_registry_sync_every_minute.name)
     # The same minute in another code location, where the schedule was on as well, is no other minute.
     add_ticks(instance, (minutes[3], TickStatus.SKIPPED, "a run of fetch_cycle was STARTED"), location="other")
-    found = read_schedule(instance, Spool(DataSettings().spool_dir), minutes[4], now)
+    found = read_schedule(instance, Spool(DataSettings().of(LCW).spool_dir), minutes[4], now)
     assert sorted(found.ticks, key=lambda tick: tick.due_at) == [
         Tick(minutes[4], skipped=True, reason="a run of fetch_cycle was STARTED"),
         Tick(minutes[3], skipped=True, reason="a run of fetch_cycle was STARTED"),
@@ -113,12 +114,12 @@ def test_reasons_that_are_not_ours_stay_as_they_are() -> None:
 
 def test_an_instance_without_schedules_knows_of_no_tick(definitions: dg.Definitions) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        found = read_schedule(instance, Spool(DataSettings().spool_dir), NOON - timedelta(hours=1), NOON)
+        found = read_schedule(instance, Spool(DataSettings().of(LCW).spool_dir), NOON - timedelta(hours=1), NOON)
     assert (found.ticks, found.ticks_since) == ((), NOON)
 
 
 def test_cycles_in_the_spool_are_read_from_their_names() -> None:
-    spool = Spool(DataSettings().spool_dir)
+    spool = Spool(DataSettings().of(LCW).spool_dir)
     spool.folder.mkdir(parents=True)
     for name in ("20261120T115900.250Z-1a2b3c4d", "20261120T115800.000Z-1a2b3c4d-1", "something-else"):
         (spool.folder / f"{name}.jsonl").touch()

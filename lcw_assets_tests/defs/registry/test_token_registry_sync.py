@@ -19,6 +19,7 @@ from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 from lcw_assets.settings import load_settings
 from lcw_assets.simulator.faults import Fault
 from lcw_assets.simulator.server import Simulator
+from lcw_assets.sources.kucoin_futures.spec import SOURCE as KUCOIN
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.alerts.receivers import webhook
 from lcw_assets_tests.conftest import NOON, StartSimulator
@@ -185,7 +186,7 @@ def test_a_locked_database_is_no_failure_and_the_next_sync_stores_both(
         assert set(materialized(result)) == {"raw/contracts"}
         [line] = [line for line in logs(instance, result) if line.startswith("spooled: ")]
         assert f"(process {holder.pid})" in line
-        assert len(list(load_settings().registry_spool_dir.glob("*.jsonl"))) == 1
+        assert len(list(load_settings().of(KUCOIN).spool_dir.glob("*.jsonl"))) == 1
     metadata = materialized(run_sync())
     assert metadata["ops/syncs"]["older_syncs_stored"] == 1
     assert query("SELECT count(*) FROM ops.syncs WHERE status = 'applied'") == [(3,)]
@@ -252,7 +253,7 @@ def test_with_a_key_a_simulator_is_refused(
 ) -> None:
     monkeypatch.setenv("LCW_API_KEY", "0d5a1c3e-7b62-4f18-9a4d-2f6e8c0b7d91")
     monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", start_simulator()[1])
-    assert "is a simulator, and with LCW_API_KEY set" in failure(run_sync())
+    assert "is a simulator, and in live mode" in failure(run_sync())
     assert load_settings().database.name == "lcw.duckdb"
     assert query("SELECT (SELECT count(*) FROM registry.tokens), (SELECT count(*) FROM raw.pulls)") == [(0, 0)]
     monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", start_simulator(marked=False)[1])

@@ -11,8 +11,9 @@ import pytest
 
 from lcw_assets.coordination.rate_limit import RateLimit
 from lcw_assets.simulator.faults import Draw, Fault
-from lcw_assets.sources.kucoin_futures.client import RATE, KuCoinFutures, NotKuCoinError, quiet_s
+from lcw_assets.sources.kucoin_futures.client import KuCoinFutures, NotKuCoinError, quiet_s
 from lcw_assets.sources.kucoin_futures.records import Contract, Contracts, NoContractsError, read_contracts
+from lcw_assets.sources.kucoin_futures.spec import SOURCE
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import CallError, PermanentError, TransientError
@@ -30,17 +31,14 @@ JSON = "Content-Type: application/json"
 def ask(
     address: str, sink: Kept | None = None, *, seconds: float = PATIENCE_S, attempts: int = 1, **options: Any
 ) -> Contracts:
-    rate_limit = options.pop("rate_limit", None)
     client = Client(
         address,
         source="kucoin",
         sink=sink or Kept(),
-        rate_limit=rate_limit,
+        rate_limit=options.pop("rate_limit", None),
         retry=RetryPolicy(attempts=attempts, first_s=0.01),
     )
-    api = KuCoinFutures(
-        client, deadline=Deadline.after(seconds), rate_limit=rate_limit, **{"simulated": True, **options}
-    )
+    api = KuCoinFutures(client, deadline=Deadline.after(seconds), **{"simulated": True, **options})
     return api.contracts()
 
 
@@ -138,7 +136,7 @@ def test_429000_with_headers_waits_as_long_as_they_say(tmp_path: Path) -> None:
     headers = ("gw-ratelimit-limit: 2000", "gw-ratelimit-remaining: 0", "gw-ratelimit-reset: 400")
     error, _ = refused("429 X", '{"code":"429000","msg":"slow"}', *headers)
     assert error.retry_after_s == pytest.approx(0.4)
-    limit = RateLimit(tmp_path / "kucoin", RATE)
+    limit = RateLimit(tmp_path / "kucoin", SOURCE.rate)
     with raw_server(answer("429 X", b'{"code":"429000"}', JSON, *headers)) as address:
         started = time.monotonic()
         with pytest.raises(TransientError):
@@ -163,11 +161,11 @@ def test_the_last_call_that_is_allowed_has_the_next_process_wait(
 ) -> None:
     _, address = start_simulator(kucoin_limit=3)
     file = tmp_path / "kucoin"
-    assert ask(address, rate_limit=RateLimit(file, RATE)).records
-    assert 0 < RateLimit(file, RATE).take() <= 30  # less what has passed since
+    assert ask(address, rate_limit=RateLimit(file, SOURCE.rate)).records
+    assert 0 < RateLimit(file, SOURCE.rate).take() <= 30  # less what has passed since
     sink = Kept()
     with pytest.raises(TransientError):
-        ask(address, sink, seconds=0.5, rate_limit=RateLimit(file, RATE))
+        ask(address, sink, seconds=0.5, rate_limit=RateLimit(file, SOURCE.rate))
     assert [attempt.outcome for attempt in sink.attempts] == ["deadline"]  # nothing was sent
 
 
@@ -191,7 +189,7 @@ def test_how_long_to_be_quiet(headers: dict[str, str], seconds: float | None) ->
 
 def test_a_simulator_is_refused_where_the_real_one_was_meant(start_simulator: StartSimulator) -> None:
     sink = Kept()
-    with pytest.raises(NotKuCoinError, match="is a simulator, and with LCW_API_KEY set"):
+    with pytest.raises(NotKuCoinError, match="is a simulator, and in live mode"):
         ask(start_simulator()[1], sink, simulated=False)
     assert sink.answers == []
     assert ask(start_simulator(marked=False)[1], simulated=False).records

@@ -1,0 +1,132 @@
+"""What holds for one source in this installation: from what it declares, the mode, and its environment variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, create_model
+
+from lcw_assets.coordination.rate_limit import Rate
+from lcw_assets.settings.addresses import HttpAddress, key_fault
+from lcw_assets.settings.environment import Environment, no_blanks, variables
+from lcw_assets.sources.spec import Source
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """Names and places never fail; `base_url`, `key` and `rate` raise `SettingsError` where a variable is wrong.
+
+    `given` are variables that win over the environment.
+    """
+
+    source: Source
+    data_dir: Path
+    simulated: bool
+    given: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The `source` of its rows and facts, in this mode."""
+        return self.source.demo_name if self.simulated else self.source.name
+
+    @property
+    def spool_dir(self) -> Path:
+        """Responses on their way into the database; one folder for each mode, so that the two never mix."""
+        return self.data_dir / "spool" / self.name
+
+    @property
+    def rate_limit_file(self) -> Path:
+        """Shared by every process that calls this source."""
+        return self.data_dir / "limits" / self.name
+
+    @property
+    def history_name(self) -> str:
+        """The `source` in facts of a backfill: they say nothing of how the minute's loads fare."""
+        return f"{self.name}-history"
+
+    @property
+    def history_spool_dir(self) -> Path:
+        return self.data_dir / "spool" / self.history_name
+
+    @property
+    def history_lock_file(self) -> Path:
+        """Locked by the one backfill that runs."""
+        return self.data_dir / "limits" / self.history_name
+
+    @property
+    def credits_file(self) -> Path:
+        """How many credits a backfill saw last."""
+        return self.data_dir / "limits" / f"{self.name}-credits"
+
+    @property
+    def off(self) -> str | None:
+        """Why it may not be called, in one line; null if it may."""
+        variable = f"{self.source.variables}_API_KEY"
+        key = self.given.get(variable, variables().get(variable, ""))
+        if self.simulated or not self.source.needs_key or no_blanks(key):
+            return None
+        return (
+            f"{self.source.title} is off: {variable} is not set, and in live mode nothing is simulated: set it, or "
+            "LCW_MODE=demo"
+        )
+
+    @property
+    def base_url(self) -> str | None:
+        """Another address than the source's own or, in demo mode, the embedded simulator's."""
+        address: str | None = self._variables.base_url
+        return address
+
+    @property
+    def key(self) -> SecretStr | None:
+        """Null in demo mode, whatever is set: a simulator needs none, and what is not sent cannot leak."""
+        return self._variables.api_key if self.source.needs_key and not self.simulated else None
+
+    @property
+    def rate(self) -> Rate:
+        """The same part of it is a reserve, however large it is set."""
+        declared = self.source.rate
+        if not self.source.adjustable_rate:
+            return declared
+        burst: int = self._variables.burst
+        return Rate(self._variables.calls_per_s, burst, burst * declared.reserve // declared.burst)
+
+    @cached_property
+    def _variables(self) -> Any:
+        return variables_of(self.source)(**self.given)
+
+
+def variables_of(source: Source) -> type[Environment]:
+    """Its environment variables, as a model: which they are follows from what it declares."""
+    prefix, title = source.variables, source.title
+    fields: dict[str, Any] = {
+        "base_url": (
+            HttpAddress | None,
+            Field(
+                None,
+                alias=f"{prefix}_BASE_URL",
+                description=f"another address for {title}, such as a simulator that runs alone",
+            ),
+        )
+    }
+    if source.needs_key:
+
+        def checked(key: SecretStr | None) -> SecretStr | None:
+            if key and (fault := key_fault(key.get_secret_value(), title, source.key_hint)):
+                raise ValueError(fault)
+            return key
+
+        kind = Annotated[SecretStr | None, BeforeValidator(no_blanks), AfterValidator(checked)]
+        fields["api_key"] = kind, Field(None, alias=f"{prefix}_API_KEY", description=f"{title} API key")
+    if source.adjustable_rate:
+        calls = "API calls a second in the long run, of all processes"
+        burst = "API calls that may come at once after a pause"
+        fields["calls_per_s"] = (
+            float,
+            Field(source.rate.per_s, alias=f"{prefix}_CALLS_PER_S", ge=0.1, le=100, description=calls),
+        )
+        fields["burst"] = int, Field(source.rate.burst, alias=f"{prefix}_BURST", ge=1, le=1000, description=burst)
+    return create_model("SourceVariables", __base__=Environment, **fields)
