@@ -7,9 +7,13 @@ from datetime import datetime
 from typing import Any, Literal
 
 from lcw_assets.ingest.clock import StoreClock
+from lcw_assets.ingest.load import Missing
 from lcw_assets.ingest.spool_file import Spooled
 
 Status = Literal["complete", "partial", "failed"]
+
+# The columns of `ops.loads` that add up to `load_s`, in their order.
+PHASES = ("queue_s", "start_s", "fetch_s", "handover_s", "store_s", "lock_wait_s")
 
 
 def load_row(
@@ -17,7 +21,7 @@ def load_row(
     clock: StoreClock,
     *,
     status: Status,
-    missing: Sequence[str],
+    missing: Sequence[Missing],
     seen: int,
     changed: int,
     quarantined: int,
@@ -27,7 +31,7 @@ def load_row(
     """Made when everything else of the load is written: its commit is the next thing that happens.
 
     The phases add up to `load_s`. What a dead process did not live to measure is null. `seen` and `changed` count
-    records; `detail` is what only this kind of load has.
+    records; `detail` is what only this kind of load has. What is missing is there in words, and its codes in `detail`.
     """
     load, end, attempts = spooled.load, spooled.end, spooled.attempts
     committed_at: datetime = clock.now()
@@ -44,7 +48,7 @@ def load_row(
         "load_s": (committed_at - load.clock_started_at).total_seconds(),
         "queue_s": load.queue_s,
         "start_s": load.start_s,
-        "fetch_s": end.pull_s if end else None,
+        "fetch_s": end.fetch_s if end else None,
         "handover_s": (clock.started_at - end.ended_at).total_seconds() if end else None,
         "store_s": clock.store_s(),
         "lock_wait_s": clock.lock_wait_s,
@@ -57,8 +61,8 @@ def load_row(
         "records_seen": seen,
         "records_changed": changed,
         "quarantined": quarantined,
-        "missing": list(missing),
-        "detail": dict(detail or {}),
+        "missing": [str(one) for one in missing],
+        "detail": {**(detail or {}), **({"missing_calls": [vars(one) for one in missing]} if missing else {})},
     }
 
 

@@ -1,32 +1,33 @@
-"""The first half of a cycle: ask for everything, a few calls at a time, within one deadline."""
+"""The first half of a load: make the planned calls, a few at a time, within one deadline."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 from lcw_assets import rounding
-from lcw_assets.defs.market.plan import PlannedCall
-from lcw_assets.ingest.load import FetchEnd
+from lcw_assets.ingest.load import FetchEnd, Missing, PlannedCall
 from lcw_assets.ingest.spool_file import SpoolFullError
-from lcw_assets.sources.lcw.client import LiveCoinWatch
-from lcw_assets.sources.lcw.records import Credits, read_records
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import CallError, RefusedError
 from lcw_assets.transport.threads import fan_out
 
-_MARKET_PARTS = ("coins", "exchanges", "overview")
-
-# Calls that failed, with all their retries, before anything was answered. Nobody is there then, and the rest of the
-# calls would take until the deadline to say the same.
+# Calls that failed, with all their retries, before the first response. The server is down then, and the other calls
+# would take until the deadline to show the same.
 _GIVE_UP_AFTER = 4
+
+
+class Api(Protocol):
+    """A source's client, as far as a load needs it."""
+
+    def fetch(self, endpoint: str, request: dict[str, Any]) -> Any:
+        """The document of a response. Raises `CallError`."""
 
 
 @dataclass
@@ -41,73 +42,81 @@ class Part:
 
 
 @dataclass
-class Pulled:
-    """What came of a pull. `missing` names each call that brought nothing, and why."""
+class Fetched:
+    """What came of a fetch; `attempts` are rows of `ops.calls`.
 
-    parts: dict[str, Part]
+    `ended_by` is the error that ended it, one that every further call would have met.
+    """
+
+    calls: Sequence[PlannedCall]
+    parts: dict[str, Part] = field(default_factory=dict)
     seconds: float = 0.0
-    missing: list[str] = field(default_factory=list)
-    credits: Credits | None = None
-    refused: RefusedError | None = None
+    missing: list[Missing] = field(default_factory=list)
+    ended_by: RefusedError | None = None
+    load_id: str = ""
+    attempts: Sequence[Mapping[str, Any]] = ()
+
+    def __post_init__(self) -> None:
+        for call in self.calls:
+            self.parts.setdefault(call.part, Part(call.endpoint)).planned += 1
 
     @classmethod
-    def nothing(cls, calls: Sequence[PlannedCall], why: str) -> Pulled:
-        """A pull that asked for nothing, and `why`."""
-        return cls(
-            {call.part: Part(call.endpoint) for call in calls}, missing=[f"{call.label}: {why}" for call in calls]
-        )
+    def nothing(cls, calls: Sequence[PlannedCall], code: str, reason: str) -> Fetched:
+        """A fetch that made no call."""
+        return cls(calls, missing=[Missing(call.label, code, reason) for call in calls])
+
+    @property
+    def essential(self) -> Sequence[Part]:
+        """The parts that the load is for; all of them where none of these was to be fetched."""
+        wanted = {call.part for call in self.calls if call.essential}
+        return [self.parts[part] for part in wanted] or list(self.parts.values())
 
     @property
     def answered(self) -> int:
-        return sum(part.answered for part in self.parts.values())
+        return sum(part.answered for part in self.essential)
 
     @property
-    def failed(self) -> bool:
-        """Did nothing come for a market table, or, where none was to be served, nothing at all?"""
-        market = [part for name, part in self.parts.items() if name in _MARKET_PARTS]
-        return not any(part.entries for part in market or self.parts.values())
-
-    @property
-    def why(self) -> str:
-        """Why nothing came, in one line: what ended the pull, or what its calls met most often."""
-        if self.refused:
-            return self.refused.reason
-        return Counter(missed.partition(": ")[2] for missed in self.missing).most_common(1)[0][0]
+    def reason(self) -> str:
+        """Why nothing came, in one line: what ended the fetch, or what its calls met most often."""
+        if self.ended_by:
+            return self.ended_by.reason
+        return Counter(missing.reason for missing in self.missing).most_common(1)[0][0]
 
     def end(self, started_at: datetime) -> FetchEnd:
-        """What the spool is told now that the pull is over, which began at `started_at`."""
+        """What the spool gets to know now that the fetch is over, which began at `started_at`."""
         now = datetime.now(timezone.utc)
         return FetchEnd(now, (now - started_at).total_seconds(), self.missing)
 
 
-def pull(
-    api: LiveCoinWatch,
+def fetch_all(
+    api: Api,
     calls: Sequence[PlannedCall],
     *,
     deadline: Deadline,
     in_flight: int,
     log: Callable[[str], None],
+    received: Callable[[PlannedCall, Any], int],
     probe: bool = False,
-) -> Pulled:
+) -> Fetched:
     """Make the planned calls, `in_flight` at a time. A call that fails is named in the result and raises nothing.
 
-    With `probe`, the first one is made alone, and if it fails it was the only one.
+    With `probe`, the first call is made alone, and if it fails it was the only one. `received` counts the entries of a
+    response.
 
-    An error that every call would meet (`RefusedError`: a wrong key, no credits) ends the pull: nothing more is asked,
-    and what is on its way is let come in, because it is paid for. The answers themselves are with the client's sink.
+    An error that every call would meet (`RefusedError`: a wrong key, no credits) ends the fetch: no further call is
+    made, and those in flight are let end, because they are paid for. The responses themselves are with the client's
+    sink.
     """
     started = time.perf_counter()
-    pulled = Pulled({call.part: Part(call.endpoint) for call in calls})
-    for call in calls:
-        pulled.parts[call.part].planned += 1
+    fetched = Fetched(calls)
     waiting = dict(enumerate(calls))
-    over: str | None = None
+    over: CallError | SpoolFullError | None = None
 
     def tasks(some: Sequence[PlannedCall]) -> Iterator[Callable[[], tuple[float, Any]]]:
         for call in some:
             if over is not None:
                 return
-            yield partial(_fetch, api, call)
+            yield partial(_timed, api, call)
 
     first = 1 if probe else 0
     try:
@@ -118,41 +127,40 @@ def pull(
             call = waiting.pop(index)
             try:
                 seconds, document = result()
-            except RefusedError as error:
-                pulled.refused = pulled.refused or error
-                pulled.missing.append(f"{call.label}: {error.reason}")
-                over = over or error.reason
-            except CallError as error:
-                reason = over if over and error.outcome == "deadline" else error.reason
-                pulled.missing.append(f"{call.label}: {reason}")
-                log(f"{call.label} is missing: {reason}")
-                if len(pulled.missing) >= (1 if probe else _GIVE_UP_AFTER) and not pulled.answered:
-                    over = over or error.reason
-            except SpoolFullError as error:
-                pulled.missing.append(f"{call.label}: {error}")
-                over = over or str(error)
+            except (CallError, SpoolFullError) as error:
+                if isinstance(error, RefusedError):
+                    fetched.ended_by = fetched.ended_by or error
+                cut = over is not None and isinstance(error, CallError) and error.outcome == "deadline"
+                missing = _missing(call, over if over is not None and cut else error)
+                fetched.missing.append(missing)
+                log(f"{call.label} is missing: {missing.reason}")
+                none = not any(part.answered for part in fetched.parts.values())
+                given_up = none and len(fetched.missing) >= (1 if probe else _GIVE_UP_AFTER)
+                if given_up or isinstance(error, RefusedError | SpoolFullError):
+                    over = over or error
             else:
-                part = pulled.parts[call.part]
+                part = fetched.parts[call.part]
                 part.answered += 1
-                part.entries += sum(isinstance(entry, dict) for entry in _entries(document))
+                part.entries += received(call, document)
                 part.seconds += seconds
                 log(f"{call.label} in {rounding.seconds(seconds)}")
-                if call.part == "credits":
-                    pulled.credits = next(iter(read_records(Credits, json.dumps(document)).records), None)
             if over is not None:
-                deadline.cancel()  # no repeats of what is on its way
+                deadline.cancel()  # no retries of what is in flight
     finally:
-        deadline.cancel()  # whatever still runs has nobody left to tell
-    pulled.missing += [f"{call.label}: {over}" for call in waiting.values()]
-    pulled.seconds = time.perf_counter() - started
-    return pulled
+        deadline.cancel()  # the result of what still runs is of no use to anybody
+    if over is not None:
+        fetched.missing += [_missing(call, over) for call in waiting.values()]
+    fetched.seconds = time.perf_counter() - started
+    return fetched
 
 
-def _entries(document: Any) -> Sequence[Any]:
-    return document if isinstance(document, list) else [document]
+def _missing(call: PlannedCall, error: CallError | SpoolFullError) -> Missing:
+    if isinstance(error, SpoolFullError):
+        return Missing(call.label, "spool_full", str(error))
+    return Missing(call.label, error.outcome, error.reason)
 
 
-def _fetch(api: LiveCoinWatch, call: PlannedCall) -> tuple[float, Any]:
+def _timed(api: Api, call: PlannedCall) -> tuple[float, Any]:
     """The seconds it took, and what came."""
     started = time.perf_counter()
     document = api.fetch(call.endpoint, call.request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,16 +61,60 @@ def _of_old(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class PlannedCall:
+    """A call that a load is going to make.
+
+    `part` names the raw asset that it is for: `coins` for `raw/coins`. `label` is what people call it. A load that got
+    none of its `essential` calls has failed.
+    """
+
+    part: str
+    endpoint: str
+    request: dict[str, Any]
+    label: str
+    essential: bool = True
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What a load did not get: the label of a call (empty: it concerns the whole load), and why.
+
+    `code` is the outcome of the call's last attempt, or one of: breaker_open, spool_full, process_died, damaged,
+    incomplete, unusable, list_ended. `reason` words it for people.
+    """
+
+    call: str
+    code: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.call}: {self.reason}" if self.call else self.reason
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any] | str) -> Missing:
+        if isinstance(row, str):  # as versions before 0.2 wrote it
+            call, colon, reason = row.partition(": ")
+            return cls(call if colon else "", "unknown", reason if colon else row)
+        return cls(**row)
+
+
+@dataclass(frozen=True)
 class FetchEnd:
-    """How a fetch ended, after `pull_s` seconds. `missing` says which calls brought nothing, and why."""
+    """How a fetch ended, after `fetch_s` seconds."""
 
     ended_at: datetime
-    pull_s: float
-    missing: list[str]
+    fetch_s: float
+    missing: Sequence[Missing] = ()
 
     def to_row(self) -> dict[str, Any]:
-        return vars(self) | {"ended_at": self.ended_at.isoformat()}
+        return {
+            "ended_at": self.ended_at.isoformat(),
+            "fetch_s": self.fetch_s,
+            "missing": [vars(missing) for missing in self.missing],
+        }
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> FetchEnd:
-        return cls(**{**row, "ended_at": datetime.fromisoformat(row["ended_at"])})
+        seconds = row["fetch_s"] if "fetch_s" in row else row["pull_s"]  # the latter before 0.2
+        missing = [Missing.from_row(one) for one in row["missing"]]
+        return cls(datetime.fromisoformat(row["ended_at"]), seconds, missing)

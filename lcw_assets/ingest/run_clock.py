@@ -12,7 +12,7 @@ _LEAST_TIME_TO_ASK_S = 5.0
 
 
 @dataclass(frozen=True)
-class CycleClock:
+class RunClock:
     """`started_at` is the tick; for a manual run, and for a tick that came over a period late, the run's creation.
 
     A schedule that was down launches its latest missed tick when it comes back, under its old time: measured from
@@ -33,7 +33,7 @@ class CycleClock:
 
 def read_clock(
     *, scheduled_at: datetime | None, run_created_at: datetime, process_started_at: datetime, now: datetime
-) -> CycleClock:
+) -> RunClock:
     """The clock of the run that is about to pull.
 
     `queue_s` ends when the run's process existed, `start_s` when it pulls; a process that was there before its run
@@ -42,7 +42,7 @@ def read_clock(
     late = scheduled_at is not None and run_created_at - scheduled_at > PERIOD
     started_at = run_created_at if scheduled_at is None or late else scheduled_at
     ready_at = min(max(process_started_at, started_at), now)
-    return CycleClock(
+    return RunClock(
         scheduled_at=scheduled_at,
         started_at=started_at,
         late_tick=late,

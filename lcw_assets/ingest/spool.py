@@ -73,6 +73,10 @@ class Spool:
         """Every cycle that is spooled, oldest first: those that wait, and those that are still written."""
         return sorted(path for path in self.folder.glob("*.jsonl") if path.is_file())
 
+    def of_run(self, run_id: str) -> list[Path]:
+        """The loads of a run, oldest first: one a try."""
+        return [path for path in self.files() if f"-{run_id[:8]}" in path.name]
+
     def read(self, path: Path) -> Spooled | None:
         """A waiting cycle, or `None` if another process has stored it by now. Raises `ValueError` if it is none."""
         return read_spooled(path)
@@ -127,7 +131,7 @@ class Spool:
 
     def locked_out(self, run_id: str, wait: LockWait, log: Callable[[str], None]) -> None:
         """Leave in the file of this run's load that it could not be stored, and who had the database open."""
-        for path in [path for path in self.files() if f"-{run_id[:8]}" in path.name][-1:]:
+        for path in self.of_run(run_id)[-1:]:
             try:
                 fd = os.open(path, os.O_WRONLY | os.O_APPEND)
                 try:

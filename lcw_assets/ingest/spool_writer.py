@@ -34,6 +34,8 @@ class SpoolWriter:
         self.attempts: list[dict[str, Any]] = []
         self._answers: list[dict[str, Any]] = []
         self._refused: list[dict[str, Any]] = []
+        self._machine: list[dict[str, Any]] = []
+        self._planned: list[dict[str, Any]] = []
         self._digests: set[str] = set()
         self._fd, self._path = fd, path
         self._ceiling = ceiling
@@ -71,19 +73,22 @@ class SpoolWriter:
 
     def spooled(self, load: Load, end: FetchEnd) -> Spooled:
         """What `Spool.read` will find: for who stores it at once, and need not read 9 MB that were just written."""
-        return Spooled(load, [], [], self.attempts, self._answers, self._refused, [], end)
+        return Spooled(load, self._machine, self._planned, self.attempts, self._answers, self._refused, [], end)
 
     def load(self, load: Load) -> None:
         self._write({"kind": "load", "load": load.to_row()})
 
     def machine(self, measured: dict[str, Any]) -> None:
         """A row of `ops.resources`, less the cycle's id."""
+        self._machine.append(measured)
         self._write({"kind": "machine", **measured})
 
     def plan(self, calls: Iterable[tuple[str, dict[str, Any]]]) -> None:
         """What the cycle will ask for: so that whoever looks meanwhile knows what is missing."""
         for endpoint, request in calls:
-            self._write({"kind": "planned", "endpoint": endpoint, "request": request})
+            row = {"endpoint": endpoint, "request": request}
+            self._planned.append(row)
+            self._write({"kind": "planned", **row})
 
     def end(self, end: FetchEnd) -> None:
         """The pull is over: on the disk itself when this returns."""

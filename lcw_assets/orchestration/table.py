@@ -3,11 +3,15 @@
 import sys
 import warnings
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
 
 from lcw_assets import __version__
 from lcw_assets.warehouse.schema import tables
+
+# A file and a line of it.
+Place = tuple[str, int]
 
 OWNERS = ["team:lcw-assets"]
 
@@ -23,8 +27,13 @@ def table_spec(
     table: str | None = None,
     skippable: bool = False,
     partitions_def: dg.PartitionsDefinition[str] | None = None,
+    place: Place | None = None,
 ) -> dg.AssetSpec:
-    """An asset that is a table. Its key is the table's address unless `table` says otherwise."""
+    """An asset that is a table. Its key is the table's address unless `table` says otherwise.
+
+    `place` is where it is declared, which the UI links to: the caller's line if it is null.
+    """
+    file, line = place or _caller()
     address = table or key.replace("/", ".")
     columns = [
         dg.TableColumn(
@@ -42,6 +51,7 @@ def table_spec(
         group_name=key.split("/")[0],
         owners=OWNERS,
         kinds={"duckdb", "table"},
+        tags={"lcw/concept": Path(file).parent.name},
         code_version=__version__,
         freshness_policy=freshness,
         skippable=skippable,
@@ -49,7 +59,7 @@ def table_spec(
         metadata={
             "dagster/table_name": address,
             "dagster/column_schema": dg.TableSchema(columns=columns),
-            "dagster/code_references": _caller(),
+            "dagster/code_references": _reference(file, line),
         },
     )
 
@@ -59,13 +69,17 @@ def derived_spec(key: str, description: str, *deps: str) -> dg.AssetSpec:
     return table_spec(key, description, *deps, freshness=freshness)
 
 
-def _caller() -> dg.CodeReferencesMetadataValue:
-    """The line that describes the asset, which the UI links to.
-
-    (`dg.with_source_code_references` links to the function, and reads its source for that: 15 ms of every process.)
-    """
+def _caller() -> Place:
     caller = sys._getframe(2)  # noqa: SLF001 - inspect.stack() reads the sources of all frames
+    while caller.f_code.co_filename == __file__ and caller.f_back:
+        caller = caller.f_back
+    return caller.f_code.co_filename, caller.f_lineno
+
+
+def _reference(file: str, line: int) -> dg.CodeReferencesMetadataValue:
+    """(`dg.with_source_code_references` links to a function, and reads its source for that: 15 ms of every process.)"""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)
-        line = dg.LocalFileCodeReference(file_path=caller.f_code.co_filename, line_number=caller.f_lineno)
-        return dg.CodeReferencesMetadataValue(code_references=[line])
+        return dg.CodeReferencesMetadataValue(
+            code_references=[dg.LocalFileCodeReference(file_path=file, line_number=line)]
+        )

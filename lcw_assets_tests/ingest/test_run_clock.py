@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from lcw_assets.ingest.run_clock import CycleClock, read_clock
+from lcw_assets.ingest.run_clock import RunClock, read_clock
 
 TICK = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 
@@ -17,7 +17,7 @@ def after(seconds: float) -> datetime:
 
 def clock(
     *, scheduled: datetime | None = TICK, created: float = 0.1, process: float = 1.0, now: float = 3.0
-) -> CycleClock:
+) -> RunClock:
     return read_clock(
         scheduled_at=scheduled, run_created_at=after(created), process_started_at=after(process), now=after(now)
     )

@@ -40,7 +40,7 @@ def cycle(load_id: str = "20261120T120000.000Z-aaaaaaaa") -> Load:
     return replace(begun, start_s=0.5)
 
 
-END = FetchEnd(NOON, 1.5, ["exchanges/list: timed out"])
+END = FetchEnd(NOON, 1.5, [Missing("exchanges/list", "timeout", "timed out")])
 
 
 def test_what_goes_in_comes_out(tmp_path: Path) -> None:

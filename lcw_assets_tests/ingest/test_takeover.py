@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from lcw_assets.defs.market.store import store_pending as store_cycles
 from lcw_assets.defs.registry.store import Rules
 from lcw_assets.defs.registry.store import store_pending as store_syncs
+
+from lcw_assets.defs.market.load import store_pending as store_cycles
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.warehouse.connection import open_database
 

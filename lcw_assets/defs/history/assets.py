@@ -17,7 +17,7 @@ from lcw_assets.ingest.clock import DAY
 from lcw_assets.orchestration.backfills import join_runs
 from lcw_assets.orchestration.console import RESULT
 from lcw_assets.orchestration.database import failure
-from lcw_assets.orchestration.run_clock import run_settings
+from lcw_assets.orchestration.run_settings import run_settings
 from lcw_assets.rounding import rounded
 from lcw_assets.settings import Settings
 from lcw_assets.sources.lcw.spec import SOURCE

@@ -16,6 +16,7 @@ from lcw_assets.defs.history.series import SERIES, Series
 from lcw_assets.ingest import store as ingest
 from lcw_assets.ingest.clock import StoreClock
 from lcw_assets.ingest.facts import load_row
+from lcw_assets.ingest.load import Missing
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_file import Spooled, quarantined
 from lcw_assets.ingest.store import append_facts, is_stored
@@ -121,7 +122,7 @@ def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled, clock: Stor
         spooled,
         clock,
         status="complete" if not missing else "partial" if spooled.answers else "failed",
-        missing=missing,
+        missing=[Missing("", "unanswered", one) for one in missing],
         seen=came,
         changed=changed,
         quarantined=len(refused),

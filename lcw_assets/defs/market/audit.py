@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lcw_assets.defs.market.parse import AnsweredPage
+from lcw_assets.defs.market.parse import ParsedPage
 from lcw_assets.sources.lcw.records import Quote
 
 
@@ -15,7 +15,7 @@ class PageAudit:
     """A list that moves while it is read page by page.
 
     `repeated` codes stood in more than one place. `absent` coins should have stood in a page and did not; where the
-    answers had ranks, `absent_ranks` says which.
+    responses had ranks, `absent_ranks` says which.
     """
 
     received: int
@@ -24,19 +24,19 @@ class PageAudit:
     absent_ranks: tuple[int, ...]
 
 
-def audit_pages(pages: Sequence[AnsweredPage[Quote]]) -> PageAudit:
-    """Hold what came against what was asked for. A short last page is where the list ends: nothing beyond is absent.
+def audit_pages(pages: Sequence[ParsedPage[Quote]]) -> PageAudit:
+    """Compare what came with what was requested. A short last page is where the list ends: nothing beyond is absent.
 
-    Without ranks, a coin is absent for each that is there twice: so many places were asked for.
+    Without ranks, a coin is absent for each that is there twice: so many places were requested.
     """
     quotes = [quote for page in pages for quote in page.records]
     times = Counter(quote.code for quote in quotes)
-    ranks = {quote.rank for page in pages for quote in page.records if page.described and quote.rank is not None}
+    ranks = {quote.rank for page in pages for quote in page.records if page.with_meta and quote.rank is not None}
     windows = [(page.request["offset"], page.request["limit"], len(page.records)) for page in pages]
-    asked = {rank for offset, limit, _ in windows for rank in range(offset + 1, offset + limit + 1)}
+    requested = {rank for offset, limit, _ in windows for rank in range(offset + 1, offset + limit + 1)}
     _, limit, came = max(windows, default=(0, 0, 0))
-    last = max(ranks, default=0) if came < limit else max(asked, default=0)
-    absent_ranks = tuple(sorted(rank for rank in asked - ranks if ranks and rank <= last))
+    last = max(ranks, default=0) if came < limit else max(requested, default=0)
+    absent_ranks = tuple(sorted(rank for rank in requested - ranks if ranks and rank <= last))
     return PageAudit(
         received=len(quotes),
         repeated=tuple(code for code, count in times.items() if count > 1),

@@ -1,4 +1,4 @@
-"""From a cycle's answers, as text, to records. What cannot be read goes to the quarantine and stops nothing else."""
+"""From the responses of a cycle to records. What cannot be read goes to the quarantine and stops nothing else."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True)
-class AnsweredPage(Generic[R]):
-    """The records of one answer, and what had been asked for. `described`: with names, supplies and the like.
+class ParsedPage(Generic[R]):
+    """The records of one response, and its request. `with_meta`: with names, supplies and the like.
 
-    `entries` came, of which `usable` are records with all the values that were asked for.
+    `entries` came, of which `usable` are records with all the values that were requested.
     """
 
     endpoint: str
     request: dict[str, Any]
     received_at: datetime
-    described: bool
+    with_meta: bool
     records: Sequence[R]
     entries: int
     usable: int
@@ -43,14 +43,16 @@ class AnsweredPage(Generic[R]):
 
 @dataclass(frozen=True)
 class Parsed:
-    """A cycle's answers as records. `quarantine` has rows of `ops.quarantine`, less the cycle's id; `quarantined` says
-    of how many records and answers they are, by endpoint.
+    """The responses of a cycle as records.
+
+    `quarantine` has rows of `ops.quarantine`, less the cycle's id; `quarantined` says of how many records and responses
+    they are, by endpoint.
     """
 
-    coins: list[AnsweredPage[Quote]] = field(default_factory=list)
-    exchanges: list[AnsweredPage[Exchange]] = field(default_factory=list)
-    overview: list[AnsweredPage[Overview]] = field(default_factory=list)
-    credits: list[AnsweredPage[Credits]] = field(default_factory=list)
+    coins: list[ParsedPage[Quote]] = field(default_factory=list)
+    exchanges: list[ParsedPage[Exchange]] = field(default_factory=list)
+    overview: list[ParsedPage[Overview]] = field(default_factory=list)
+    credits: list[ParsedPage[Credits]] = field(default_factory=list)
     quarantine: list[dict[str, Any]] = field(default_factory=list)
     quarantined: dict[str, int] = field(default_factory=dict)
 
@@ -68,27 +70,27 @@ def parse(spooled: Spooled) -> Parsed:
         if endpoint not in models:
             continue
         model, pages = models[endpoint]
-        described = bool(request.get("meta"))
-        read = read_records(Coin if described and model is Quote else model, row["payload"])
-        if model is Quote and not described:
+        with_meta = bool(request.get("meta"))
+        read = read_records(Coin if with_meta and model is Quote else model, row["payload"])
+        if model is Quote and not with_meta:
             _rank_by_place(read, request["offset"])
         received_at = datetime.fromisoformat(row["received_at"])
-        pages.append(AnsweredPage(endpoint, request, received_at, described, read.records, read.entries, read.usable))
+        pages.append(ParsedPage(endpoint, request, received_at, with_meta, read.records, read.entries, read.usable))
         _quarantine(parsed, endpoint, sum(refused.entries for refused in read.refused.values()), _rows(row, read))
     for row in spooled.quarantine():
         _quarantine(parsed, row["endpoint"], 1, [row])
     return parsed
 
 
-def table_pages(pages: Sequence[AnsweredPage[Any]]) -> list[Page]:
-    """The pages as rows for a merge. A code that stands in several counts where it was answered last."""
+def table_pages(pages: Sequence[ParsedPage[Any]]) -> list[Page]:
+    """The pages as rows for a merge. A code that stands in several counts where it came last."""
     seen: set[str] = set()
     merged = []
     for page in sorted(pages, key=lambda page: page.received_at, reverse=True):
         latest = {record.code: record for record in page.records if record.code not in seen}
         seen |= latest.keys()
         if latest:
-            merged.append(Page(rows_json(list(latest.values())), len(latest), page.received_at, page.described))
+            merged.append(Page(rows_json(list(latest.values())), len(latest), page.received_at, page.with_meta))
     return merged
 
 
@@ -112,6 +114,6 @@ def _rows(row: Mapping[str, Any], read: Records[Any]) -> list[dict[str, Any]]:
 
 
 def _rank_by_place(read: Records[Any], offset: int) -> None:
-    """Without `meta` no rank is told, but the list is by rank and has no holes: the place tells it."""
+    """Without `meta` there is no rank, but the list is by rank and has no holes: the place is the rank."""
     for quote, place in zip(read.records, read.places, strict=True):
         quote.rank = offset + place + 1

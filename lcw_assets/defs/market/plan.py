@@ -1,30 +1,20 @@
-"""What one cycle asks for."""
+"""The calls of a cycle."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lcw_assets.ingest.load import PlannedCall
 from lcw_assets.sources.lcw.requests import LARGEST_PAGE, page_request
 
 
-@dataclass(frozen=True)
-class PlannedCall:
-    """One call. `part` names the asset that it is for: `coins` for `raw/coins`. `label` is what people call it."""
-
-    part: str
-    endpoint: str
-    request: dict[str, Any]
-    label: str
-
-
 def wants_profiles(scheduled_at: datetime | None, *, database_exists: bool) -> bool:
-    """Is this the cycle that asks for `meta` as well: names, supplies, links?
+    """Does this cycle request `meta` as well: names, supplies, links?
 
-    They hardly move and are seven eighths of an answer, so the cycle of each full hour asks for them, and with it any
-    that a person started, and the first of all.
+    They hardly move and are seven eighths of a response, so the cycle of each full hour requests them, and any that a
+    person started, and the first of all.
     """
     return scheduled_at is None or scheduled_at.minute == 0 or not database_exists
 
@@ -32,8 +22,8 @@ def wants_profiles(scheduled_at: datetime | None, *, database_exists: bool) -> b
 def plan_cycle(*, coins: int, exchanges: int, currency: str, meta: bool) -> list[PlannedCall]:
     """`status` and `credits` first: whatever is wrong with the address or the key shows before pages are paid for."""
     return [
-        PlannedCall("status", "status", {}, "status"),
-        PlannedCall("credits", "credits", {}, "credits"),
+        PlannedCall("status", "status", {}, "status", essential=False),
+        PlannedCall("credits", "credits", {}, "credits", essential=False),
         PlannedCall("overview", "overview", {"currency": currency}, "overview"),
         *_pages(
             "coins", "coins/list", coins, {"currency": currency, "sort": "rank", "order": "ascending", "meta": meta}

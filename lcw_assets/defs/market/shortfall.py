@@ -1,4 +1,4 @@
-"""What a cycle lacks although it was answered: pages with fewer usable records than were due."""
+"""What a cycle lacks although its calls were answered: pages with fewer usable records than were due."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lcw_assets.defs.market.parse import AnsweredPage, Parsed
+from lcw_assets.defs.market.parse import Parsed, ParsedPage
+from lcw_assets.ingest.load import Missing
 from lcw_assets.ingest.spool_file import Spooled
 from lcw_assets.sources.lcw.requests import LARGEST_PAGE
 
@@ -14,41 +15,40 @@ from lcw_assets.sources.lcw.requests import LARGEST_PAGE
 # is that page again.
 _SEAM = 0.1
 
-# Of a list that ended sooner than the pages that were asked for: it grows and shrinks by some entries a day.
+# Of a list that ended sooner than the pages that were requested: it grows and shrinks by some entries a day.
 _SHRINKS = 0.05
 
 
 @dataclass(frozen=True)
 class End:
-    """Where a list ended before the pages that were asked for did: after so many `entries` of those `due`."""
+    """Where a list ended before the pages that were requested did: after so many `entries` of those `due`."""
 
     endpoint: str
     entries: int
     due: int
 
-    def against(self, before: int) -> list[str]:
+    def against(self, before: int) -> list[Missing]:
         """What is wrong with that, if the list had `before` entries the last time that all of it came."""
         if self.entries >= before * (1 - _SHRINKS):
             return []
-        return [
-            f"{self.endpoint}: the list ends after {self.entries:,} of {self.due:,} entries, and had {before:,} before"
-        ]
+        reason = f"the list ends after {self.entries:,} of {self.due:,} entries, and had {before:,} before"
+        return [Missing(self.endpoint, "list_ended", reason)]
 
 
-def find_shortfalls(spooled: Spooled, parsed: Parsed) -> tuple[list[str], End | None]:
-    """What is missing of the answers, each call with the numbers; and where the list of coins ended, if it did.
+def find_shortfalls(spooled: Spooled, parsed: Parsed) -> tuple[list[Missing], End | None]:
+    """What is missing of the responses, each call with the numbers; and where the list of coins ended, if it did.
 
     Of a list that ends, pages beyond its end are empty and the last page is short: that is no shortfall. It counts as
     ended only where an empty page shows that.
     """
     coins, end = _of_list(parsed.coins, "LCW_COINS", _planned(spooled, "coins/list"))
     exchanges, _ = _of_list(parsed.exchanges, "LCW_EXCHANGES", _planned(spooled, "exchanges/list"))
-    others: list[AnsweredPage[Any]] = [*parsed.overview, *parsed.credits]
-    single = [f"{page.endpoint}: its values cannot be used" for page in others if not page.usable]
+    others: list[ParsedPage[Any]] = [*parsed.overview, *parsed.credits]
+    single = [Missing(page.endpoint, "unusable", "its values cannot be used") for page in others if not page.usable]
     return [*_damaged(spooled), *coins, *exchanges, *single], end
 
 
-def _of_list(pages: Sequence[AnsweredPage[Any]], setting: str, planned: int) -> tuple[list[str], End | None]:
+def _of_list(pages: Sequence[ParsedPage[Any]], setting: str, planned: int) -> tuple[list[Missing], End | None]:
     ordered = sorted(pages, key=lambda page: page.request["offset"])
     filled = [page for page in ordered if page.entries]
     beyond = [page for page in ordered if filled and page.request["offset"] > filled[-1].request["offset"]]
@@ -63,16 +63,18 @@ def _of_list(pages: Sequence[AnsweredPage[Any]], setting: str, planned: int) -> 
         if repeated <= _SEAM * len(codes):
             repeated = 0
         if page.usable - repeated < page.request["limit"]:
-            missing.append(f"{_label(page.endpoint, page.request, max(planned, len(pages)))}: {_say(page, repeated)}")
+            reason = _shortage(page, repeated)
             if page is ordered[-1] and page.entries < page.request["limit"]:
-                missing[-1] += f"; if the list ends there, lower {setting}"
+                reason += f"; if the list ends there, lower {setting}"
+            label = _label(page.endpoint, page.request, max(planned, len(pages)))
+            missing.append(Missing(label, "incomplete", reason))
     if not beyond:
         return missing, None
     end = filled[-1].request["offset"] + filled[-1].entries
     return missing, End(ordered[0].endpoint, end, beyond[-1].request["offset"] + beyond[-1].request["limit"])
 
 
-def _say(page: AnsweredPage[Any], repeated: int) -> str:
+def _shortage(page: ParsedPage[Any], repeated: int) -> str:
     """Such as `50 of 100 records came`, `100 of 100 records came, 100 of them in another page as well`."""
     text = f"{page.entries} of {page.request['limit']} records came"
     if page.usable < page.entries:
@@ -80,16 +82,16 @@ def _say(page: AnsweredPage[Any], repeated: int) -> str:
     return f"{text}, {repeated} of them in another page as well" if repeated else text
 
 
-def _damaged(spooled: Spooled) -> Iterator[str]:
-    """Calls that were answered, by the end of the pull, and whose answer is not in the spool any more."""
+def _damaged(spooled: Spooled) -> Iterator[Missing]:
+    """Calls that were answered, by the end of the fetch, and whose response is not in the spool any more."""
     if not spooled.end:
         return
     there = {_key(row) for row in spooled.answers}
-    named = {missed.partition(":")[0] for missed in spooled.end.missing}
+    named = {missing.call for missing in spooled.end.missing}
     for row in spooled.planned:
         label = _label(row["endpoint"], row["request"], _planned(spooled, row["endpoint"]))
         if _key(row) not in there and label not in named:
-            yield f"{label}: its response was damaged in the spool"
+            yield Missing(label, "damaged", "its response was damaged in the spool")
 
 
 def _planned(spooled: Spooled, endpoint: str) -> int:

@@ -23,7 +23,7 @@ def explain_running(spool: Spool, run_id: str, now: datetime) -> str:
     if spooled is None:
         return "it has not begun to pull: it is queued or still starting, or stored by now"
     if spooled.end:
-        return f"it has pulled in {seconds(spooled.end.pull_s)} and waits to be stored"
+        return f"it has pulled in {seconds(spooled.end.fetch_s)} and waits to be stored"
     answered = {_key(row) for row in spooled.answers}
     waiting = [row for row in spooled.planned if _key(row) not in answered]
     if not waiting:

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from lcw_assets.alerts.incidents import Incidents, Observation
-from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
 from lcw_assets.defs.monitoring.running import was_ended, was_told
 from lcw_assets.defs.monitoring.sla import Sla
-from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.orchestration.dagster_private import WILL_RETRY_TAG, AssetCheckExecutionRecordStatus, InstigatorType
 from lcw_assets.orchestration.guard import UNFINISHED
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 # From the last evaluation of a step's checks to the end of its run.
 _RUNS_END_WITHIN = timedelta(seconds=20)
 
-_EVERY_MINUTE = {fetch_cycle_every_minute.name, token_registry_sync_every_minute.name}
+_EVERY_MINUTE = {"fetch_cycle_every_minute", "token_registry_sync"}
 # A run that somebody cancelled says nothing of whether the job works.
 _CONCLUSIVE = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 

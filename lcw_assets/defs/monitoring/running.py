@@ -8,7 +8,6 @@ from functools import partial
 import dagster as dg
 
 from lcw_assets.alerts.incidents import Observation, Severity
-from lcw_assets.defs.market.jobs import fetch_cycle
 from lcw_assets.defs.monitoring.sla import Sla
 from lcw_assets.ingest.run_clock import read_clock
 from lcw_assets.ingest.spool import Spool
@@ -32,7 +31,7 @@ def running_cycles(instance: dg.DagsterInstance, spool: Spool, sla: Sla, now: da
     """Cycles that run for too long. One whose process is dead, or that is past its maximum runtime, is to be ended."""
     from lcw_assets.defs.monitoring.live import explain_running
 
-    filters = dg.RunsFilter(job_name=fetch_cycle.name, statuses=UNFINISHED)
+    filters = dg.RunsFilter(job_name="fetch_cycle", statuses=UNFINISHED)
     for record in instance.get_run_records(filters):
         run = record.dagster_run
         started_at = _started_at(record, now)

@@ -36,7 +36,7 @@ class SlaState:
 
 
 def read_sla_state(db: DuckDBPyConnection, cycle: Mapping[str, Any], sla: Sla) -> SlaState:
-    """`cycle` is a row of `ops.cycles`, already stored. Takes 10 ms; where something is wrong, 30."""
+    """`cycle` is a row of `ops.loads`, already stored. Takes 10 ms; where something is wrong, 30."""
     now: datetime = cycle["committed_at"]
     started_at: datetime = cycle["started_at"]
     windows: dict[CheckName, WindowState] = {
@@ -44,12 +44,12 @@ def read_sla_state(db: DuckDBPyConnection, cycle: Mapping[str, Any], sla: Sla) -
         "sla_72h": _window(db, Window.before(now, 72), sla.checks.sla_72h, sla),
     }
     cause = None
-    if cycle["cycle_s"] > sla.checks.cycle_warn_s:
+    if cycle["load_s"] > sla.checks.cycle_warn_s:
         own = Window(started_at, started_at + timedelta(microseconds=1))
         usual = read_usual(db, Window(now - timedelta(hours=1), started_at))
         slow = read_slowest(db, own, over_s=sla.checks.cycle_warn_s, most=1, usual=usual)
         cause = slow[0].cause if slow else None
-    return SlaState(cycle["cycle_s"], cause, windows)
+    return SlaState(cycle["load_s"], cause, windows)
 
 
 def _window(db: DuckDBPyConnection, window: Window, targets: Sequence[Target], sla: Sla) -> WindowState:

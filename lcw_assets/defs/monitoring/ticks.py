@@ -4,7 +4,6 @@ from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 
-from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
 from lcw_assets.defs.monitoring.idle import Schedule, Tick
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.orchestration.dagster_private import InstigatorType, TickStatus
@@ -20,7 +19,7 @@ def read_schedule(instance: dg.DagsterInstance, spool: Spool, start: datetime, n
         return Schedule(now, ticks_since=now, spooled=spooled)
     ticks: dict[datetime, Tick] = {}
     for state in instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE):
-        if state.instigator_name != fetch_cycle_every_minute.name:
+        if state.instigator_name != "fetch_cycle_every_minute":
             continue
         for tick in instance.get_ticks(
             state.instigator_origin_id, state.selector_id, after=start.timestamp() - 1, statuses=_NOTHING_STARTED

@@ -10,9 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from lcw_assets.ingest import facts
-from lcw_assets.ingest.clock import StoreClock
-from lcw_assets.ingest.spool_file import Spooled
 from lcw_assets.rounding import digits
 
 Status = Literal["applied", "held", "older", "failed"]
@@ -20,7 +17,7 @@ Status = Literal["applied", "held", "older", "failed"]
 
 @dataclass
 class Phases:
-    """Seconds of each phase so far. `api` is null if the process that asked died before it could tell."""
+    """Seconds of each phase so far. `api` is null if the process that fetched died before its end."""
 
     api: float | None = None
     load: float = 0.0
@@ -48,7 +45,7 @@ class Phases:
 
 @dataclass(frozen=True)
 class Changes:
-    """What an answer changed. `listed` were never seen before; `snapshots` are contracts whose market moved."""
+    """What a response changed. `listed` were never seen before; `snapshots` are contracts whose market moved."""
 
     listed: int = 0
     relisted: int = 0
@@ -56,6 +53,11 @@ class Changes:
     status_changes: int = 0
     parameter_changes: int = 0
     snapshots: int = 0
+
+    @property
+    def events(self) -> int:
+        """Rows of `registry.token_events`."""
+        return self.listed + self.relisted + self.delisted + self.status_changes + self.parameter_changes
 
     @classmethod
     def count(cls, of: Counter[str], snapshots: int) -> Changes:
@@ -80,35 +82,14 @@ class SyncResult:
     unknown: list[str] = field(default_factory=list)
 
 
-# What became of a sync, as every load says it.
-_STATUS: dict[Status, facts.Status] = {
-    "applied": "complete",
-    "older": "complete",
-    "held": "partial",
-    "failed": "failed",
-}
-
-
-def sync_row(
-    spooled: Spooled, found: SyncResult, quarantined: int, phases: Phases, clock: StoreClock
-) -> dict[str, Any]:
-    """The sync's row of `ops.loads`; `ops.syncs` shows its detail as columns."""
-    return facts.load_row(
-        spooled,
-        clock,
-        status=_STATUS[found.status],
-        missing=[found.reason] if found.status == "failed" and found.reason else [],
-        seen=found.contracts,
-        changed=found.changes.snapshots,
-        quarantined=quarantined,
-        observed_at=found.observed_at,
-        detail={
-            "status": found.status,
-            "reason": found.reason,
-            "sync_s": phases.total,
-            **{f"{name}_s": seconds for name, seconds in vars(phases).items() if name != "api"},
-            **vars(found.changes),
-            "missing": found.missing,
-            "missing_digest": found.missing_digest,
-        },
-    )
+def sync_detail(result: SyncResult, phases: Phases) -> dict[str, Any]:
+    """What `ops.loads` has of a sync alone; `ops.syncs` shows it as columns."""
+    return {
+        "status": result.status,
+        "reason": result.reason,
+        "sync_s": phases.total,
+        **{f"{name}_s": seconds for name, seconds in vars(phases).items() if name != "api"},
+        **vars(result.changes),
+        "missing": result.missing,
+        "missing_digest": result.missing_digest,
+    }

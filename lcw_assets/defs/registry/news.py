@@ -56,8 +56,8 @@ def alerts(news: Mapping[str, Collection[str]], observed_at: datetime, run_id: s
     ]
 
 
-def untold(db: DuckDBPyConnection, raised: Collection[Alert]) -> list[Alert]:
-    """Those that `ops.alerts` does not have: a process may have died between telling and remembering that it did."""
+def not_stored(db: DuckDBPyConnection, raised: Collection[Alert]) -> list[Alert]:
+    """Those that `ops.alerts` does not have: a process may have died between delivering and storing them."""
     ids = [alert.alert_id for alert in raised]
     known = db.execute("SELECT alert_id FROM ops.alerts WHERE list_contains(?::VARCHAR[], alert_id)", [ids]).fetchall()
     return [alert for alert in raised if (alert.alert_id,) not in known]

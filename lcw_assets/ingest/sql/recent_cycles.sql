@@ -7,7 +7,7 @@ SELECT
     count(*) FILTER (outcome = 'ok') AS good,
     count(*) FILTER (outcome = 'rate_limited') AS rate_limited,
     count(*) FILTER (hedge) AS hedges
-FROM ops.cycle_calls
+FROM ops.calls
 WHERE source = $source AND started_at >= $start AND started_at < $end AND outcome <> 'deadline'
 GROUP BY cycle_id
 ORDER BY cycle_id

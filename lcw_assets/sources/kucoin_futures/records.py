@@ -118,6 +118,9 @@ class Refusal:
     records: int
     text: str
 
+    def __str__(self) -> str:
+        return self.reason if self.records == 1 else f"{self.reason} ({self.records} records; this is one)"
+
 
 @dataclass(frozen=True)
 class Contracts:

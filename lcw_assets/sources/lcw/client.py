@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from lcw_assets.sources.client import SourceClient, excerpt, not_the_source
 from lcw_assets.sources.gateway import gateway_error
 from lcw_assets.sources.lcw.records import (
     Coin,
@@ -25,8 +26,8 @@ from lcw_assets.sources.lcw.records import (
     complaint,
 )
 from lcw_assets.sources.lcw.requests import LARGEST_PAGE, entries_of, largest_body, most_entries, page_request
+from lcw_assets.sources.lcw.spec import SOURCE
 from lcw_assets.sources.lenient_json import parse
-from lcw_assets.transport.call import Call
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import CallError, PermanentError, RefusedError, TransientError
@@ -35,7 +36,6 @@ from lcw_assets.transport.retry import retry_after_s
 
 T = TypeVar("T")
 
-SIMULATOR_HEADER = "x-lcw-simulator"
 
 CoinSort = Literal["rank", "price", "volume", "code", "name", "age"]
 ExchangeSort = Literal["volume", "liquidity", "code", "name", "visitors"]
@@ -52,44 +52,37 @@ class OutOfCreditsError(RefusedError):
     """402, or a 429 that speaks of credits. What LCW really sends then is not recorded anywhere."""
 
 
-class NotLiveCoinWatchError(RefusedError):
-    """Whoever answers at `LCW_BASE_URL`, it is not this API, or it is a simulator where the real one was meant."""
-
-
 class UnknownCodeError(PermanentError):
     """400 `Unknown coin code.`"""
 
 
-class LiveCoinWatch:
-    """The API, for as long as `deadline` lasts. Every method raises `CallError` when it brings no answer.
+class LiveCoinWatch(SourceClient):
+    """Every typed method raises `CallError` when it brings no response."""
 
-    `simulated` says that a simulator is meant to answer. Where it is not and one does, its answers are refused:
-    demo data must not end up among real data.
-    """
+    source = SOURCE
+    method = "POST"
 
-    def __init__(self, client: Client, *, deadline: Deadline, currency: str = "USD", simulated: bool = False) -> None:
-        self._client = client
-        self._deadline = deadline
+    def __init__(self, client: Client, *, deadline: Deadline, simulated: bool = False, currency: str = "USD") -> None:
+        super().__init__(client, deadline=deadline, simulated=simulated)
         self.currency = currency
-        self._simulated = simulated
 
     def until(self, deadline: Deadline) -> LiveCoinWatch:
         """The same API for as long as another deadline lasts."""
-        return LiveCoinWatch(self._client, deadline=deadline, currency=self.currency, simulated=self._simulated)
+        return LiveCoinWatch(self.client, deadline=deadline, simulated=self.simulated, currency=self.currency)
 
     def status(self) -> None:
         """Is the API up? Needs no key and costs nothing."""
         self.fetch("status", {})
 
     def credits(self) -> Credits:
-        return self._ask(Credits, "credits", {})
+        return self._get(Credits, "credits", {})
 
     def overview(self) -> Overview:
-        return self._ask(Overview, "overview", {"currency": self.currency})
+        return self._get(Overview, "overview", {"currency": self.currency})
 
     def overview_history(self, start: datetime, end: datetime) -> list[OverviewPoint]:
         request = {"currency": self.currency, "start": _ms(start), "end": _ms(end)}
-        return self._ask(list[OverviewPoint], "overview/history", request)
+        return self._get(list[OverviewPoint], "overview/history", request)
 
     def coins_single(self, code: str, *, meta: bool = True) -> Coin:
         """One coin. The answer does not name it: `code` is what was asked for. Raises `UnknownCodeError`."""
@@ -116,7 +109,7 @@ class LiveCoinWatch:
     ) -> list[Coin]:
         """A page of coins: at most 100, fewer at the end of the list."""
         request = page_request(currency=self.currency, offset=offset, limit=limit, sort=sort, order=order, meta=meta)
-        return self._ask(list[Coin], "coins/list", request)
+        return self._get(list[Coin], "coins/list", request)
 
     def coins_map(
         self, codes: Sequence[str], *, sort: CoinSort = "rank", order: Order = "ascending", meta: bool = True
@@ -125,22 +118,22 @@ class LiveCoinWatch:
         request = page_request(
             currency=self.currency, offset=0, limit=len(codes), sort=sort, order=order, meta=meta
         ) | {"codes": list(codes)}
-        return self._ask(list[Coin], "coins/map", request)
+        return self._get(list[Coin], "coins/map", request)
 
     def coins_contract(self, platform: str, address: str, *, meta: bool = True) -> Coin:
         """The coin behind a contract, such as `("ETH", "0x…")`. Raises `UnknownCodeError`."""
         request = {"currency": self.currency, "platform": platform, "address": address, "meta": meta}
-        return self._ask(Coin, "coins/contract", request)
+        return self._get(Coin, "coins/contract", request)
 
     def fiats_all(self) -> list[Fiat]:
-        return self._ask(list[Fiat], "fiats/all", {})
+        return self._get(list[Fiat], "fiats/all", {})
 
     def platforms_all(self) -> list[Platform]:
-        return self._ask(list[Platform], "platforms/all", {})
+        return self._get(list[Platform], "platforms/all", {})
 
     def exchanges_single(self, code: str, *, meta: bool = True) -> Exchange:
         """One exchange, by its lower-case code. Raises `UnknownCodeError`."""
-        return self._ask(Exchange, "exchanges/single", {"currency": self.currency, "code": code, "meta": meta})
+        return self._get(Exchange, "exchanges/single", {"currency": self.currency, "code": code, "meta": meta})
 
     def exchanges_list(
         self,
@@ -153,81 +146,73 @@ class LiveCoinWatch:
     ) -> list[Exchange]:
         """A page of exchanges: at most 100, fewer at the end of the list."""
         request = page_request(currency=self.currency, offset=offset, limit=limit, sort=sort, order=order, meta=meta)
-        return self._ask(list[Exchange], "exchanges/list", request)
+        return self._get(list[Exchange], "exchanges/list", request)
 
-    def fetch(self, endpoint: str, request: dict[str, Any]) -> Any:
-        """Any endpoint's answer as a JSON document of the right outer shape, its records not looked at yet."""
-        call = Call("POST", endpoint, request, self._deadline, self._read, largest_body(endpoint, request))
-        return self._client.call(call)
+    def largest_body(self, endpoint: str, request: dict[str, Any]) -> int:
+        return largest_body(endpoint, request)
 
-    def _ask(self, model: type[T], endpoint: str, request: dict[str, Any]) -> T:
+    def read(self, response: Response) -> Any:
+        """A JSON document of the right outer shape, with null for what cannot be parsed of it."""
+        return read_document(response, self.client.base_url)
+
+    def _get(self, model: type[T], endpoint: str, request: dict[str, Any]) -> T:
         return _validated(model, endpoint, self.fetch(endpoint, request))
 
-    def _read(self, answer: Response) -> Any:
-        if SIMULATOR_HEADER in answer.headers and not self._simulated:
-            raise NotLiveCoinWatchError(
-                answer.endpoint,
-                f"{self._client.base_url} is a simulator, and in live mode its responses would be stored as real ones: "
-                "set LCW_MODE=demo, or LCW_BASE_URL to nothing or to Live Coin Watch",
-                outcome="rejected",
-            )
-        return read_document(answer, self._client.base_url)
 
+def read_document(response: Response, base_url: str) -> Any:
+    """The JSON document of a response, with null for what cannot be parsed of it.
 
-def read_document(answer: Response, base_url: str) -> Any:
-    """The JSON document of an answer, with null for what cannot be parsed of it. Raises the `CallError` that the answer
-    amounts to if it is none.
+    Raises the `CallError` that the response amounts to if it has none.
 
     An `error` object is an error under any HTTP status, 200 included. Its text is not relied on: the
     documentation and the recordings differ in it.
     """
     try:
-        document, _ = parse(answer.text)
+        document, _ = parse(response.text)
     except ValueError:
         document = None
     error = document.get("error") if isinstance(document, dict) else None
     own = isinstance(error, dict) and "description" in error
-    if not own and (foreign := gateway_error(answer, base_url, "Live Coin Watch")):
+    if not own and (foreign := gateway_error(response, base_url, "Live Coin Watch")):
         raise foreign
     if isinstance(error, dict):
-        code = error["code"] if isinstance(error.get("code"), int) else answer.http_status
-        raise _api_error(answer, code, f"{code} {error.get('status', '')}: {error.get('description', '')}")
-    if answer.http_status in (404, 405, 501) or 300 <= answer.http_status < 400:
-        reason = f"{base_url} answers with HTTP {answer.http_status}: is LCW_BASE_URL right?"
-        raise NotLiveCoinWatchError(answer.endpoint, reason, outcome="rejected")
-    if answer.http_status >= 400:
-        raise _api_error(answer, answer.http_status, f"HTTP {answer.http_status}")
-    wanted: type[Any] = list if answer.endpoint in _ANSWERS_WITH_A_LIST else dict
+        code = error["code"] if isinstance(error.get("code"), int) else response.http_status
+        raise _api_error(response, code, f"{code} {error.get('status', '')}: {error.get('description', '')}")
+    if response.http_status in (404, 405, 501) or 300 <= response.http_status < 400:
+        raise not_the_source(response, SOURCE, base_url)
+    if response.http_status >= 400:
+        raise _api_error(response, response.http_status, f"HTTP {response.http_status}")
+    wanted: type[Any] = list if response.endpoint in _ANSWERS_WITH_A_LIST else dict
     if not isinstance(document, wanted):
         shape = "a list" if wanted is list else "an object"
-        reason = f"{base_url} sent {_excerpt(answer.text)} where {shape} was due"
-        raise TransientError(answer.endpoint, reason, outcome="broken_body")
-    if answer.endpoint == "coins/list" and not document and not answer.request.get("offset"):
-        raise TransientError(answer.endpoint, f"{base_url} sent an empty list of coins", outcome="broken_body")
-    if answer.endpoint == "coins/single/history" and not isinstance(document.get("history"), list):
-        raise TransientError(answer.endpoint, f"{base_url} sent a history without a list", outcome="broken_body")
-    most = most_entries(answer.endpoint, answer.request)
-    if most is not None and entries_of(answer.endpoint, document) > most:
-        reason = f"{base_url} sent {entries_of(answer.endpoint, document):,} entries where {most:,} at most were due"
-        raise PermanentError(answer.endpoint, reason, outcome="broken_body")
+        reason = f"{base_url} sent {excerpt(response.text)} where {shape} was due"
+        raise TransientError(response.endpoint, reason, outcome="broken_body")
+    if response.endpoint == "coins/list" and not document and not response.request.get("offset"):
+        raise TransientError(response.endpoint, f"{base_url} sent an empty list of coins", outcome="broken_body")
+    if response.endpoint == "coins/single/history" and not isinstance(document.get("history"), list):
+        raise TransientError(response.endpoint, f"{base_url} sent a history without a list", outcome="broken_body")
+    most = most_entries(response.endpoint, response.request)
+    if most is not None and entries_of(response.endpoint, document) > most:
+        reason = f"{base_url} sent {entries_of(response.endpoint, document):,} entries where {most:,} at most were due"
+        raise PermanentError(response.endpoint, reason, outcome="broken_body")
     return document
 
 
-def _api_error(answer: Response, code: int, said: str) -> CallError:
+def _api_error(response: Response, code: int, said: str) -> CallError:
     """Sort an error by its code: which pass, which stay, and which make every further call pointless."""
     if code == 402 or (code in (403, 429) and "credit" in said.lower()):
         reason = f"Live Coin Watch says that today's credits are used up ({said}); they are renewed at 00:00 UTC"
-        return OutOfCreditsError(answer.endpoint, reason, outcome="rejected")
+        return OutOfCreditsError(response.endpoint, reason, outcome="rejected")
     if code in (401, 403):
         reason = f"Live Coin Watch refused the key ({code}): check LCW_API_KEY"
-        return WrongKeyError(answer.endpoint, reason, outcome="rejected")
-    wait = retry_after_s(answer.headers, datetime.now(timezone.utc))
+        return WrongKeyError(response.endpoint, reason, outcome="rejected")
+    wait = retry_after_s(response.headers, datetime.now(timezone.utc))
     if code == 429:
-        return TransientError(answer.endpoint, "too many requests (429)", outcome="rate_limited", retry_after_s=wait)
+        return TransientError(response.endpoint, "too many requests (429)", outcome="rate_limited", retry_after_s=wait)
     if code in (408, 425) or (code >= 500 and code not in (501, 505)):
-        return TransientError(answer.endpoint, said, outcome="server_error", retry_after_s=wait)
+        return TransientError(response.endpoint, said, outcome="server_error", retry_after_s=wait)
     kind = UnknownCodeError if "unknown" in said.lower() else PermanentError
-    return kind(answer.endpoint, said, outcome="rejected")
+    return kind(response.endpoint, said, outcome="rejected")
 
 
 def _validated(model: type[T], endpoint: str, document: Any) -> T:
@@ -235,11 +220,6 @@ def _validated(model: type[T], endpoint: str, document: Any) -> T:
         return TypeAdapter(model).validate_python(document)
     except ValidationError as error:
         raise PermanentError(endpoint, complaint(error), outcome="broken_body") from None
-
-
-def _excerpt(text: str) -> str:
-    line = " ".join(text[:200].split())
-    return f"'{line[:80]}…'" if len(line) > 80 else f"'{line}'"
 
 
 def _ms(moment: datetime) -> int:

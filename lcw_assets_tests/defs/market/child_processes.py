@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-import lcw_assets.defs.market.store
+import lcw_assets.defs.market.load
 import lcw_assets.orchestration.warehouse
 import lcw_assets.transport.client  # noqa: F401 - imported before forking: importing Dagster takes over a second
 from lcw_assets.definitions import defs

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lcw_assets.defs.market.audit import PageAudit
+from lcw_assets.defs.market.definitions import fetch_cycle
+from lcw_assets.defs.market.load import CycleHooks
 from lcw_assets.defs.market.plan import plan_cycle
-from lcw_assets.defs.market.store import Stored, store_pending
 from lcw_assets.ingest.clock import StoreClock
-from lcw_assets.ingest.fetch import Pulled, pull
+from lcw_assets.ingest.fetch import Fetched, fetch_all
+from lcw_assets.ingest.hooks import TableState
 from lcw_assets.ingest.load import FetchEnd, Load
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.sources.lcw.client import LiveCoinWatch
@@ -24,9 +27,37 @@ from lcw_assets.transport.in_flight import Timeouts
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tuning import Tuning
 from lcw_assets.warehouse.connection import open_database
+from lcw_assets.warehouse.tables import Merged
+from lcw_assets_tests.loads import Lines, folder_settings, make_runner
 from lcw_assets_tests.patience import PATIENCE_S
 
 _numbers = itertools.count()
+
+
+# What `ops.cycles` calls columns of `ops.loads`.
+NAMES = {
+    "load_id": "cycle_id",
+    "load_s": "cycle_s",
+    "fetch_s": "pull_s",
+    "records_seen": "coins_seen",
+    "records_changed": "coins_changed",
+}
+
+
+@dataclass(frozen=True)
+class StoredCycle:
+    """`row` is its row of `ops.cycles`."""
+
+    row: dict[str, Any]
+    merged: Mapping[str, Merged]
+    quarantined: Mapping[str, int]
+    pages: PageAudit
+
+
+@dataclass(frozen=True)
+class Stored:
+    cycles: list[StoredCycle]
+    tables: Mapping[str, TableState]
 
 
 @dataclass
@@ -34,7 +65,7 @@ class Bench:
     """A data folder, and cycles into it."""
 
     folder: Path
-    said: list[str] = field(default_factory=list)
+    said: Lines = field(default_factory=Lines)
 
     @property
     def spool(self) -> Spool:
@@ -53,7 +84,7 @@ class Bench:
         attempt_s: float = PATIENCE_S,
         in_flight: int = 4,
         meta: bool = True,
-    ) -> Pulled:
+    ) -> Fetched:
         now = datetime.now(timezone.utc)
         cycle = self.cycle(now)
         deadline = Deadline.after(seconds)
@@ -69,15 +100,16 @@ class Bench:
                 retry=RetryPolicy(attempts=4, first_s=0.02),
             )
             with closing(client):
-                pulled = pull(
+                fetched = fetch_all(
                     LiveCoinWatch(client, deadline=deadline, simulated=True),
                     calls,
                     deadline=deadline,
                     in_flight=in_flight,
                     log=self.said.append,
+                    received=self.hooks.received,
                 )
-            sink.end(pulled.end(now))
-        return pulled
+            sink.end(fetched.end(now))
+        return fetched
 
     @staticmethod
     def cycle(now: datetime) -> Load:
@@ -92,9 +124,18 @@ class Bench:
             sink.answer(Response("simulator", "coins/list", request, now, now, 0.1, 200, len(payload), {}, payload))
             sink.end(FetchEnd(now, 0.1, []))
 
+    @property
+    def hooks(self) -> CycleHooks:
+        return CycleHooks(folder_settings(self.folder), self.said)
+
     def store(self, clock: StoreClock | None = None) -> Stored:
-        connect = partial(open_database, self.database, lock_wait_s=0.2)
-        return store_pending(connect, self.spool, self.said.append, database=self.database, clock=clock)
+        runner = make_runner(fetch_cycle, self.hooks, folder_settings(self.folder), self.said)
+        stored = runner.store(clock=clock, lock_wait_s=0.2)
+        cycles = [
+            StoredCycle({NAMES.get(name, name): value for name, value in one.row.items()}, **vars(one.outcome.data))
+            for one in stored.loads
+        ]
+        return Stored(cycles, stored.tables)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with open_database(self.database, read_only=True) as db:

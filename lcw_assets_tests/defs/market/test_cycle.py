@@ -16,8 +16,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from lcw_assets.defs.market.load import store_pending
 from lcw_assets.defs.market.plan import plan_cycle
-from lcw_assets.defs.market.store import store_pending
 from lcw_assets.ingest.clock import StoreClock
 from lcw_assets.ingest.fetch import pull
 from lcw_assets.ingest.spool import Spool
@@ -198,7 +198,7 @@ def test_a_silent_server_ends_at_the_deadline(bench: Bench) -> None:
     """It would be silent for ten minutes."""
     with raw_server(silence) as address:
         pulled = bench.pull(address, seconds=1.0)
-    assert pulled.failed
+    assert bench.hooks.failed(pulled)
     assert len(pulled.missing) == 7
     [cycle] = bench.store().cycles
     assert (cycle.row["status"], cycle.row["coins_seen"]) == ("failed", 0)
@@ -206,8 +206,8 @@ def test_a_silent_server_ends_at_the_deadline(bench: Bench) -> None:
 
 def test_nobody_there_is_found_out_without_asking_for_everything(bench: Bench) -> None:
     pulled = bench.pull("http://127.0.0.1:1", coins=5000)
-    assert pulled.failed
-    assert pulled.why == "http://127.0.0.1:1 refuses connections"
+    assert bench.hooks.failed(pulled)
+    assert pulled.reason == "http://127.0.0.1:1 refuses connections"
     assert len(pulled.missing) == 54
     bench.store()
     [(calls,)] = bench.query("SELECT count(DISTINCT (endpoint, request)) FROM ops.calls")
@@ -218,14 +218,14 @@ def test_nobody_there_is_found_out_without_asking_for_everything(bench: Bench) -
 def test_a_server_that_is_not_live_coin_watch_is_told_apart(bench: Bench) -> None:
     with raw_server(answer("404 Not Found", b"<html>nginx</html>")) as address:
         pulled = bench.pull(address)
-    assert pulled.why == f"{address} answers with HTTP 404: is LCW_BASE_URL right?"
+    assert pulled.reason == f"{address} answers with HTTP 404: is LCW_BASE_URL right?"
 
 
 def test_a_cdn_that_blocks_one_endpoint_costs_only_that(bench: Bench, start_simulator: StartSimulator) -> None:
     """A firewall's rule is about one kind of request: the pages of coins still come."""
     _, address = start_simulator(profile=faulty("exchanges/list", Fault("html", status=403)))
     pulled = bench.pull(address)
-    assert pulled.refused is None
+    assert pulled.ended_by is None
     [missed] = pulled.missing
     assert "exchanges/list page 1 of 1: A CDN, firewall or proxy, in front of" in missed
     [cycle] = bench.store().cycles
@@ -237,8 +237,8 @@ def test_a_cdn_that_blocks_everything_is_found_out_after_a_few_calls(
 ) -> None:
     simulator, address = start_simulator(profile=lambda _: Fault("html", status=403))
     pulled = bench.pull(address, coins=5000)
-    assert pulled.failed
-    assert pulled.why.startswith("A CDN, firewall or proxy, in front of")
+    assert bench.hooks.failed(pulled)
+    assert pulled.reason.startswith("A CDN, firewall or proxy, in front of")
     assert len(pulled.missing) == 54
     assert len(simulator.ledger.entries) < 20
 
@@ -247,7 +247,7 @@ def test_an_empty_list_of_coins_is_an_error(bench: Bench, start_simulator: Start
     with raw_server(answer("200 OK", b"[]")) as address:
         pulled = bench.pull(address, coins=100)
     assert any(missed.startswith("coins/list") and "an empty list of coins" in missed for missed in pulled.missing)
-    assert pulled.failed
+    assert bench.hooks.failed(pulled)
 
 
 def test_a_page_that_is_no_list_is_quarantined_and_missed(bench: Bench, start_simulator: StartSimulator) -> None:
@@ -495,7 +495,7 @@ def test_a_pull_that_gives_up_lets_in_what_is_on_its_way(bench: Bench, start_sim
 
     simulator, address = start_simulator(profile=one_is_slow)
     pulled = bench.pull(address, coins=1000)
-    assert pulled.refused
+    assert pulled.ended_by
     assert pulled.parts["overview"].answered == 1
     bench.store()
     assert bench.query("SELECT endpoint FROM raw.pulls") == [("overview",)]
@@ -519,7 +519,7 @@ def test_a_pull_that_gives_up_repeats_nothing_that_is_on_its_way(tmp_path: Path)
         api = LiveCoinWatch(client, deadline=deadline, simulated=True)
         calls = plan_cycle(coins=1000, exchanges=100, currency="USD", meta=False)
         pulled = pull(api, calls, deadline=deadline, in_flight=4, log=print)
-    assert pulled.refused
+    assert pulled.ended_by
     assert len(pulled.missing) == 14
     sent = [attempt for attempt in sink.attempts if attempt.outcome != "deadline"]
     assert {attempt.attempt for attempt in sent} == {1}

@@ -10,8 +10,8 @@ from typing import Any
 
 import dagster as dg
 import pytest
-
 from lcw_assets.defs.market.checks import pull_results
+
 from lcw_assets.defs.monitoring.causes import Usual
 from lcw_assets.defs.monitoring.slow import read_slowest
 from lcw_assets.ingest.fetch import Pulled

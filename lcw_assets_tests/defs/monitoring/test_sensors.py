@@ -23,13 +23,13 @@ from dagster._core.scheduler.instigation import (
     TickData,
     TickStatus,
 )
+from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
+from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 
 from lcw_assets.alerts.incidents import Observation
-from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
 from lcw_assets.defs.monitoring import looks, running
 from lcw_assets.defs.monitoring.sensors import watch_checks, watch_cycles, watch_runs
 from lcw_assets.defs.monitoring.sla import BUILT_IN, load_sla
-from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 from lcw_assets.ingest.load import Load
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_writer import SpoolWriter

@@ -18,11 +18,11 @@ from dagster._core.scheduler.instigation import (
     TickStatus,
 )
 from dagster_shared.error import SerializableErrorInfo
-
 from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
+from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
+
 from lcw_assets.defs.monitoring.idle import Tick
 from lcw_assets.defs.monitoring.ticks import read_schedule
-from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.orchestration.guard import kind_of_skip, run_unless_running
 from lcw_assets.settings import DataSettings

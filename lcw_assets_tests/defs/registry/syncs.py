@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -13,9 +14,12 @@ from typing import Any
 
 from lcw_assets.alerts.incidents import Alert
 from lcw_assets.alerts.outbox import Outbox
-from lcw_assets.defs.registry.fetch import Fetched, fetch
-from lcw_assets.defs.registry.store import Rules, Stored, StoredSync, store_pending
-from lcw_assets.ingest.load import FetchEnd, Load
+from lcw_assets.defs.registry.definitions import token_registry_sync
+from lcw_assets.defs.registry.facts import Phases, SyncResult
+from lcw_assets.defs.registry.load import SyncHooks
+from lcw_assets.defs.registry.state import RegistryState
+from lcw_assets.ingest.fetch import Fetched, fetch_all
+from lcw_assets.ingest.load import FetchEnd, Load, PlannedCall
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.sources.kucoin_futures.client import ENDPOINT, KuCoinFutures
 from lcw_assets.transport.client import Client
@@ -23,6 +27,7 @@ from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.facts import Response
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.warehouse.connection import open_database
+from lcw_assets_tests.loads import Lines, folder_settings, make_runner
 from lcw_assets_tests.patience import PATIENCE_S
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
@@ -46,14 +51,31 @@ def body(*contracts: dict[str, Any]) -> str:
     return json.dumps({"code": "200000", "data": list(contracts)})
 
 
+@dataclass(frozen=True)
+class StoredSync:
+    """`row` is its row of `ops.loads`."""
+
+    sync: Load
+    row: Mapping[str, Any]
+    found: SyncResult
+    phases: Phases
+    news: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Stored:
+    syncs: list[StoredSync]
+    state: RegistryState | None
+
+
 @dataclass
 class Registry:
     """A data folder, and syncs into it, a minute after the other."""
 
     folder: Path
-    rules: Rules = field(default_factory=Rules)
+    settings: dict[str, str] = field(default_factory=dict)
     now: datetime = NOON
-    said: list[str] = field(default_factory=list)
+    said: Lines = field(default_factory=Lines)
     alerts: list[Alert] = field(default_factory=list)
 
     @property
@@ -85,21 +107,35 @@ class Registry:
             )
             with closing(client):
                 api = KuCoinFutures(client, deadline=Deadline.after(seconds), **{"simulated": True, **options})
-                fetched = fetch(api)
-            sink.end(fetched.end())
+                fetched = fetch_all(
+                    api,
+                    [PlannedCall("contracts", ENDPOINT, {}, ENDPOINT)],
+                    deadline=Deadline.after(seconds),
+                    in_flight=1,
+                    log=self.said.append,
+                    received=lambda _call, document: len(document.records),
+                )
+            sink.end(fetched.end(self.now))
         return fetched
 
-    def store(self) -> Stored:
-        connect = partial(open_database, self.database, lock_wait_s=0.2)
-        tell = self.alerts.extend
-        return store_pending(connect, self.spool, self.said.append, rules=self.rules, tell=tell, now=self.now)
+    def hooks(self, deliver: Callable[[Sequence[Alert]], None] | None = None) -> SyncHooks:
+        settings = folder_settings(self.folder, **self.settings)
+        return SyncHooks(settings, self.said, self.now, deliver or self.alerts.extend)
+
+    def store(self, deliver: Callable[[Sequence[Alert]], None] | None = None) -> Stored:
+        hooks = self.hooks(deliver)
+        loads = make_runner(token_registry_sync, hooks, hooks.settings, self.said).store(lock_wait_s=0.2).loads
+        syncs = [
+            StoredSync(one.load, one.row, one.outcome.data.result, one.outcome.data.phases, one.outcome.data.news)
+            for one in loads
+        ]
+        return Stored(syncs, loads[-1].outcome.data.state if loads else None)
 
     def store_and_tell(self) -> Stored:
         """As a run does, and the sensors after it: through the outbox, which has no channel, into `ops.alerts`."""
         outbox = Outbox(self.folder / "alerts", str)
         connect = partial(open_database, self.database, lock_wait_s=0.2)
-        tell = partial(outbox.put, log=self.said.append)
-        stored = store_pending(connect, self.spool, self.said.append, rules=self.rules, tell=tell, now=self.now)
+        stored = self.store(partial(outbox.put, log=self.said.append))
         outbox.flush([], connect, NOON, self.said.append)
         return stored
 

@@ -10,8 +10,6 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lcw_assets.defs.registry.plausible import Limits
-from lcw_assets.defs.registry.store import Rules
 from lcw_assets_tests.defs.registry.syncs import NOON, Registry, body, contract
 
 STATUSES = {"Open": "active", "Paused": "paused", "Settled": "settled"}
@@ -81,7 +79,12 @@ def text(value: Any) -> str | None:
 @settings(max_examples=40)
 def test_any_sequence_of_answers_gives_the_state_of_the_model(story: list[dict[str, dict[str, Any]]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        registry, model = Registry(Path(folder), Rules(Limits(share=1.0, count=1000))), Model()
+        registry, model = (
+            Registry(
+                Path(folder), {"LCW_REGISTRY_MAX_DELISTED_SHARE": "1.0", "LCW_REGISTRY_MAX_DELISTED_COUNT": "1000"}
+            ),
+            Model(),
+        )
         for minute, answer in enumerate(story, 1):
             whole = {"ANCHOR": {**ANCHOR, "isInverse": True}, **answer}
             contracts = [contract(symbol, **told) for symbol, told in answer.items()]

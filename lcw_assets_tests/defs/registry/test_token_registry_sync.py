@@ -12,10 +12,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 
 from lcw_assets.defs.monitoring.sensors import watch_cycles
 from lcw_assets.defs.registry import assets as sync_module
-from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 from lcw_assets.settings import load_settings
 from lcw_assets.simulator.faults import Fault
 from lcw_assets.simulator.server import Simulator

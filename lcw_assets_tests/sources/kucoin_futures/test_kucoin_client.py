@@ -11,7 +11,8 @@ import pytest
 
 from lcw_assets.coordination.rate_limit import RateLimit
 from lcw_assets.simulator.faults import Draw, Fault
-from lcw_assets.sources.kucoin_futures.client import KuCoinFutures, NotKuCoinError, quiet_s
+from lcw_assets.sources.client import NotTheSourceError
+from lcw_assets.sources.kucoin_futures.client import KuCoinFutures, quiet_s
 from lcw_assets.sources.kucoin_futures.records import Contract, Contracts, NoContractsError, read_contracts
 from lcw_assets.sources.kucoin_futures.spec import SOURCE
 from lcw_assets.transport.client import Client
@@ -102,8 +103,8 @@ def test_the_envelope_with_a_number_for_a_code_is_taken() -> None:
         ("429 X", "<html>", "rate_limited", TransientError, "too many requests (429)"),
         ("503 X", "<html>down</html>", "server_error", TransientError, "HTTP 503"),
         ("403 X", '{"code":"400302","msg":"your country"}', "rejected", PermanentError, "400302 your country"),
-        ("404 X", "nothing", "rejected", NotKuCoinError, "is KUCOIN_FUTURES_BASE_URL right?"),
-        ("302 X", "", "rejected", NotKuCoinError, "is KUCOIN_FUTURES_BASE_URL right?"),
+        ("404 X", "nothing", "rejected", NotTheSourceError, "is KUCOIN_FUTURES_BASE_URL right?"),
+        ("302 X", "", "rejected", NotTheSourceError, "is KUCOIN_FUTURES_BASE_URL right?"),
         ("200 OK", "{}", "broken_body", TransientError, "it has no code"),
         ("200 OK", '{"code":"200000"}', "broken_body", TransientError, "its data is no list"),
         ("200 OK", '{"code":"200000","data":{"a":1}}', "broken_body", TransientError, "its data is no list"),
@@ -189,7 +190,7 @@ def test_how_long_to_be_quiet(headers: dict[str, str], seconds: float | None) ->
 
 def test_a_simulator_is_refused_where_the_real_one_was_meant(start_simulator: StartSimulator) -> None:
     sink = Kept()
-    with pytest.raises(NotKuCoinError, match="is a simulator, and in live mode"):
+    with pytest.raises(NotTheSourceError, match="is a simulator, and in live mode"):
         ask(start_simulator()[1], sink, simulated=False)
     assert sink.answers == []
     assert ask(start_simulator(marked=False)[1], simulated=False).records

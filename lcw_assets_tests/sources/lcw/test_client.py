@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from lcw_assets.simulator.faults import Draw, Fault
+from lcw_assets.sources.client import NotTheSourceError
 from lcw_assets.sources.gateway import BlockedError
 from lcw_assets.sources.lcw.client import (
     LiveCoinWatch,
-    NotLiveCoinWatchError,
     OutOfCreditsError,
     UnknownCodeError,
     WrongKeyError,
@@ -153,7 +153,7 @@ def test_spent_credits_are_told_apart(start_simulator: StartSimulator) -> None:
 
 def test_a_simulator_is_refused_where_the_real_one_is_meant(start_simulator: StartSimulator) -> None:
     _, address = start_simulator()
-    with pytest.raises(NotLiveCoinWatchError, match="is a simulator"):
+    with pytest.raises(NotTheSourceError, match="is a simulator"):
         connect(address, simulated=False).status()
     _, unmarked = start_simulator(marked=False)
     connect(unmarked, simulated=False).status()
@@ -204,9 +204,9 @@ def test_these_pass(start_simulator: StartSimulator, fault: Fault) -> None:
         ("200 OK", b'{"error":{"code":500}}', TransientError),
         ("410 Gone", b"", PermanentError),
         ("524 Timeout", b"<html>", TransientError),
-        ("404 Not Found", b"<html>nginx", NotLiveCoinWatchError),
-        ("501 Unsupported method ('POST')", b"<html>python", NotLiveCoinWatchError),
-        ("302 Found", b"", NotLiveCoinWatchError),
+        ("404 Not Found", b"<html>nginx", NotTheSourceError),
+        ("501 Unsupported method ('POST')", b"<html>python", NotTheSourceError),
+        ("302 Found", b"", NotTheSourceError),
         ("200 OK", b"", TransientError),
         ("200 OK", b"\xff\xfe\x00", TransientError),
         ("200 OK", b"[]", TransientError),  # no coins at all

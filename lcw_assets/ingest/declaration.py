@@ -1,0 +1,157 @@
+"""What a load declares. From this it gets its assets, job, schedule, checks and facts; see `factory.py`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+
+from lcw_assets.sources.spec import Source
+from lcw_assets.warehouse.schema import tables
+
+# As `Table.fresh_by`: no column says when the source last confirmed a row, and `Hooks.confirmed_at` finds it out.
+BY_HOOKS = "(hooks)"
+
+
+class DeclarationError(ValueError):
+    """A declaration that lacks something, or names what there is not. Says what, and what was expected."""
+
+
+def _place() -> tuple[str, int]:
+    """Where the declaration that is being made stands."""
+    frame = sys._getframe(2)  # noqa: SLF001 - this function, the generated __init__, and who calls it
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table that a load writes, and what is checked of it.
+
+    `key` is that of its asset, and of those in `deps`. No two rows have the same values in `unique`, no value in
+    `not_negative` is below zero, and `fresh_by` is the column that says when a row was last confirmed, or `BY_HOOKS`.
+    """
+
+    key: str
+    description: str
+    deps: tuple[str, ...] = ()
+    unique: tuple[str, ...] = ()
+    not_negative: tuple[str, ...] = ()
+    fresh_by: str | None = None
+    place: tuple[str, int] = field(default_factory=_place, compare=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.key.replace("/", ".")
+
+    @property
+    def fresh_columns(self) -> tuple[str, ...]:
+        return () if self.fresh_by in (None, BY_HOOKS) else (str(self.fresh_by),)
+
+    @property
+    def is_scanned(self) -> bool:
+        """Is there more to look at than how many rows it has?"""
+        return bool(self.unique or self.not_negative or self.fresh_columns)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check of a concept's own: its name, the key of its asset, and what holds where it passes."""
+
+    name: str
+    asset: str
+    description: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadDeclaration:
+    """A load that a schedule starts.
+
+    `job` is its name everywhere, `step` what its lines in a terminal begin with, `raw` describes the raw assets by
+    part. `facts` is the table or view that has a row a load. `hooks` is the class with what only this load does, as
+    `module:Class`; it is imported by a run alone.
+
+    Seconds count from the tick: `deadline_s` until it stops fetching (a function of the settings, or a number),
+    `max_runtime_s` until Dagster ends the run, `load_time_s` that the check `load_time` allows, `stale_after_s` for
+    `fresh`. `failures_under` is the share of the last hour's loads. A check whose limit is null does not exist.
+
+    With `adapts`, time-outs, hedges, calls in flight and the breaker follow the facts of the source. With `resources`,
+    how busy the machine is is kept in `ops.resources`. `check_names` renames standard checks.
+    """
+
+    job: str
+    step: str
+    source: Source
+    description: str
+    raw: Mapping[str, str]
+    tables: tuple[Table, ...]
+    hooks: str
+    facts: Table | None = None
+    schedule: str = ""
+    cron: str = "* * * * *"
+    id_name: str = "load_id"
+    deadline_s: float | str = 30.0
+    max_runtime_s: int = 60
+    priority: int = 0
+    stale_after_s: float = 180.0
+    load_time_s: float | None = 10.0
+    failures_under: float | None = 0.05
+    adapts: bool = False
+    resources: bool = False
+    checks: tuple[Check, ...] = ()
+    check_names: Mapping[str, str] = field(default_factory=dict)
+    place: tuple[str, int] = field(default_factory=_place, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Raises `DeclarationError`."""
+        known = tables()
+        for table in self.stored:
+            columns = {column.name for column in known.get(table.name, ())}
+            if not columns:
+                raise DeclarationError(
+                    f"the load {self.job} writes {table.name}, which no file of warehouse/sql/ makes"
+                )
+            for column in (*table.unique, *table.not_negative, *table.fresh_columns):
+                if column not in columns:
+                    raise DeclarationError(f"the load {self.job} checks {table.name}.{column}: there is no such column")
+        module, _, name = self.hooks.partition(":")
+        if not name or find_spec(module) is None:
+            raise DeclarationError(
+                f"the load {self.job} has hooks={self.hooks!r}: expected module:Class of this project"
+            )
+        if not self.raw or not self.tables:
+            raise DeclarationError(f"the load {self.job} declares no {'table' if self.raw else 'raw asset'}")
+
+    @property
+    def stored(self) -> tuple[Table, ...]:
+        """Every table that a load brings up to date, that of its facts as the last."""
+        return (*self.tables, *((self.facts,) if self.facts else ()))
+
+    @property
+    def facts_key(self) -> str:
+        """The asset that checks of the load itself belong to."""
+        return self.stored[-1].key
+
+    def standard_checks(self) -> list[Check]:
+        found = []
+        for table in self.tables:
+            if table.unique:
+                found.append(
+                    Check("keys_unique", table.key, f"No two rows have the same {' and '.join(table.unique)}.")
+                )
+            if table.not_negative:
+                found.append(
+                    Check("values_in_range", table.key, f"None is below zero: {', '.join(table.not_negative)}.")
+                )
+            if table.fresh_by:
+                text = f"The source confirmed a row within the last {self.stale_after_s:g} s, changed or not."
+                found.append(Check("fresh", table.key, text))
+        found.append(Check("complete", self.facts_key, "Every call was answered, and all of it could be used."))
+        if self.load_time_s is not None:
+            found.append(
+                Check("load_time", self.facts_key, f"From tick to commit it took at most {self.load_time_s:g} s.")
+            )
+        if self.failures_under is not None:
+            text = f"Under {100 * self.failures_under:g} % of the last hour's loads failed."
+            found.append(Check("failure_rate", self.facts_key, text))
+        return [Check(self.check_names.get(one.name, one.name), one.asset, one.description) for one in found]

@@ -1,0 +1,157 @@
+"""What a concept fills in of a load. Everything else the runner does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from lcw_assets.ingest.facts import Status
+from lcw_assets.ingest.load import Load, Missing, PlannedCall
+from lcw_assets.ingest.run_clock import RunClock
+from lcw_assets.ingest.spool_file import Spooled
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from lcw_assets.ingest.fetch import Fetched
+    from lcw_assets.settings import Settings
+
+
+class Log(Protocol):
+    """Where a load says what it does. A `result` is what a terminal shows where it shows nothing else."""
+
+    def info(self, text: str) -> None: ...
+
+    def warning(self, text: str) -> None: ...
+
+    def result(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What storing a load did.
+
+    `seen` and `changed` count records; `came`: something came besides. `status` is null where it follows from these
+    and from `missing`. `quarantine` has rows of `ops.quarantine` less the load's id, `quarantined` says of how many
+    records and responses they are (null: as many as rows). `detail` is what only this kind of load has; `data`
+    is for the concept's own checks and summaries.
+    """
+
+    seen: int = 0
+    changed: int = 0
+    came: bool = False
+    status: Status | None = None
+    missing: Sequence[Missing] = ()
+    quarantine: Sequence[Mapping[str, Any]] = ()
+    quarantined: int | None = None
+    observed_at: datetime | None = None
+    keep_bodies: bool = True
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    data: Any = None
+
+
+@dataclass(frozen=True)
+class StoredLoad:
+    """A load that is in the tables now; `row` is its row of `ops.loads`."""
+
+    load: Load
+    row: Mapping[str, Any]
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class TableState:
+    """A table after a store step. Where it is declared: rows too many for a key, the first values of the key of rows
+    with a value below zero, and when the newest response came that the table agrees with.
+    """
+
+    rows: int
+    duplicates: int = 0
+    negative: Sequence[str] = ()
+    confirmed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The result of a check. `wrong` says what is wrong, in words; empty where it passed."""
+
+    check: str
+    asset: str
+    wrong: str = ""
+    metadata: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        return not self.wrong
+
+
+class Hooks:
+    """One object a run. `now` is the run's own moment. `names` rename numbers in the metadata of the table of facts."""
+
+    names: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, settings: Settings, log: Log, now: datetime | None = None) -> None:
+        self.settings = settings
+        self.log = log
+        self.now = now or datetime.now(timezone.utc)
+
+    def plan(self, clock: RunClock) -> Sequence[PlannedCall]:
+        """The calls of a load, in the order in which they are to be made."""
+        raise NotImplementedError
+
+    def received(self, call: PlannedCall, document: Any) -> int:  # noqa: ARG002
+        """How many entries a response has, as its client gave it. Called as responses come."""
+        return sum(isinstance(entry, dict) for entry in document) if isinstance(document, list) else 1
+
+    def failed(self, fetched: Fetched) -> bool:
+        """Did the load get nothing of what it is for?"""
+        return not fetched.answered
+
+    def fetch_findings(self, fetched: Fetched, calls: int) -> Iterable[Finding]:  # noqa: ARG002
+        """Checks of raw assets. `calls` is how many a whole load makes."""
+        return ()
+
+    def begin(self, db: DuckDBPyConnection) -> None:
+        """Called when the database is open, before the first load is stored."""
+
+    def store(self, db: DuckDBPyConnection, spooled: Spooled) -> Outcome:
+        """Bring the tables up to a load, within its transaction."""
+        raise NotImplementedError
+
+    def detail(self, outcome: Outcome) -> Mapping[str, Any]:
+        """Called just before the row of `ops.loads` is written."""
+        return outcome.detail
+
+    def committed(self, db: DuckDBPyConnection, load: Load, outcome: Outcome | None) -> None:
+        """Called after the commit and before the spool forgets the load; `outcome` is null if its process died between
+        the two, and another one committed it. What is done here is done at least once.
+        """
+
+    def finish(self, db: DuckDBPyConnection, stored: Sequence[StoredLoad]) -> None:
+        """Called when all that waited is stored, before the database is closed."""
+
+    def confirmed_at(self, db: DuckDBPyConnection, table: str, not_after: datetime) -> datetime | None:  # noqa: ARG002
+        """When the newest response came that a table agrees with, where no column of it says that."""
+        return None
+
+    def findings(self, stored: StoredLoad) -> Iterable[Finding]:  # noqa: ARG002
+        """The concept's own checks of a load that got something."""
+        return ()
+
+    def summary(self, table: str, stored: StoredLoad) -> Mapping[str, Any]:  # noqa: ARG002
+        """What a materialization of a table says besides what all do."""
+        return {}
+
+    def describe(self, stored: StoredLoad) -> str:
+        """One line for the log of the run that stored it."""
+        row = stored.row
+        return f"{row['records_seen']:,} records seen, {row['records_changed']:,} changed"
+
+
+@dataclass(frozen=True)
+class Markdown:
+    """A text of a summary that is shown as Markdown; foreign parts of it are escaped already."""
+
+    text: str

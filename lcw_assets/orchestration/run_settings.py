@@ -1,0 +1,32 @@
+"""A run's settings, and its data folder."""
+
+from functools import cache
+
+import dagster as dg
+
+from lcw_assets.coordination.files import GroupError, prepare
+from lcw_assets.settings import Settings, SettingsError, load_settings
+from lcw_assets.settings.environment import hidden_by_dotenv
+from lcw_assets.sources.spec import Source
+
+
+def run_settings(context: dg.AssetExecutionContext, source: Source | None = None) -> Settings:
+    """The settings, and the data folder as they want it. One that is out of range fails the run in one line, and so
+    does a `source` that is off.
+    """
+    _warn_of_hidden()
+    try:
+        settings = load_settings()
+        if source and (off := settings.of(source).off):
+            raise dg.Failure(off, allow_retries=False)
+        prepare(settings.data_dir, settings.read_group, context.log.warning)
+    except (SettingsError, GroupError) as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+    return settings
+
+
+@cache
+def _warn_of_hidden() -> None:
+    """Once a process: each step of a run reads the settings."""
+    for line in hidden_by_dotenv():
+        dg.get_dagster_logger().warning(line)
