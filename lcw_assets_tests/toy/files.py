@@ -8,5 +8,5 @@ from pathlib import Path
 _PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
 _BLOCK = re.compile(r'^```\w+ title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
-FILES = {place: text for place, text in _BLOCK.findall(_PAGE.read_text())}
+FILES = dict(_BLOCK.findall(_PAGE.read_text()))
 FILES |= {f"{folder}/toy/__init__.py": "" for folder in ("sources", "defs")}

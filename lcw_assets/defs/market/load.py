@@ -19,7 +19,7 @@ from lcw_assets.ingest.load import Load, PlannedCall
 from lcw_assets.ingest.run_clock import PERIOD, RunClock
 from lcw_assets.ingest.spool_file import Spooled
 from lcw_assets.rounding import seconds
-from lcw_assets.sources.lcw.records import Credits
+from lcw_assets.sources.lcw.records import Credits, Records, read_records
 from lcw_assets.warehouse.tables import CLOCKS_DIFFER, Merged, append_changed, merge, one_row
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class CycleHooks(Hooks):
         if call.part == "credits":
             with suppress(ValueError):
                 self.credits = Credits.model_validate(document)
-        return super().received(call, document)
+        return len(document.records) if isinstance(document, Records) else super().received(call, document)
 
     def failed(self, fetched: Fetched) -> bool:
         return not any(part.entries for part in fetched.essential)
@@ -149,6 +149,9 @@ class CycleHooks(Hooks):
             f"{meaning}: {escape.some(wrong, escape.markdown)}" if wrong else "",
             {"received": pages.received, "absent": pages.absent, "repeated": len(pages.repeated)},
         )
+
+    def finish(self, db: DuckDBPyConnection, stored: Sequence[StoredLoad]) -> None:  # noqa: ARG002
+        read_records.cache_clear()  # nobody reads them a third time
 
     def summary(self, table: str, stored: StoredLoad) -> Mapping[str, Any]:
         data = stored.outcome.data

@@ -9,13 +9,13 @@ from typing import Any, Generic, TypeVar
 
 from lcw_assets.ingest.spool_file import Spooled, quarantined
 from lcw_assets.sources.lcw.records import (
-    Coin,
     Credits,
     Exchange,
     Overview,
     Quote,
     Record,
     Records,
+    list_model,
     read_records,
     rows_json,
 )
@@ -71,7 +71,7 @@ def parse(spooled: Spooled) -> Parsed:
             continue
         model, pages = models[endpoint]
         with_meta = bool(request.get("meta"))
-        read = read_records(Coin if with_meta and model is Quote else model, row["payload"])
+        read = read_records(list_model(endpoint, request) or model, row["payload"])
         if model is Quote and not with_meta:
             _rank_by_place(read, request["offset"])
         received_at = datetime.fromisoformat(row["received_at"])

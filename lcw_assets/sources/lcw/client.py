@@ -23,7 +23,11 @@ from lcw_assets.sources.lcw.records import (
     Overview,
     OverviewPoint,
     Platform,
+    Quote,
+    Records,
     complaint,
+    list_model,
+    read_records,
 )
 from lcw_assets.sources.lcw.requests import LARGEST_PAGE, entries_of, largest_body, most_entries, page_request
 from lcw_assets.sources.lcw.spec import SOURCE
@@ -109,7 +113,8 @@ class LiveCoinWatch(SourceClient):
     ) -> list[Coin]:
         """A page of coins: at most 100, fewer at the end of the list."""
         request = page_request(currency=self.currency, offset=offset, limit=limit, sort=sort, order=order, meta=meta)
-        return self._get(list[Coin], "coins/list", request)
+        quotes = self._get(list[Quote], "coins/list", request)
+        return [quote if isinstance(quote, Coin) else Coin.model_construct(**vars(quote)) for quote in quotes]
 
     def coins_map(
         self, codes: Sequence[str], *, sort: CoinSort = "rank", order: Order = "ascending", meta: bool = True
@@ -152,7 +157,9 @@ class LiveCoinWatch(SourceClient):
         return largest_body(endpoint, request)
 
     def read(self, response: Response) -> Any:
-        """A JSON document of the right outer shape, with null for what cannot be parsed of it."""
+        """The `Records` of a list that loads store; else a JSON document of the right outer shape, with null for what
+        cannot be parsed of it.
+        """
         return read_document(response, self.client.base_url)
 
     def _get(self, model: type[T], endpoint: str, request: dict[str, Any]) -> T:
@@ -167,6 +174,11 @@ def read_document(response: Response, base_url: str) -> Any:
     An `error` object is an error under any HTTP status, 200 included. Its text is not relied on: the
     documentation and the recordings differ in it.
     """
+    model = list_model(response.endpoint, response.request) if response.http_status == 200 else None
+    if model and response.text.lstrip()[:1] == "[":
+        records = read_records(model, response.text)
+        if records.entries or not records.refused:
+            return _fitting(response, records, records.entries, base_url)
     try:
         document, _ = parse(response.text)
     except ValueError:
@@ -187,13 +199,18 @@ def read_document(response: Response, base_url: str) -> Any:
         shape = "a list" if wanted is list else "an object"
         reason = f"{base_url} sent {excerpt(response.text)} where {shape} was due"
         raise TransientError(response.endpoint, reason, outcome="broken_body")
-    if response.endpoint == "coins/list" and not document and not response.request.get("offset"):
-        raise TransientError(response.endpoint, f"{base_url} sent an empty list of coins", outcome="broken_body")
     if response.endpoint == "coins/single/history" and not isinstance(document.get("history"), list):
         raise TransientError(response.endpoint, f"{base_url} sent a history without a list", outcome="broken_body")
+    return _fitting(response, document, entries_of(response.endpoint, document), base_url)
+
+
+def _fitting(response: Response, document: T, entries: int, base_url: str) -> T:
+    """The document, if it has as many entries as its request explains."""
+    if response.endpoint == "coins/list" and not entries and not response.request.get("offset"):
+        raise TransientError(response.endpoint, f"{base_url} sent an empty list of coins", outcome="broken_body")
     most = most_entries(response.endpoint, response.request)
-    if most is not None and entries_of(response.endpoint, document) > most:
-        reason = f"{base_url} sent {entries_of(response.endpoint, document):,} entries where {most:,} at most were due"
+    if most is not None and entries > most:
+        reason = f"{base_url} sent {entries:,} entries where {most:,} at most were due"
         raise PermanentError(response.endpoint, reason, outcome="broken_body")
     return document
 
@@ -216,6 +233,10 @@ def _api_error(response: Response, code: int, said: str) -> CallError:
 
 
 def _validated(model: type[T], endpoint: str, document: Any) -> T:
+    if isinstance(document, Records):
+        if document.refused:
+            raise PermanentError(endpoint, next(iter(document.refused)), outcome="broken_body")
+        return list(document.records)  # type: ignore[return-value]
     try:
         return TypeAdapter(model).validate_python(document)
     except ValidationError as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -177,8 +177,12 @@ class Records(Generic[R]):
     refused: Mapping[str, Refused] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=64)
 def read_records(model: type[R], text: str) -> Records[R]:
-    """The records of a list, or of a response that is one record. What cannot be read costs itself and nothing else."""
+    """The records of a list, or of a response that is one record. What cannot be read costs itself and nothing else.
+
+    The client reads a response as it comes, and the load as it stores it: the second time it is there already.
+    """
     many = text.lstrip().startswith("[")
     try:
         # All at once is three times as fast as one by one, and nearly always right.
@@ -199,6 +203,12 @@ def read_records(model: type[R], text: str) -> Records[R]:
     usable = sum(model.describing.issuperset(name.partition(".")[0] for name in one.wrong) for one in good)
     records = [one.record for one in good if one.record is not None]
     return Records(len(fitted), records, [one.place for one in good], usable, by_reason)
+
+
+def list_model(endpoint: str, request: Mapping[str, Any]) -> type[Record] | None:
+    """What the entries of a list are; null for an endpoint whose lists no load stores."""
+    coin = Coin if request.get("meta") else Quote
+    return {"coins/list": coin, "exchanges/list": Exchange}.get(endpoint)
 
 
 def rows_json(records: Sequence[R]) -> str:
