@@ -13,6 +13,7 @@ from lcw_assets import escape
 from lcw_assets.cli import CommandError
 from lcw_assets.settings import DataSettings, SettingsError, load_dotenv_settings
 from lcw_assets.settings.environment import hidden_by_dotenv
+from lcw_assets.sources.spec import SourceError
 from lcw_assets.warehouse.errors import WarehouseError
 
 _LONGEST = 10_000
@@ -24,7 +25,7 @@ def main() -> int:
         settings = load_dotenv_settings()
         sys.stderr.writelines(f"{line}\n" for line in hidden_by_dotenv())
         return _run(given, settings, datetime.now(timezone.utc))
-    except (CommandError, SettingsError, WarehouseError) as error:
+    except (CommandError, SettingsError, SourceError, WarehouseError) as error:
         sys.stderr.write(f"{escape.line(error, _LONGEST)}\n")
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

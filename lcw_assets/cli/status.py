@@ -29,7 +29,7 @@ def status(settings: DataSettings, now: datetime) -> list[str]:
     """A line a subject. Raises `WarehouseError`."""
     import duckdb
 
-    spooled = "".join(f"; {source.title}: {state}" for source, state in _sources(settings))
+    spooled = "".join(f"; {state}" for _, state in _sources(settings))
     try:
         with open_database(settings.database, read_only=True) as db:
             cycle = SQL.rows(db, "last_cycle")

@@ -2,8 +2,10 @@
 
 import math
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
+from functools import wraps
 
 import dagster as dg
 
@@ -83,6 +85,21 @@ def why_off(source: Source) -> str | None:
     with suppress(SettingsError):
         return DataSettings().of(source).off
     return None
+
+
+def skip_while_misconfigured(
+    tick: Callable[[dg.SensorEvaluationContext], dg.SkipReason],
+) -> Callable[[dg.SensorEvaluationContext], dg.SkipReason]:
+    """A sensor's function that says in one line which setting is wrong."""
+
+    @wraps(tick)
+    def evaluate(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        try:
+            return tick(context)
+        except SettingsError as error:
+            return dg.SkipReason(str(error))
+
+    return evaluate
 
 
 def kind_of_skip(reason: str | None) -> str:

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from lcw_assets.orchestration.guard import max_runtime_s
-from lcw_assets.settings import DataSettings
+from lcw_assets.settings import DataSettings, SettingsError
 
 
 # Without a schema of its own, a resource takes any configuration; and Dagster's own IO manager takes a path. Who may
@@ -14,7 +14,11 @@ def warehouse(context: dg.InitResourceContext) -> object:
     from lcw_assets.orchestration.warehouse import WarehouseResource
 
     log = context.log.warning if context.log else lambda _line: None
-    return WarehouseResource(database=str(DataSettings().database)).within_run(log, max_runtime_s(context.run))
+    try:
+        file, fault = str(DataSettings().database), ""
+    except SettingsError as error:  # here it would be a traceback: the step that opens the database says it in a line
+        file, fault = "", str(error)
+    return WarehouseResource(database=file).within_run(log, max_runtime_s(context.run), fault)
 
 
 @dg.io_manager({}, description="Dagster's own, for assets that hand values to each other.")

@@ -5,7 +5,7 @@ from functools import cache
 import dagster as dg
 
 from lcw_assets.coordination.files import GroupError, prepare
-from lcw_assets.settings import Settings, SettingsError, load_settings
+from lcw_assets.settings import DataSettings, Settings, SettingsError, load_settings
 from lcw_assets.settings.environment import hidden_by_dotenv
 from lcw_assets.sources.spec import Source
 
@@ -23,6 +23,14 @@ def run_settings(context: dg.AssetExecutionContext, source: Source | None = None
     except (SettingsError, GroupError) as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     return settings
+
+
+def data_settings() -> DataSettings:
+    """For a step that calls no API: only what is wrong with the mode or a path fails it, in one line."""
+    try:
+        return DataSettings()
+    except SettingsError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
 
 
 @cache

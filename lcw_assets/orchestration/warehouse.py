@@ -12,6 +12,7 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field, PrivateAttr
 
 from lcw_assets.warehouse.connection import open_database
+from lcw_assets.warehouse.errors import WarehouseError
 from lcw_assets.warehouse.lock import PATIENCE_S
 
 if TYPE_CHECKING:
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class _Run:
-    """Where a run's waits are said, and when it has to be over, in the seconds of `time.monotonic()`."""
+    """Where a run's waits are logged, and when it has to be over, in the seconds of `time.monotonic()`.
+
+    `fault` says why there is no database: a setting is wrong.
+    """
 
     log: Callable[[str], None] = logging.getLogger("lcw_assets").warning
     ends_at: float = float("inf")
+    fault: str = ""
     said: set[str] = field(default_factory=set)
 
     def say_once(self, line: str) -> None:
@@ -51,12 +56,12 @@ class WarehouseResource(DuckDBResource):
 
     _run: _Run = PrivateAttr(default_factory=_Run)
 
-    def within_run(self, log: Callable[[str], None], max_runtime_s: float) -> "WarehouseResource":
+    def within_run(self, log: Callable[[str], None], max_runtime_s: float, fault: str = "") -> "WarehouseResource":
         """The same for one run: a wait is said to `log`, once, and ends in time for the run to say why it ends.
 
         Dagster ends a run after its maximum runtime without a word about a lock.
         """
-        self._run = _Run(log, time.monotonic() + max_runtime_s - min(60.0, max_runtime_s / 10))
+        self._run = _Run(log, time.monotonic() + max_runtime_s - min(60.0, max_runtime_s / 10), fault)
         return self
 
     @contextmanager
@@ -69,6 +74,8 @@ class WarehouseResource(DuckDBResource):
         config: Mapping[str, Any] | None = None,
     ) -> "Iterator[DuckDBPyConnection]":
         """A connection in UTC. Raises `LockedError` and other `WarehouseError`s, each with the way out."""
+        if self._run.fault:
+            raise WarehouseError(self._run.fault)
         patience_s = self.lock_wait_s if lock_wait_s is None else lock_wait_s
         with open_database(
             Path(self.database),

@@ -122,11 +122,12 @@ def variables_of(source: Source) -> type[Environment]:
         kind = Annotated[SecretStr | None, BeforeValidator(no_blanks), AfterValidator(checked)]
         fields["api_key"] = kind, Field(None, alias=f"{prefix}_API_KEY", description=f"{title} API key")
     if source.adjustable_rate:
+        per_s, burst = source.rate.per_s, source.rate.burst  # within the bounds, however high they are declared
         calls = "API calls a second in the long run, of all processes"
-        burst = "API calls that may come at once after a pause"
+        at_once = "API calls that may come at once after a pause"
         fields["calls_per_s"] = (
             float,
-            Field(source.rate.per_s, alias=f"{prefix}_CALLS_PER_S", ge=0.1, le=100, description=calls),
+            Field(per_s, alias=f"{prefix}_CALLS_PER_S", ge=min(0.1, per_s), le=max(100, per_s), description=calls),
         )
-        fields["burst"] = int, Field(source.rate.burst, alias=f"{prefix}_BURST", ge=1, le=1000, description=burst)
+        fields["burst"] = int, Field(burst, alias=f"{prefix}_BURST", ge=1, le=max(1000, burst), description=at_once)
     return create_model("SourceVariables", __base__=Environment, **fields)

@@ -13,10 +13,16 @@ from duckdb import DuckDBPyConnection
 
 from lcw_assets.__main__ import main
 from lcw_assets.cli.status import status
+from lcw_assets.ingest.load import FetchEnd, Load
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.settings import DataSettings
+from lcw_assets.sources.kucoin_futures.spec import SOURCE as KUCOIN
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import WarehouseError
 from lcw_assets_tests.defs.monitoring.facts import NOON, cycle, load
+from lcw_assets_tests.sources.toy import AddSource, add_source
+
+__all__ = ["add_source"]
 
 NOW = NOON + timedelta(minutes=10)
 
@@ -116,6 +122,55 @@ def test_alerts_on_their_way_are_counted() -> None:
     DataSettings().alerts_dir.mkdir(parents=True)
     (DataSettings().alerts_dir / "x.json").write_text("{}")
     assert lines()["alerts"] == "none open; 1 wait to be delivered or stored"
+
+
+def test_each_source_has_a_line_with_its_age_and_what_waits() -> None:
+    with facts() as db:
+        load(db, "ops.cycles", [cycle(1, NOON, 2.0)])
+        coin = {"code": "BTC", "currency": "USD", "cycle_id": "x", "changed_at": NOON.isoformat()}
+        load(db, "market.coins", [coin | {"observed_at": (NOW - timedelta(seconds=12)).isoformat()}])
+    folder = DataSettings().of(KUCOIN).spool_dir
+    for minute in range(2):
+        sync = Load.begun(f"sync-{minute}", "token_registry_sync", NOON, run_id="x", source="kucoin-simulator")
+        with Spool(folder).open(sync) as spool:
+            spool.end(FetchEnd(NOON, 0.1, []))
+    said = lines()
+    assert said["lcw"] == "Live Coin Watch, 12 s old"
+    assert said["kucoin"] == f"KuCoin Futures, no data yet; waiting to be stored, in {folder}: 2"
+
+
+OFF = "Live Coin Watch is off: LCW_API_KEY is not set, and in live mode nothing is simulated: set it, or LCW_MODE=demo"
+
+
+def test_a_source_that_is_off_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LCW_MODE", "live")
+    with pytest.raises(WarehouseError, match=f"lcw.duckdb does not exist yet.*; {OFF}$"):
+        status(DataSettings(), NOW)
+    with facts():
+        pass
+    without = status(DataSettings(), NOW)
+    assert without[1:] == ["kucoin   KuCoin Futures, no data yet", f"lcw      Live Coin Watch, no data yet; {OFF}"]
+    with facts() as db:
+        load(db, "ops.cycles", [cycle(1, NOON, 2.0)])
+    assert lines()["lcw"] == f"Live Coin Watch, no data yet; {OFF}"
+
+
+def test_a_wrong_mode_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("LCW_MODE", "test")
+    monkeypatch.setattr(sys, "argv", ["lcw_assets"])
+    assert main() == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert said.err.startswith("LCW_MODE=test: it must be demo or live, or not set")
+
+
+def test_a_wrong_declaration_is_one_line(
+    add_source: AddSource, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = add_source(spec="SOURCE = None")
+    monkeypatch.setattr(sys, "argv", ["lcw_assets"])
+    assert main() == 1
+    assert capsys.readouterr().err == f"{file} has no SOURCE: expected SOURCE = Source(...)\n"
 
 
 def test_each_table_has_its_age() -> None:

@@ -13,8 +13,9 @@ from lcw_assets.defs.history.jobs import HISTORY_TAG, backfills, job_name
 from lcw_assets.defs.history.planning import make_plan
 from lcw_assets.defs.history.series import FINAL_AFTER, SERIES
 from lcw_assets.ingest.clock import DAY, midnight_of
-from lcw_assets.orchestration.guard import UNFINISHED
+from lcw_assets.orchestration.guard import UNFINISHED, why_off
 from lcw_assets.settings import Settings, SettingsError, load_settings
+from lcw_assets.sources.lcw.spec import SOURCE
 
 if TYPE_CHECKING:
     from lcw_assets.defs.history.plan import Plan
@@ -37,6 +38,9 @@ _RESUME_WITHIN = timedelta(days=14)
 )
 def resume_backfills(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     none = True
+    if off := why_off(SOURCE):
+        yield dg.SkipReason(off)
+        return
     for request in resumed(context.instance, datetime.now(timezone.utc)):
         none = False
         yield request
@@ -87,6 +91,8 @@ def _has_days(tags: Mapping[str, str]) -> bool:
     description="Backfills gaps that can still be filled, the newest first, for LCW_GAP_CREDITS a day.",
 )
 def fill_gaps(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    if off := why_off(SOURCE):
+        return dg.SkipReason(off)
     try:
         return filled(context.instance, load_settings(), datetime.now(timezone.utc))
     except SettingsError as error:

@@ -13,8 +13,8 @@ from lcw_assets.defs.monitoring.ticks import read_schedule
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.orchestration.backfills import join_runs
 from lcw_assets.orchestration.database import database
+from lcw_assets.orchestration.run_settings import data_settings
 from lcw_assets.rounding import digits, rounded
-from lcw_assets.settings import DataSettings
 from lcw_assets.sources.lcw.spec import SOURCE
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def performance_72h(context: dg.AssetExecutionContext) -> dg.MaterializeResult[A
     now = datetime.now(timezone.utc)
     report = _report(context, Window.before(now, 72), now)
     markdown, html = render(report, "Cycle times, last 72 hours")
-    file = DataSettings().report_file
+    file = data_settings().report_file
     try:
         write_html(html, file)
     except OSError as error:
@@ -142,7 +142,7 @@ def _report(context: dg.AssetExecutionContext, window: "Window", now: datetime) 
     from lcw_assets.defs.monitoring.report import READ_CONFIG, make_report, read_facts
 
     sla = _sla()
-    schedule = read_schedule(context.instance, Spool(DataSettings().of(SOURCE).spool_dir), window.start, now)
+    schedule = read_schedule(context.instance, Spool(data_settings().of(SOURCE).spool_dir), window.start, now)
     with database(context, config=READ_CONFIG) as db:
         facts = read_facts(db, window, sla, schedule)
     report = make_report(facts, sla, now)
@@ -154,7 +154,7 @@ def _report(context: dg.AssetExecutionContext, window: "Window", now: datetime) 
 
 def _sla() -> Sla:
     try:
-        return load_sla(DataSettings().sla_file)
+        return load_sla(data_settings().sla_file)
     except SlaError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
 

@@ -9,7 +9,7 @@ import dagster as dg
 from lcw_assets import escape
 from lcw_assets.defs.monitoring.sla import CheckName, Sla, SlaError, load_sla
 from lcw_assets.rounding import rounded, seconds
-from lcw_assets.settings import DataSettings
+from lcw_assets.settings import DataSettings, SettingsError
 
 if TYPE_CHECKING:
     from lcw_assets.defs.monitoring.sla_state import SlaState, WindowState
@@ -26,6 +26,8 @@ def read_sla() -> Sla | SlaError:
     """The SLA, or what is wrong with its file: that is for a check to say, and no reason for a cycle to fail."""
     try:
         return load_sla(DataSettings().sla_file)
+    except SettingsError as error:
+        return SlaError(str(error))
     except SlaError as error:
         return error
 

@@ -16,6 +16,7 @@ from lcw_assets.defs.monitoring.checks import read_sla
 from lcw_assets.defs.monitoring.running import running_cycles
 from lcw_assets.defs.monitoring.sla import Sla, load_sla
 from lcw_assets.ingest.spool import Spool
+from lcw_assets.orchestration.guard import skip_while_misconfigured
 from lcw_assets.settings import DataSettings
 from lcw_assets.sources.lcw.spec import SOURCE
 
@@ -41,6 +42,7 @@ class _State(BaseModel):
     description="Cycles that still run after 30 s (warning) or 60 s (critical), and those that must be ended; a worker "
     "that died, a minute's schedule that has stopped ticking, spooled work that grows, a channel that takes no alerts.",
 )
+@skip_while_misconfigured
 def watch_cycles(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Looks while a cycle runs: what it waits for is in its spool."""
     state, now, settings = _state(context), datetime.now(timezone.utc), DataSettings()
@@ -68,6 +70,7 @@ def watch_cycles(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     description="Asset checks whose latest evaluation failed. Those of a run that failed for another reason are left "
     "to watch_runs: it says why.",
 )
+@skip_while_misconfigured
 def watch_checks(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     state, now, settings = _state(context), datetime.now(timezone.utc), DataSettings()
     keys = list(context.repository_def.asset_graph.asset_check_keys) if context.repository_def else []
@@ -81,6 +84,7 @@ def watch_checks(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     description="Runs that failed, of any job, until a later run of that job succeeds. Those that a blocking check "
     "failed are left to watch_checks: it has the numbers.",
 )
+@skip_while_misconfigured
 def watch_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Dagster's own run-failure sensor keeps no cursor of ours, so it could not tell when a job works again."""
     state, now, settings = _state(context), datetime.now(timezone.utc), DataSettings()
