@@ -16,12 +16,12 @@ from pathlib import Path
 
 import duckdb
 import requests
+from lcw_assets.defs.market.store import store_pending
 
 from benchmarks.market import market
 from benchmarks.report import table
 from lcw_assets.coordination.rate_limit import RateLimit
 from lcw_assets.defs.market.plan import plan_cycle
-from lcw_assets.defs.market.store import store_pending
 from lcw_assets.ingest.fetch import pull
 from lcw_assets.ingest.load import Load
 from lcw_assets.ingest.spool import Spool

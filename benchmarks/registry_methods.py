@@ -21,6 +21,7 @@ def ours(address: str, folder: Path) -> dict[str, float]:
     """As the job does it, less Dagster."""
     from lcw_assets.defs.registry.fetch import fetch
     from lcw_assets.defs.registry.store import Rules, store_pending
+
     from lcw_assets.ingest.load import Load
     from lcw_assets.ingest.spool import Spool
     from lcw_assets.sources.kucoin_futures.client import KuCoinFutures

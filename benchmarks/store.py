@@ -13,10 +13,11 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
+from lcw_assets.defs.market.store import store_pending
+
 from benchmarks.cycle import CALLS
 from benchmarks.market import market
 from benchmarks.report import table
-from lcw_assets.defs.market.store import store_pending
 from lcw_assets.ingest.fetch import pull
 from lcw_assets.ingest.load import Load
 from lcw_assets.ingest.spool import Spool

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import dagster as dg
-
 from lcw_assets.defs.market.specs import pull_specs, store_specs
+
 from lcw_assets.defs.monitoring.sla import BUILT_IN
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.simulator.server import Simulator

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -19,10 +20,10 @@ from lcw_assets.alerts.outbox import Outbox
 from lcw_assets.defs.history.checks import gaps_result, history_result
 from lcw_assets.defs.history.gaps import Gap
 from lcw_assets.defs.history.plan import Span
-from lcw_assets.defs.registry.checks import registry_results
 from lcw_assets.defs.registry.facts import Phases, SyncResult
+from lcw_assets.defs.registry.load import SyncData
 from lcw_assets.defs.registry.state import RegistryState
-from lcw_assets.defs.registry.store import StoredSync
+from lcw_assets.ingest.hooks import Outcome, StoredLoad
 from lcw_assets.orchestration.console import console_logger
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.connection import open_database
@@ -230,14 +231,14 @@ def test_a_run_that_prints_foreign_lines_forges_none(
     assert not [line for line in printed.splitlines() if line.startswith("12:00:00 store: stored")]
 
 
-def test_checks_of_the_registry_and_of_history_are_harmless() -> None:
+def test_checks_of_the_registry_and_of_history_are_harmless(tmp_path: Path) -> None:
     span = Span(NOON, NOON)
     gaps = gaps_result([Gap("history", one, span, 1, one) for one in HOSTILE]).description
     history = history_result("coin_daily", HOSTILE, SAID).description
     found = SyncResult("held", reason=SAID, lost_fields=["mark_price"], unknown=HOSTILE)
-    sync = StoredSync(Registry.sync(NOON), {}, found, Phases(), {})
-    look = RegistryState(1, 0, 1, 1, 0, NOON, 0, 0, 1, 1, 0, [])
-    registry = [result.description for result in registry_results(sync, look, NOON) if not result.passed]
+    data = SyncData(found, Phases(), {}, RegistryState(1, 1, 0, 0, 1, []))
+    stored = StoredLoad(Registry.sync(NOON), {}, Outcome(data=data))
+    registry = [finding.wrong for finding in Registry(tmp_path).hooks().findings(stored) if not finding.passed]
     assert len(registry) == 2
     for description in (gaps, history, *registry):
         assert description

@@ -37,7 +37,7 @@ def test_a_cycle_can_be_looked_at(page: Page, start_simulator: StartSimulator, t
 
         page.goto(f"{address}/runs")
         page.locator("a[href*='/runs/']").first.click()
-        sees("pull", "store", "Success", "RUN_SUCCESS")
+        sees("cycle", "Success", "RUN_SUCCESS")
 
         page.goto(f"{address}/locations/lcw_assets/jobs/fetch_cycle")
         sees("Pull everything from Live Coin Watch once, and store it.", "Every minute")

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from lcw_assets.defs.market.store import store_pending
 
 from benchmarks.soak.plan import DEADLINE_S, HELD_EVERY, minute
 from benchmarks.tail import CALLS, shrunk
-from lcw_assets.defs.market.store import store_pending
 from lcw_assets.defs.monitoring.checks import sla_results
 from lcw_assets.defs.monitoring.sla import load_sla
 from lcw_assets.ingest.clock import StoreClock

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 import dagster as dg
-
-from lcw_assets import definitions as product
 from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
 from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
+
+from lcw_assets import definitions as product
 from lcw_assets.orchestration.guard import SCHEDULED_AT_TAG, run_unless_running
 
 BEAT_S = int(os.environ.get("BENCHMARK_BEAT_S", "60"))

@@ -28,8 +28,8 @@ NUMBERS = {
     "ops/cycles:sla_72h": {"cycles", "p95", "p99", "mean", "share over 60 s", "complete", "error rate"},
     "registry/tokens:no_mass_delisting": {"contracts", "missing", "listed"},
     "registry/tokens:fresh": {"age_s"},
-    "ops/syncs:sync_time": {"sync_s"},
-    "ops/syncs:failure_rate": {"failed", "syncs"},
+    "ops/syncs:sync_time": {"load_s"},
+    "ops/syncs:failure_rate": {"failed", "loads"},
     "history/overview_daily:all_answered": {"unknown_coins"},
     "ops/gaps:no_gaps": {"gaps", "calls_to_fill"},
 }
@@ -91,7 +91,7 @@ def test_a_cycle_shows_where_its_seconds_went(done: dict[str, dg.ExecuteInProces
     assert [shown[name] for name in PHASES] == [rounded(value) for value in row]
     assert set(numbers(shown)) == {
         "dagster/row_count", "cycle_s", *PHASES, "calls", "retries", "hedges", "bytes", "missing",
-        "older_cycles_stored",
+        "older_loads_stored",
     }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lcw_assets.ingest.load import FetchEnd, Load
+from lcw_assets.ingest.load import FetchEnd, Load, Missing
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_file import Spooled, SpoolError, SpoolFullError
 from lcw_assets.warehouse.errors import UnstorableError
@@ -40,7 +40,8 @@ def cycle(load_id: str = "20261120T120000.000Z-aaaaaaaa") -> Load:
     return replace(begun, start_s=0.5)
 
 
-END = FetchEnd(NOON, 1.5, [Missing("exchanges/list", "timeout", "timed out")])
+MISSING = Missing("exchanges/list", "timeout", "timed out")
+END = FetchEnd(NOON, 1.5, [MISSING])
 
 
 def test_what_goes_in_comes_out(tmp_path: Path) -> None:
@@ -122,7 +123,8 @@ def test_what_an_older_version_spooled_is_read(tmp_path: Path) -> None:
     path.write_bytes(OLD)
     read = Spool(tmp_path).read(path)
     assert read is not None
-    assert (read.load, read.end, read.damaged) == (cycle(), END, [])
+    end = replace(END, missing=[replace(MISSING, code="unknown")])  # there was a text, and no code
+    assert (read.load, read.end, read.damaged) == (cycle(), end, [])
     assert [row["payload"] for row in read.answers] == ['{"a": 1}', '{"cap": 5}']
 
 
@@ -168,8 +170,9 @@ def rewrite(path: Path, part: bytes, instead: bytes) -> None:
     [
         (b'"load_id":', b'"load":'),  # of another version: a field is missing and one is new
         (b'"started_at":"', b'"started_at":"about '),
-        (b'"pull_s":', b'"pulled_s":'),
+        (b'"fetch_s":', b'"pulled_s":'),
         (b'"missing":', b'"lost":'),
+        (b'"code":', b'"why":'),
     ],
 )
 def test_a_file_of_another_version_is_set_aside_and_blocks_nothing(tmp_path: Path, line: bytes, instead: bytes) -> None:

@@ -7,17 +7,15 @@ a sync in its spool, which found the database locked. (Copied into a file that e
 from __future__ import annotations
 
 import tarfile
-from functools import partial
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lcw_assets.defs.registry.store import Rules
-from lcw_assets.defs.registry.store import store_pending as store_syncs
 
-from lcw_assets.defs.market.load import store_pending as store_cycles
-from lcw_assets.ingest.spool import Spool
 from lcw_assets.warehouse.connection import open_database
+from lcw_assets_tests.defs.market.cycles import Bench
+from lcw_assets_tests.defs.registry.syncs import Registry
 
 ARCHIVE = Path(__file__).parents[1] / "data" / "installation-0.1.tar.xz"
 
@@ -50,17 +48,13 @@ def test_its_facts_are_loads_and_the_tables_that_users_know_show_them_as_before(
 
 
 def test_what_waited_in_its_spool_is_stored(data: Path) -> None:
-    database = data / "demo.duckdb"
-    connect = partial(open_database, database)
-    cycles, syncs = Spool(data / "spool" / "simulator"), Spool(data / "spool" / "kucoin-simulator")
-    said: list[Any] = []
-    stored = store_cycles(connect, cycles, said.append, database=database)
-    [one] = store_syncs(connect, syncs, said.append, rules=Rules(), tell=said.extend).syncs
-    assert said == []
-    assert [cycle.row["status"] for cycle in stored.cycles] == ["complete"]
+    bench, registry = Bench(data), Registry(data, now=datetime.now(timezone.utc))
+    [cycle] = bench.store().cycles
+    [one] = registry.store().syncs
+    assert [*bench.said, *registry.said, *registry.alerts] == []
+    assert cycle.row["status"] == "complete"
     assert (one.sync.kind, one.found.status, one.found.contracts) == ("token_registry_sync", "applied", 495)
-    assert not cycles.files()
-    assert not syncs.files()
+    assert bench.spool.files() == registry.spool.files() == []
     assert query(data, "SELECT count(*) FROM ops.cycles") == query(data, "SELECT count(*) FROM ops.syncs") == [(2,)]
     # Who kept it out was written down by the version that waited.
     assert query(data, "SELECT count(*) FROM ops.lock_waits WHERE NOT opened") == [(2,)]

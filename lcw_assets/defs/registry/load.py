@@ -64,7 +64,7 @@ class SyncHooks(Hooks):
         self.limits = Limits(settings.registry_max_delisted_share, settings.registry_max_delisted_count)
         self.new_for = timedelta(hours=settings.registry_new_hours)
         self.deliver = deliver or partial(Outbox(settings.alerts_dir, lambda run_id: run_id).put, log=log.warning)
-        self._started = time.perf_counter()
+        self._left_at = 0.0  # the hooks, for the runner to write what every load leaves
 
     def plan(self, clock: RunClock) -> Sequence[PlannedCall]:  # noqa: ARG002
         return [PlannedCall("contracts", ENDPOINT, {}, ENDPOINT)]
@@ -86,7 +86,8 @@ class SyncHooks(Hooks):
             changes = result.changes
             changed = changes.listed or changes.relisted or changes.delisted
             news = read_news(db, spooled.load.load_id, result.observed_at) if changed and result.observed_at else {}
-            state = read_state(db, self.now, failed=result.status == "failed")
+            state = read_state(db)
+        self._left_at = time.perf_counter()
         return Outcome(
             seen=result.contracts,
             changed=changes.snapshots,
@@ -97,12 +98,20 @@ class SyncHooks(Hooks):
             data=SyncData(result, phases, news, state),
         )
 
+    def _written(self, phases: Phases) -> None:
+        """What the runner writes is of the phase `write` too: responses and calls before the facts, then the commit."""
+        now = time.perf_counter()
+        phases.write += now - self._left_at
+        self._left_at = now
+
     def detail(self, outcome: Outcome) -> Mapping[str, Any]:
+        self._written(outcome.data.phases)
         return sync_detail(outcome.data.result, outcome.data.phases)
 
     def committed(self, db: DuckDBPyConnection, load: Load, outcome: Outcome | None) -> None:
         """News is delivered after the commit and before the spool forgets the sync: once, whenever a process dies."""
         if outcome:
+            self._written(outcome.data.phases)
             observed_at = outcome.data.result.observed_at
             news = alerts(outcome.data.news, observed_at, load.run_id) if observed_at else []
         else:
@@ -161,6 +170,7 @@ class SyncHooks(Hooks):
         result, changes = data.result, data.result.changes
         if result.status != "applied":
             self.log.warning(f"{stored.load.load_id} is {result.status}: {result.reason}")
+            return str(data.phases)
         for event, names in data.news.items():
             self.log.result(f"{event}: {escape.some(sorted(names))}")
         self.log.info(str(data.phases))

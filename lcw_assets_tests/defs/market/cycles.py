@@ -1,4 +1,4 @@
-"""One cycle without Dagster: for tests of what it asks, keeps and stores."""
+"""One cycle without Dagster: for tests of what it fetches, keeps and stores."""
 
 from __future__ import annotations
 
@@ -128,9 +128,9 @@ class Bench:
     def hooks(self) -> CycleHooks:
         return CycleHooks(folder_settings(self.folder), self.said)
 
-    def store(self, clock: StoreClock | None = None) -> Stored:
+    def store(self, clock: StoreClock | None = None, *, lock_wait_s: float = 0.2) -> Stored:
         runner = make_runner(fetch_cycle, self.hooks, folder_settings(self.folder), self.said)
-        stored = runner.store(clock=clock, lock_wait_s=0.2)
+        stored = runner.store(clock=clock, lock_wait_s=lock_wait_s)
         cycles = [
             StoredCycle({NAMES.get(name, name): value for name, value in one.row.items()}, **vars(one.outcome.data))
             for one in stored.loads

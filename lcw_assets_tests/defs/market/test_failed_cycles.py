@@ -72,7 +72,7 @@ def test_a_failed_cycle_evaluates_its_checks_with_its_own_numbers(
     assert not any(found[f"ops/cycles:{name}"].passed for name in ("complete", "sla_1h", "sla_72h"))
     assert not any(shown(instance)[f"ops/cycles:{name}"] for name in ("complete", "sla_1h", "sla_72h"))
     complete = found["ops/cycles:complete"].description or ""
-    assert complete.startswith("failed cycle, missing: ")
+    assert complete.startswith("failed, missing: ")
     assert f"coins/list page 1 of 1: {DEAD} refuses connections" in complete
     window = found["ops/cycles:sla_1h"].description or ""
     assert window.startswith("2 cycles: ")
@@ -107,7 +107,7 @@ def test_tables_that_nobody_confirms_any_more_are_not_fresh(
     for check in found.values():
         assert not check.passed
         assert check.severity == dg.AssetCheckSeverity.WARN
-        assert (check.description or "").startswith("the latest answer is over 120 s old: ")
+        assert (check.description or "").startswith("the latest response is over 120 s old: ")
         assert float(str(check.metadata["age_s"].value)) >= 180
 
 
@@ -127,7 +127,7 @@ def test_an_open_breaker_evaluates_them_as_well(run_cycle: RunCycle, monkeypatch
     assert set(found) == EVALUATED
     assert "coins/list page 1 of 1: nothing was asked: 3 cycles" in (found["ops/cycles:complete"].description or "")
     assert "complete 0 %" in (found["ops/cycles:sla_1h"].description or "")
-    assert found["market/coins:fresh"].description == "not fresh: nothing was ever answered"
+    assert found["market/coins:fresh"].description == "not fresh: there was never a response"
     assert "age_s" not in found["market/coins:fresh"].metadata
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from lcw_assets.defs.market.checks import pull_results
 
+from lcw_assets.defs.market.load import CycleHooks
+from lcw_assets.defs.market.plan import plan_cycle
 from lcw_assets.defs.monitoring.causes import Usual
 from lcw_assets.defs.monitoring.slow import read_slowest
-from lcw_assets.ingest.fetch import Pulled
+from lcw_assets.ingest.fetch import Fetched
 from lcw_assets.ingest.measures import Window
 from lcw_assets.orchestration.guard import SCHEDULED_AT_TAG
 from lcw_assets.settings import load_settings
@@ -25,6 +26,7 @@ from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.market.test_cycle import faulty
 from lcw_assets_tests.holders import held_open
+from lcw_assets_tests.loads import Lines
 
 RunCycle = Callable[..., dg.ExecuteInProcessResult]
 
@@ -32,6 +34,8 @@ ASSETS = {
     "raw/status", "raw/credits", "raw/overview", "raw/coins", "raw/exchanges", "market/coins", "market/coin_ticks",
     "market/exchanges", "market/exchange_ticks", "market/overview_ticks", "ops/cycles", "ops/calls",
 }  # fmt: skip
+
+RAW = {key for key in ASSETS if key.startswith("raw/")}
 
 
 @pytest.fixture(autouse=True)
@@ -121,7 +125,7 @@ def test_a_partial_cycle_succeeds_and_its_checks_say_what_is_missing(
     assert set(failed) == {
         "ops/cycles:complete", "ops/cycles:sla_1h", "ops/cycles:sla_72h", "market/exchanges:fresh",
     }  # fmt: skip
-    assert failed["market/exchanges:fresh"].description == "not fresh: nothing was ever answered"
+    assert failed["market/exchanges:fresh"].description == "not fresh: there was never a response"
     assert failed["ops/cycles:complete"].severity == dg.AssetCheckSeverity.WARN
     assert "exchanges/list page 1 of 1: 400" in (failed["ops/cycles:complete"].description or "")
     assert materialized(result)["raw/exchanges"]["calls_missing"] == 1
@@ -151,7 +155,7 @@ def test_credits_that_will_not_last_are_told_in_time(
     assert 0 <= told["cycles_left_today"] < 24 * 60
     assert check.passed == (told["credits_left"] >= 5 * told["cycles_left_today"])
     says = f"{told['credits_left']} of 40 credits are left; {told['cycles_left_today']:,} cycles of 5 calls"
-    assert says in (check.description or "")
+    assert (says in (check.description or "")) != check.passed
 
 
 @pytest.mark.parametrize(
@@ -161,10 +165,13 @@ def test_credits_that_will_not_last_are_told_in_time(
 )  # fmt: skip
 def test_credits_have_to_last_until_midnight(hour: int, minute: int, left: int, passed: bool) -> None:
     now = datetime(2028, 2, 29, hour, minute, tzinfo=timezone.utc)
-    pulled = Pulled({}, credits=Credits(remaining=left, limit=10_000))
-    [check] = pull_results(pulled, 6, now)
-    assert check.passed == passed
-    assert ("lower LCW_COINS" in (check.description or "")) != passed
+    calls = plan_cycle(coins=200, exchanges=100, currency="USD", meta=True)
+    hooks = CycleHooks(load_settings(), Lines(), now)
+    assert list(hooks.fetch_findings(Fetched(calls), len(calls))) == []  # as LCW did not say how many there are
+    hooks.credits = Credits(remaining=left, limit=10_000)
+    [finding] = hooks.fetch_findings(Fetched(calls), len(calls))
+    assert finding.passed == passed
+    assert ("lower LCW_COINS" in finding.wrong) != passed
 
 
 def test_spent_credits_fail_the_cycle_in_one_line(
@@ -197,13 +204,13 @@ def test_a_locked_database_is_no_failure_and_the_next_cycle_stores_both(
     with held_open(load_settings().database) as holder:
         result = run_cycle()
         assert result.success
-        assert set(materialized(result)) == {name for name in ASSETS if name.startswith("raw/")}
+        assert set(materialized(result)) == RAW
         [line] = [line for line in logs(instance, result) if line.startswith("spooled: ")]
         assert f"(process {holder.pid})" in line
         assert f"Waiting in {load_settings().of(LCW).spool_dir}: 1;" in line
     metadata = materialized(run_cycle())
     assert metadata["ops/cycles"]["dagster/row_count"] == 3
-    assert metadata["ops/cycles"]["older_cycles_stored"] == 1
+    assert metadata["ops/cycles"]["older_loads_stored"] == 1
     # Who it was is a fact of the cycle that was locked out, and so the report can name them.
     with open_database(load_settings().database, read_only=True) as db:
         waits = db.execute(
@@ -231,7 +238,7 @@ def test_a_database_that_cannot_be_used_fails_the_store_and_keeps_the_answers(
     assert failure(result).startswith(f"{database} is not a readable DuckDB file: move it away")
     assert f"Nothing is lost: it waits in {load_settings().of(LCW).spool_dir}" in failure(result)
     database.unlink()
-    assert materialized(run_cycle())["ops/cycles"]["older_cycles_stored"] == 1
+    assert materialized(run_cycle())["ops/cycles"]["older_loads_stored"] == 1
 
 
 def test_a_folder_that_cannot_be_written_to_costs_no_credit(
@@ -285,13 +292,16 @@ def test_a_scheduled_cycle_counts_from_its_tick(
 def test_what_nobody_foresaw_is_tried_once_more(
     run_cycle: RunCycle, instance: dg.DagsterInstance, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A table that somebody dropped: the store step fails, is tried again, and the answers stay where they are."""
-    monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
+    """A table that somebody dropped: the step fails, is tried again, and what came stays where it is, paid for once."""
+    simulator, address = start_simulator()
+    monkeypatch.setenv("LCW_BASE_URL", address)
     run_cycle()
     with open_database(load_settings().database) as db:
         db.execute("DROP TABLE market.exchange_ticks")
     result = run_cycle()
     assert not result.success
-    kinds = [event.event_type for event in result.all_events if event.step_key == "store"]
+    kinds = [event.event_type for event in result.all_events if event.step_key == "cycle"]
     assert kinds.count(dg.DagsterEventType.STEP_UP_FOR_RETRY) == 1
+    assert len(simulator.ledger.entries) == 12
+    assert set(materialized(result)) == RAW  # said of what was fetched, and once
     assert len(list(Path(load_settings().of(LCW).spool_dir).glob("*.jsonl"))) == 1

@@ -85,7 +85,7 @@ def test_killed_at_sixty_moments(tmp_path: Path) -> None:
             logged, round_ = log.stat().st_size, make()
 
             def has_pulled() -> bool:
-                return b"pulled in" in log.read_bytes()[logged:]
+                return b"fetched in" in log.read_bytes()[logged:]
 
             children.begin(LCW_BASE_URL=round_.address, **VARIABLES)
             if kill:

@@ -122,7 +122,7 @@ def test_coins_that_did_not_come_for_two_cycles_are_not_fresh(
     if is_fresh:
         assert found == {}
     else:
-        assert found["market/coins:fresh"].startswith("the latest answer is over 120 s old: ")
+        assert found["market/coins:fresh"].startswith("the latest response is over 120 s old: ")
 
 
 def test_before_any_coin_came_none_is_fresh(

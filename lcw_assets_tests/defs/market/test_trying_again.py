@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from lcw_assets.ingest import spool as spool_module
-from lcw_assets.ingest.fetch import Pulled
+from lcw_assets.ingest.fetch import Fetched
 from lcw_assets.settings import load_settings
 from lcw_assets.sources.lcw.spec import SOURCE as LCW
 from lcw_assets.warehouse.connection import open_database
@@ -36,15 +36,15 @@ def test_what_a_pull_had_before_it_was_tried_again_is_kept(
     """An error that nobody foresaw, once all was answered. The answers are paid for: both files are stored."""
     simulator, address = start_simulator()
     monkeypatch.setenv("LCW_BASE_URL", address)
-    end, ends = Pulled.end, list[datetime]()
+    end, ends = Fetched.end, list[datetime]()
 
-    def fails_once(self: Pulled, started_at: datetime) -> Any:
+    def fails_once(self: Fetched, started_at: datetime) -> Any:
         ends.append(started_at)
         if len(ends) == 1:
             raise RuntimeError("what nobody foresaw")
         return end(self, started_at)
 
-    monkeypatch.setattr(Pulled, "end", fails_once)
+    monkeypatch.setattr(Fetched, "end", fails_once)
     assert run_cycle().success
     assert len(simulator.ledger.entries) == 12
     assert query("SELECT count(*), count(DISTINCT cycle_id) FROM raw.pulls") == [(12, 2)]

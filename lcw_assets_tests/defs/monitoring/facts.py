@@ -11,10 +11,10 @@ from typing import Any
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from lcw_assets.defs.market.facts import NAMES
 from lcw_assets.ingest.measures import Window
 from lcw_assets.warehouse.schema import migrate
 from lcw_assets.warehouse.tables import append
+from lcw_assets_tests.defs.market.cycles import NAMES
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 HOUR = Window(NOON - timedelta(hours=1), NOON)

@@ -23,13 +23,13 @@ from dagster._core.scheduler.instigation import (
     TickData,
     TickStatus,
 )
-from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
-from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 
 from lcw_assets.alerts.incidents import Observation
+from lcw_assets.defs.market.definitions import fetch_cycle
 from lcw_assets.defs.monitoring import looks, running
 from lcw_assets.defs.monitoring.sensors import watch_checks, watch_cycles, watch_runs
 from lcw_assets.defs.monitoring.sla import BUILT_IN, load_sla
+from lcw_assets.defs.registry.definitions import token_registry_sync
 from lcw_assets.ingest.load import Load
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_writer import SpoolWriter
@@ -276,7 +276,7 @@ def add_tick(
     at: datetime,
     status: InstigatorStatus,
     on_since: datetime | None = None,
-    name: str = fetch_cycle_every_minute.name,
+    name: str = fetch_cycle.schedule,
 ) -> None:
     [schedule] = [schedule for schedule in definitions.get_repository_def().schedule_defs if schedule.name == name]
     from dagster._core.remote_origin import (
@@ -321,7 +321,7 @@ def test_schedules_that_are_silent_together_are_one_incident(
     instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     now = datetime.now(timezone.utc)
-    for name in (fetch_cycle_every_minute.name, token_registry_sync_every_minute.name):
+    for name in (fetch_cycle.schedule, token_registry_sync.job):
         add_tick(instance, definitions, now - timedelta(seconds=200), InstigatorStatus.RUNNING, name=name)
     [seen] = silent(instance, now - timedelta(hours=1), now)
     assert seen.what.endswith(" UTC: fetch_cycle_every_minute, token_registry_sync")

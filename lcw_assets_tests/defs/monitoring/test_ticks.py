@@ -18,11 +18,11 @@ from dagster._core.scheduler.instigation import (
     TickStatus,
 )
 from dagster_shared.error import SerializableErrorInfo
-from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
-from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 
+from lcw_assets.defs.market.definitions import fetch_cycle
 from lcw_assets.defs.monitoring.idle import Tick
 from lcw_assets.defs.monitoring.ticks import read_schedule
+from lcw_assets.defs.registry.definitions import token_registry_sync
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.orchestration.guard import kind_of_skip, run_unless_running
 from lcw_assets.settings import DataSettings
@@ -43,7 +43,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 def add_ticks(
     instance: dg.DagsterInstance,
     *ticks: tuple[datetime, TickStatus, str],
-    name: str = fetch_cycle_every_minute.name,
+    name: str = fetch_cycle.schedule,
     location: str = "lcw_assets",
 ) -> None:
     """Ticks of a schedule: when, what came of it, and why."""
@@ -95,7 +95,7 @@ def test_skipped_and_failed_ticks_are_read_without_what_differs_each_time(
         (minutes[2], TickStatus.SUCCESS, ""),
         (minutes[1], TickStatus.FAILURE, "no module named x"),
     )
-    add_ticks(instance, (minutes[2], TickStatus.SKIPPED, "another"), name=token_registry_sync_every_minute.name)
+    add_ticks(instance, (minutes[2], TickStatus.SKIPPED, "another"), name=token_registry_sync.job)
     # The same minute in another code location, where the schedule was on as well, is no other minute.
     add_ticks(instance, (minutes[3], TickStatus.SKIPPED, "a run of fetch_cycle was STARTED"), location="other")
     found = read_schedule(instance, Spool(DataSettings().of(LCW).spool_dir), minutes[4], now)

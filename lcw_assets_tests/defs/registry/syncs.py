@@ -122,9 +122,9 @@ class Registry:
         settings = folder_settings(self.folder, **self.settings)
         return SyncHooks(settings, self.said, self.now, deliver or self.alerts.extend)
 
-    def store(self, deliver: Callable[[Sequence[Alert]], None] | None = None) -> Stored:
+    def store(self, deliver: Callable[[Sequence[Alert]], None] | None = None, *, lock_wait_s: float = 0.2) -> Stored:
         hooks = self.hooks(deliver)
-        loads = make_runner(token_registry_sync, hooks, hooks.settings, self.said).store(lock_wait_s=0.2).loads
+        loads = make_runner(token_registry_sync, hooks, hooks.settings, self.said).store(lock_wait_s=lock_wait_s).loads
         syncs = [
             StoredSync(one.load, one.row, one.outcome.data.result, one.outcome.data.phases, one.outcome.data.news)
             for one in loads

@@ -52,7 +52,7 @@ def test_such_a_response_is_taken_over_http_and_asked_for_once(registry: Registr
     text = body(contract("AUSDTM"), contract("ODDUSDTM", baseCurrency="@")).replace('"@"', ODD["lone surrogate"])
     with raw_server(answer("200 OK", text.encode(), "Content-Type: application/json")) as address:
         asked = registry.ask(address)
-    assert (asked.contracts, asked.why) == (2, None)
+    assert (asked.parts["contracts"].entries, asked.missing) == (2, [])
     [sync] = registry.store().syncs
     assert (sync.found.status, sync.row["calls"]) == ("applied", 1)
 
@@ -61,7 +61,7 @@ def test_more_than_a_response_of_kucoin_can_have_is_read_no_further(registry: Re
     flood = b'{"code":"200000","data":[' + b" " * 3_000_000
     with raw_server(answer("200 OK", flood, "Content-Type: application/json")) as address:
         asked = registry.ask(address, largest_body=1_000_000)
-    assert "sends over 1,000,000 bytes, and is read no further" in (asked.why or "")
+    assert "sends over 1,000,000 bytes, and is read no further" in asked.reason
     registry.store()
     [(reason, length)] = registry.query("SELECT reason, length(payload) FROM ops.quarantine")
     assert "sha256" in reason

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,10 @@ from duckdb import DuckDBPyConnection
 
 from lcw_assets.alerts.incidents import Alert
 from lcw_assets.alerts.outbox import Outbox
-from lcw_assets.defs.registry import store as store_module
+from lcw_assets.defs.registry import load
 from lcw_assets.defs.registry.layout import cluster, unordered
 from lcw_assets.defs.registry.staging import MOVES, TERMS, KnownFields, fingerprint
+from lcw_assets.ingest import runner
 from lcw_assets.simulator.faults import Fault
 from lcw_assets.sources.kucoin_futures.records import Contract, read_contracts
 from lcw_assets.warehouse.connection import open_database
@@ -27,6 +27,7 @@ from lcw_assets.warehouse.tables import transaction
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.registry.syncs import NOON, Registry, body, contract
 from lcw_assets_tests.holders import held_open
+from lcw_assets_tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -59,9 +60,7 @@ def test_a_sync_that_waited_for_the_database_says_who_had_it(registry: Registry)
     with held_open(registry.database) as holder:
         assert holder.stdin
         threading.Timer(0.4, holder.stdin.close).start()
-        connect = partial(open_database, registry.database, lock_wait_s=60)
-        spool, said = registry.spool, registry.said.append
-        store_module.store_pending(connect, spool, said, rules=registry.rules, tell=registry.alerts.extend)
+        registry.store(lock_wait_s=PATIENCE_S)
     [row] = registry.query(
         "SELECT pid, opened, waited_s = lock_wait_s FROM ops.lock_waits JOIN ops.syncs ON load_id = sync_id"
     )
@@ -75,7 +74,7 @@ def test_what_fails_on_the_way_leaves_nothing_and_is_done_whole_the_next_time(
     registry.minute(contract("AUSDTM"))
     registry.answer(body(contract("AUSDTM", maxLeverage=1), contract("BUSDTM")))
     with monkeypatch.context() as broken:
-        broken.setattr(store_module, "sync_row", lambda *_: 1 / 0)
+        broken.setattr(load.SyncHooks, "detail", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             registry.store()
     assert len(registry.events()) == 1
@@ -130,7 +129,7 @@ def test_a_process_that_died_while_it_asked_leaves_its_facts(registry: Registry)
     [sync] = registry.store().syncs
     assert (sync.found.status, sync.found.reason, sync.phases.api) == (
         "failed",
-        "the process died while it asked",
+        "the process died while it fetched",
         None,
     )
     assert registry.query("SELECT status, calls FROM ops.syncs") == [("failed", 0)]
@@ -140,7 +139,7 @@ def test_a_sync_against_a_server_has_its_phases(registry: Registry, start_simula
     _, address = start_simulator(contracts=30)
     asked = registry.ask(address)
     [sync] = registry.store().syncs
-    assert asked.contracts == sync.found.contracts > 25
+    assert asked.parts["contracts"].entries == sync.found.contracts > 25
     assert sync.phases.api and sync.phases.api <= sync.phases.total
     assert all(seconds is not None and seconds > 0 for seconds in vars(sync.phases).values())
     [row] = registry.query("SELECT api_s, load_s, process_s, write_s, checks_s, calls, bytes > 1000 FROM ops.syncs")
@@ -155,13 +154,13 @@ def test_a_slow_commit_is_writing(registry: Registry, monkeypatch: pytest.Monkey
             yield
         time.sleep(0.3)
 
-    monkeypatch.setattr(store_module, "transaction", slow)
+    monkeypatch.setattr(runner, "transaction", slow)
     assert registry.minute(contract("AUSDTM")).phases.write >= 0.3
 
 
 def test_a_broken_body_is_kept_for_a_look(registry: Registry, start_simulator: StartSimulator) -> None:
     _, address = start_simulator(profile=lambda _: Fault("truncated"), contracts=30)
-    assert "it is not JSON" in (registry.ask(address).why or "")
+    assert "it is not JSON" in registry.ask(address).reason
     [sync] = registry.store().syncs
     assert sync.found.status == "failed"
     assert registry.query("SELECT count(*) FROM ops.quarantine WHERE reason LIKE '%not JSON%'") == [
@@ -273,8 +272,8 @@ def test_events_in_the_order_of_their_names_are_the_same_events(registry: Regist
 
 
 def test_the_order_is_made_when_it_pays(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "COMPACT_EVERY", 2)
-    monkeypatch.setattr(store_module, "MOST_UNORDERED", 3)
+    monkeypatch.setattr(load, "COMPACT_EVERY", 2)
+    monkeypatch.setattr(load, "MOST_UNORDERED", 3)
     for leverage in (1, 2, 3, 4):
         registry.minute(contract("AUSDTM", maxLeverage=leverage))
     assert registry.query("SELECT rows FROM ops.clusterings") == [(4,)]
@@ -284,7 +283,7 @@ def test_the_order_is_made_when_it_pays(registry: Registry, monkeypatch: pytest.
 
 def test_small_row_groups_are_merged_now_and_then(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each sync leaves one; with thousands of them, every question would take longer than with one."""
-    monkeypatch.setattr(store_module, "COMPACT_EVERY", 4)
+    monkeypatch.setattr(runner, "COMPACT_EVERY", 4)
     groups = []
     for price in range(1, 9):
         registry.minute(contract("AUSDTM", markPrice=price))

@@ -12,10 +12,8 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 
 from lcw_assets.defs.monitoring.sensors import watch_cycles
-from lcw_assets.defs.registry import assets as sync_module
 from lcw_assets.settings import load_settings
 from lcw_assets.simulator.faults import Fault
 from lcw_assets.simulator.server import Simulator
@@ -24,7 +22,6 @@ from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.alerts.receivers import webhook
 from lcw_assets_tests.conftest import NOON, StartSimulator
 from lcw_assets_tests.defs.market.test_fetch_cycle import checks, failure, logs, materialized
-from lcw_assets_tests.defs.market.test_schedules import TICK
 from lcw_assets_tests.defs.monitoring.test_sensors import Watch
 from lcw_assets_tests.defs.registry.syncs import body, contract
 from lcw_assets_tests.holders import held_open
@@ -42,6 +39,14 @@ def run_sync(definitions: dg.Definitions, instance: dg.DagsterInstance) -> RunSy
         return job.execute_in_process(instance=instance, raise_on_error=False, **options)
 
     return run
+
+
+@pytest.fixture
+def stored_instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """On disk, because a sensor opens the instance by itself."""
+    (tmp_path / "dagster").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+        yield instance
 
 
 @pytest.fixture
@@ -73,7 +78,7 @@ def test_without_a_key_a_sync_fills_the_demo_and_says_so(run_sync: RunSync, inst
     assert result.success
     metadata = materialized(result)
     assert set(metadata) == ASSETS
-    assert {values["source"] for values in metadata.values()} == {"simulator"}
+    assert {values["source"] for values in metadata.values()} == {"kucoin-simulator"}
     assert load_settings().database.name == "demo.duckdb"
     tokens = metadata["registry/tokens"]
     assert 450 < tokens["contracts"] == tokens["listed"] == tokens["dagster/row_count"]
@@ -84,12 +89,13 @@ def test_without_a_key_a_sync_fills_the_demo_and_says_so(run_sync: RunSync, inst
     found = checks(result)
     assert set(found) == {
         "registry/tokens:symbols_unique", "registry/tokens:no_mass_delisting", "registry/tokens:no_field_lost",
-        "registry/tokens:fresh", "ops/syncs:sync_time", "ops/syncs:failure_rate",
+        "registry/tokens:fresh", "ops/syncs:complete", "ops/syncs:sync_time", "ops/syncs:failure_rate",
     }  # fmt: skip
     assert all(check.passed for check in found.values())
     number = r"[\d.,]+"
     line = rf"sync {number} s: api {number}, load {number}, process {number}, write {number}, checks {number}"
-    assert re.fullmatch(line, logs(instance, result)[-1])
+    assert any(re.fullmatch(line, said) for said in logs(instance, result))
+    assert logs(instance, result)[-1].startswith(f"{tokens['contracts']:,} contracts: {tokens['contracts']:,} listed, ")
     assert query("SELECT source, endpoint, outcome FROM ops.calls") == [
         ("kucoin-simulator", "api/v1/contracts/active", "ok")
     ]
@@ -188,7 +194,7 @@ def test_a_locked_database_is_no_failure_and_the_next_sync_stores_both(
         assert f"(process {holder.pid})" in line
         assert len(list(load_settings().of(KUCOIN).spool_dir.glob("*.jsonl"))) == 1
     metadata = materialized(run_sync())
-    assert metadata["ops/syncs"]["older_syncs_stored"] == 1
+    assert metadata["ops/syncs"]["older_loads_stored"] == 1
     assert query("SELECT count(*) FROM ops.syncs WHERE status = 'applied'") == [(3,)]
 
 
@@ -196,7 +202,6 @@ def test_a_sync_without_an_answer_fails_in_one_line_and_leaves_its_facts(
     run_sync: RunSync, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", "http://127.0.0.1:1")
-    monkeypatch.setattr(sync_module, "_ASK_S", 5.0)  # it tries for 9 s otherwise
     result = run_sync()
     assert not result.success
     assert failure(result) == "nothing was answered: http://127.0.0.1:1 refuses connections"
@@ -205,16 +210,17 @@ def test_a_sync_without_an_answer_fails_in_one_line_and_leaves_its_facts(
     assert query("SELECT count(*) FROM ops.calls WHERE outcome = 'connection'") == [(calls,)]
     found = checks(result)
     assert {name: check.passed for name, check in found.items()} == {
-        "registry/tokens:fresh": False, "ops/syncs:failure_rate": False, "ops/syncs:sync_time": True,
+        "registry/tokens:fresh": False, "ops/syncs:complete": False, "ops/syncs:failure_rate": False,
+        "ops/syncs:sync_time": True,
     }  # fmt: skip
-    assert found["registry/tokens:fresh"].description == "no contract was ever seen"
-    assert found["ops/syncs:failure_rate"].description == "1 of the last hour's 1 syncs failed (100 %)"
+    assert found["registry/tokens:fresh"].description == "not fresh: there was never a response"
+    assert found["ops/syncs:failure_rate"].description == "1 of the last hour's 1 loads failed (100 %)"
     assert set(materialized(result)) == {"ops/syncs"}
     assert materialized(result)["ops/syncs"]["status"] == "failed"
     monkeypatch.delenv("KUCOIN_FUTURES_BASE_URL")
     check = checks(run_sync())["ops/syncs:failure_rate"]
     assert not check.passed
-    assert check.description == "1 of the last hour's 2 syncs failed (50.0 %)"
+    assert check.description == "1 of the last hour's 2 loads failed (50.0 %)"
 
 
 def test_a_dead_api_does_not_leave_the_last_good_checks_standing(
@@ -227,13 +233,16 @@ def test_a_dead_api_does_not_leave_the_last_good_checks_standing(
         db.execute("UPDATE registry.tokens SET last_seen = last_seen - INTERVAL 4 MINUTE")
     monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", "http://127.0.0.1:1")
     found = checks(run_sync())
-    assert set(found) == {"registry/tokens:fresh", "ops/syncs:failure_rate", "ops/syncs:sync_time"}
+    assert set(found) == {
+        "registry/tokens:fresh",
+        *(f"ops/syncs:{name}" for name in ("complete", "failure_rate", "sync_time")),
+    }
     fresh, rate = found["registry/tokens:fresh"], found["ops/syncs:failure_rate"]
     assert not fresh.passed
-    assert re.fullmatch(r"no contract was seen for [\d,]+ s", fresh.description or "")
+    assert re.fullmatch(r"the latest response is over 180 s old: [\d,]+ s", fresh.description or "")
     assert float(str(fresh.metadata["age_s"].value)) >= 240
     assert not rate.passed
-    assert rate.description == "1 of the last hour's 2 syncs failed (50.0 %)"
+    assert rate.description == "1 of the last hour's 2 loads failed (50.0 %)"
 
 
 def test_a_failed_sync_that_finds_the_database_locked_says_nothing_of_the_tables(
@@ -287,49 +296,3 @@ def test_the_demo_lives(run_sync: RunSync, monkeypatch: pytest.MonkeyPatch) -> N
         "SELECT symbol, event, field, observed_at FROM registry.token_events GROUP BY ALL HAVING count(*) > 1"
     )
     assert twice == []
-
-
-# The schedule.
-
-
-def test_every_minute_and_on_from_the_start() -> None:
-    schedule = token_registry_sync_every_minute
-    assert (schedule.name, schedule.job_name) == ("token_registry_sync", "token_registry_sync")
-    assert (schedule.cron_schedule, schedule.execution_timezone) == ("* * * * *", "UTC")
-    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
-
-
-@pytest.fixture
-def stored_instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """On disk, because a schedule opens the instance by itself."""
-    (tmp_path / "dagster").mkdir()
-    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
-        yield instance
-
-
-def tick(instance: dg.DagsterInstance, definitions: dg.Definitions) -> object:
-    with dg.build_schedule_context(
-        instance=instance, scheduled_execution_time=TICK, repository_def=definitions.get_repository_def()
-    ) as context:
-        return token_registry_sync_every_minute(context)
-
-
-@pytest.mark.parametrize("job", ["token_registry_sync", "fetch_cycle"])
-def test_a_tick_skips_while_a_sync_runs_and_minds_no_cycle(
-    stored_instance: dg.DagsterInstance, definitions: dg.Definitions, job: str
-) -> None:
-    run = stored_instance.create_run_for_job(definitions.resolve_job_def(job), status=dg.DagsterRunStatus.STARTED)
-    result = tick(stored_instance, definitions)
-    if job == "fetch_cycle":
-        assert isinstance(result, dg.RunRequest)
-        return
-    assert isinstance(result, dg.SkipReason)
-    assert f"run {run.run_id} of token_registry_sync is STARTED since " in (result.skip_message or "")
-
-
-def test_the_job_is_one_step_in_one_process_and_cannot_run_for_ever(definitions: dg.Definitions) -> None:
-    job = definitions.resolve_job_def("token_registry_sync")
-    assert [node.name for node in job.nodes_in_topological_order] == ["sync"]
-    assert job.executor_def.name == "in_process"
-    assert int(job.tags["dagster/max_runtime"]) == 60
-    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == ASSETS
