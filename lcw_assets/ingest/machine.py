@@ -10,6 +10,10 @@ from typing import Any, Literal
 import psutil
 
 
+def process_started_at() -> datetime:
+    return datetime.fromtimestamp(psutil.Process().create_time(), timezone.utc)
+
+
 def measure_machine(moment: Literal["start", "end"], *, spooled: int, database: Path) -> dict[str, Any]:
     """Counters count since the machine booted: what a cycle took is the difference of two. Takes half a millisecond.
 

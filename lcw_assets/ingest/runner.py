@@ -18,7 +18,7 @@ from lcw_assets.ingest.facts import PHASES, load_row
 from lcw_assets.ingest.fetch import Fetched, fetch_all
 from lcw_assets.ingest.hooks import Finding, Hooks, Log, Outcome, StoredLoad, TableState
 from lcw_assets.ingest.load import Load, Missing
-from lcw_assets.ingest.machine import measure_machine
+from lcw_assets.ingest.machine import measure_machine, process_started_at
 from lcw_assets.ingest.run_clock import RunClock
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_file import Spooled
@@ -35,6 +35,8 @@ from lcw_assets.warehouse.tables import append, append_row, transaction
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+__all__ = ["Runner", "Stored", "process_started_at"]
 
 # Reads something more of the latest load while the database is open: for checks that another concept injects.
 ReadExtra = Callable[["DuckDBPyConnection", Mapping[str, Any]], Any]

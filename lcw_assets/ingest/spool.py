@@ -82,14 +82,20 @@ class Spool:
         return read_spooled(path)
 
     def drain(
-        self, store: Callable[[Spooled], T], log: Callable[[str], None], *, own: Spooled | None = None
+        self,
+        store: Callable[[Spooled], T],
+        log: Callable[[str], None],
+        *,
+        own: Spooled | None = None,
+        value_errors: tuple[type[Exception], ...] = (ValueError,),
+        other_errors: tuple[type[Exception], ...] = (WarehouseError, OSError),
     ) -> Iterator[T]:
         """Give each waiting cycle to `store`, oldest first, and forget it when that has returned.
 
         A file that is no cycle is set aside, and so is one with values that nobody can store, or that has failed or
         taken its process with it three times: it must not stand in the way of those behind it. For the latter two
         `UnstorableError` is raised, once all others are stored. `own` is one that this process has just spooled, and
-        need not read again.
+        need not read again. `value_errors` of `store` are about a value, `other_errors` no fault of the file.
         """
         unstorable = []
         for path in self.folder.glob("*.jsonl"):
@@ -116,12 +122,12 @@ class Spool:
                 continue
             try:
                 stored = store(spooled)
-            except _about_values() as error:
+            except value_errors as error:
                 reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
                 unstorable.append(f"{path.stem} cannot be stored ({reason}): it is set aside as {self.set_aside(path)}")
                 continue
             except BaseException as error:
-                if isinstance(error, _not_its_fault()) or not isinstance(error, Exception):
+                if isinstance(error, other_errors) or not isinstance(error, Exception):
                     _forget_tries(path)
                 raise
             self.remove(path)
@@ -179,21 +185,6 @@ def _count_try(path: Path) -> None:
 def _forget_tries(path: Path) -> None:
     with suppress(OSError):
         path.with_suffix(".tries").unlink(missing_ok=True)
-
-
-def _not_its_fault() -> tuple[type[Exception], ...]:
-    """A lock, a full disk, a schema that is not ours."""
-    import duckdb
-
-    return WarehouseError, OSError, duckdb.IOException, duckdb.CatalogException, duckdb.TransactionException
-
-
-def _about_values() -> tuple[type[Exception], ...]:
-    """What is raised for a value, and will be again. A lock, a full disk or a wrong schema is not the file's fault."""
-    import duckdb
-
-    by_duckdb = duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException  # the last for what is no JSON
-    return ValueError, TypeError, LookupError, AttributeError, *by_duckdb
 
 
 def _is_being_written(path: Path) -> bool:

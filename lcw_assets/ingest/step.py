@@ -72,14 +72,14 @@ class Step:
         self.context, self.declaration, self.extra = context, declaration, extra
         self.settings = run_settings(context, declaration.source)
         self.source = self.settings.of(declaration.source)
-        self.clock = run_clock(context)
         deadline = declaration.deadline_s
         self.deadline_s = float(getattr(self.settings, deadline) if isinstance(deadline, str) else deadline)
         self.selected = {key.to_user_string() for key in context.selected_asset_keys}
 
     def run(self) -> Iterator[Event]:
-        from lcw_assets.ingest.runner import Runner
+        from lcw_assets.ingest.runner import Runner, process_started_at
 
+        self.clock = run_clock(self.context, process_started_at())
         context, declaration = self.context, self.declaration
         module, _, name = declaration.hooks.partition(":")
         hooks = getattr(import_module(module), name)(self.settings, _Log(context))
@@ -209,10 +209,8 @@ class Step:
                 yield from one.results(read)
 
 
-def run_clock(context: dg.AssetExecutionContext) -> RunClock:
+def run_clock(context: dg.AssetExecutionContext, process_started_at: datetime) -> RunClock:
     """Where the time of this run counts from. A tag that says no tick fails the run in one line."""
-    import psutil
-
     record = context.instance.get_run_record_by_id(context.run.run_id)
     now = datetime.now(timezone.utc)
     try:
@@ -224,7 +222,7 @@ def run_clock(context: dg.AssetExecutionContext) -> RunClock:
     return read_clock(
         scheduled_at=tick,
         run_created_at=record.create_timestamp if record else now,
-        process_started_at=datetime.fromtimestamp(psutil.Process().create_time(), timezone.utc),
+        process_started_at=process_started_at,
         now=now,
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lcw_assets.ingest.clock import StoreClock
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_file import Spooled
-from lcw_assets.warehouse.connection import OpenDatabase
+from lcw_assets.warehouse.connection import OTHER_ERRORS, VALUE_ERRORS, OpenDatabase
 from lcw_assets.warehouse.tables import append
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def store_pending(
     """
     with open_database(on_wait=clock.waited, config=config) as db:
         begin(db)
-        stored = [one for one in spool.drain(partial(store, db), log, own=own) if one is not None]
+        drained = spool.drain(partial(store, db), log, own=own, value_errors=VALUE_ERRORS, other_errors=OTHER_ERRORS)
+        stored = [one for one in drained if one is not None]
         finish(db, stored)
     return stored
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from lcw_assets.warehouse.errors import LockedError, WarehouseError
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -24,8 +26,6 @@ def database(
     context: dg.AssetExecutionContext, *, read_only: bool = False, config: Mapping[str, Any] | None = None
 ) -> "Iterator[DuckDBPyConnection]":
     """For as short as can be: a cycle that wants to store waits meanwhile. What is wrong ends the step in one line."""
-    from lcw_assets.warehouse.errors import WarehouseError
-
     warehouse: WarehouseResource = context.resources.warehouse
     try:
         with warehouse.get_connection(read_only=read_only, config=config) as db:
@@ -36,7 +36,5 @@ def database(
 
 def failure(error: Exception, more: str = "") -> dg.Failure:
     """Why a step ends, in one line. Trying again at once mends none of it."""
-    from lcw_assets.warehouse.errors import LockedError
-
     kind = StillLockedError if isinstance(error, LockedError) else dg.Failure
     return kind(f"{error}. {more}" if more else str(error), allow_retries=False)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
+
+import duckdb
+from duckdb import DuckDBPyConnection
 
 from lcw_assets.coordination import files
 from lcw_assets.coordination.disk import complaint, read_error
@@ -13,8 +16,18 @@ from lcw_assets.warehouse.errors import LockedError, LockWait, NewerSchemaError,
 from lcw_assets.warehouse.lock import LOCK_WAIT_S, read_holder, wait_for
 from lcw_assets.warehouse.schema import migrate
 
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+# What is raised for a value, and will be again; and what is no fault of the load that is stored: a lock, a full disk, a
+# schema that is not ours.
+VALUE_ERRORS = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    duckdb.DataError,
+    duckdb.IntegrityError,
+    duckdb.InvalidInputException,  # for what is no JSON
+)
+OTHER_ERRORS = (WarehouseError, OSError, duckdb.IOException, duckdb.CatalogException, duckdb.TransactionException)
 
 
 class OpenDatabase(Protocol):
@@ -65,8 +78,6 @@ def compact(db: DuckDBPyConnection) -> None:
 def _connect(
     path: Path, read_only: bool, lock_wait_s: float, on_lock: Callable[[str], None], config: Mapping[str, Any]
 ) -> tuple[DuckDBPyConnection, LockWait]:
-    import duckdb
-
     if read_only and not path.exists():
         raise WarehouseError(f"{path} does not exist yet: `make cycle` makes it")
     if path.exists() and not path.is_file():
@@ -115,8 +126,6 @@ def _upgrade(db: DuckDBPyConnection, path: Path) -> None:
 @contextmanager
 def _disk_errors(path: Path) -> Iterator[None]:
     """DuckDB says it in several kinds of exception: of a write, a commit, a checkpoint, and all that comes after."""
-    import duckdb
-
     try:
         yield
     except duckdb.Error as error:

@@ -8,12 +8,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
+from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 
 from lcw_assets.coordination.rate_limit import RateLimit
 from lcw_assets.defs.history.sensors import fill_gaps, resume_backfills
-from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
 from lcw_assets.defs.monitoring.sensors import watch_checks, watch_cycles, watch_runs
-from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 from lcw_assets.ingest.connect import SourceOffError, connect
 from lcw_assets.settings import load_settings
 from lcw_assets.sources.lcw.spec import SOURCE as LCW
