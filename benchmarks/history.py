@@ -24,13 +24,13 @@ from benchmarks.cycle import ours
 from benchmarks.report import table
 from lcw_assets.coordination.credit_budget import CreditBudget
 from lcw_assets.coordination.rate_limit import Rate, RateLimit
-from lcw_assets.defs.history.backfill import Result, backfill
-from lcw_assets.defs.history.batches import Batches
+from lcw_assets.defs.history.backfill import Backfill, Result
 from lcw_assets.defs.history.plan import Plan, Span
 from lcw_assets.defs.history.series import SERIES
 from lcw_assets.defs.history.store import StoredPoints, store_batches
 from lcw_assets.ingest.clock import DAY
 from lcw_assets.ingest.load import Load
+from lcw_assets.ingest.rotating import RotatingSpool
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.sources.lcw.client import LiveCoinWatch
 from lcw_assets.transport.client import Client
@@ -51,30 +51,31 @@ class Run:
         self.store_s = 0.0
         self.folder = folder
         self._address = address
-        self.plan = Plan(SERIES[series], wanted, TODAY, dict.fromkeys(coins, ()), {})
+        self.plan = Plan(SERIES[series], wanted, TODAY, dict.fromkeys(coins, ()))
 
     def __call__(self, in_flight: int = 8, rate: RateLimit | None = None) -> Result:
         now = datetime.now(timezone.utc)
         first = Load.begun(f"{now:%Y%m%dT%H%M%S.%f}", "backfill", now, run_id="run", source="simulator", currency="USD")
-        batches = Batches(Spool(self.folder / "history"), self.plan.series, first)
+        series = self.plan.series
+        spool = RotatingSpool(Spool(self.folder / "history"), first, series.endpoint, {"series": series.name})
         client = Client(
             self._address,
             source="simulator",
-            sink=batches,
+            sink=spool,
             tuning=Tuning(in_flight=in_flight),
             rate_limit=rate,
         )
         api = LiveCoinWatch(client, deadline=Deadline.after(float("inf")), simulated=True)
-        result = backfill(
+        result = Backfill(
             self.plan,
             api,
-            batches,
+            spool,
             CreditBudget(self.folder / "credits", 0, now),
             store=self._store,
             in_flight=in_flight,
             log=print,
             report=lambda _: None,
-        )
+        ).run()
         if result.status != "done":
             sys.exit(f"the backfill is {result.status}: {result.why}")
         return result

@@ -98,6 +98,9 @@ class Missing:
         return cls(**row)
 
 
+PROCESS_DIED = Missing("", "process_died", "the process died while it fetched")
+
+
 @dataclass(frozen=True)
 class FetchEnd:
     """How a fetch ended, after `fetch_s` seconds."""

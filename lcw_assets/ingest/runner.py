@@ -17,7 +17,7 @@ from lcw_assets.ingest.declaration import LoadDeclaration, Table
 from lcw_assets.ingest.facts import PHASES, load_row
 from lcw_assets.ingest.fetch import Fetched, fetch_all
 from lcw_assets.ingest.hooks import Finding, Hooks, Log, Outcome, StoredLoad, TableState
-from lcw_assets.ingest.load import Load, Missing
+from lcw_assets.ingest.load import PROCESS_DIED, Load
 from lcw_assets.ingest.machine import measure_machine, process_started_at
 from lcw_assets.ingest.run_clock import RunClock
 from lcw_assets.ingest.spool import Spool
@@ -163,8 +163,7 @@ class Runner:
         return done
 
     def _row(self, spooled: Spooled, clock: StoreClock, outcome: Outcome) -> dict[str, Any]:
-        died = Missing("", "process_died", "the process died while it fetched")
-        missing = [*(spooled.end.missing if spooled.end else [died]), *outcome.missing]
+        missing = [*(spooled.end.missing if spooled.end else [PROCESS_DIED]), *outcome.missing]
         status = outcome.status or (
             "complete" if not missing else "partial" if outcome.seen or outcome.came else "failed"
         )

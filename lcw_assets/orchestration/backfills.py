@@ -1,21 +1,48 @@
-"""What `dagster job backfill` needs besides: it queues a run a day, and calls its backfill complete at once.
+"""Backfills by day, as Dagster runs them: the days of a run, what became of each, and what sensors start.
 
-Dagster's own backfill daemon does better with a job that may do many days in one run: it starts one for each stretch
-of days, follows them, and says how they ended. So the first run of such a backfill gives the rest to the daemon.
+`dagster job backfill` queues a run a day, and calls its backfill complete at once. Dagster's own backfill daemon does
+better with a job that may do many days in one run: it starts one for each stretch of days, follows them, and says how
+they ended. So the first run of such a backfill gives the rest to the daemon.
 """
 
 import time
-from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import dagster as dg
 
-from lcw_assets.orchestration.dagster_private import ASSET_PARTITION_RANGE_END_TAG as RANGE_END_TAG
-from lcw_assets.orchestration.dagster_private import ASSET_PARTITION_RANGE_START_TAG as RANGE_START_TAG
-from lcw_assets.orchestration.dagster_private import BACKFILL_ID_TAG, BulkActionStatus, PartitionBackfill
+from lcw_assets.ingest.clock import midnight_of
+from lcw_assets.orchestration.console import RESULT
+from lcw_assets.orchestration.dagster_private import (
+    BACKFILL_ID_TAG,
+    RANGE_END_TAG,
+    RANGE_START_TAG,
+    BulkActionStatus,
+    PartitionBackfill,
+    UnresolvedAssetJobDefinition,
+)
+from lcw_assets.orchestration.guard import why_off
+from lcw_assets.orchestration.jobs import one_process_job
+from lcw_assets.sources.spec import Source
+
+Evaluate = Callable[[dg.SensorEvaluationContext], Any]
+Jobs = Sequence[UnresolvedAssetJobDefinition]
+Results = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
 
 # The command writes its backfill down last, after some 0.1 s for each run. It was stopped if none came for so long.
 _QUIET_S = 15.0
+
+_OBSERVED_EVERY_S = 60.0
+
+
+_PARTITION_TAG = "dagster/partition"
+_DAYS_TAGS = (RANGE_START_TAG, RANGE_END_TAG, _PARTITION_TAG)
+# On a run that a sensor started: what for, what it is to cost, and which days of which op it fills.
+_FOR_TAG, _CREDITS_TAG, _FILLS_TAG = "lcw/for", "lcw/credits", "lcw/gap"
+
+# What was stopped longer ago than this, nobody waits for.
+_RESUME_WITHIN = timedelta(days=14)
 
 
 class Days(dg.DailyPartitionsDefinition):
@@ -27,6 +54,72 @@ class Days(dg.DailyPartitionsDefinition):
 
     def get_tags_for_partition_key(self, partition_key: str) -> Mapping[str, str]:
         return {RANGE_START_TAG: partition_key, RANGE_END_TAG: partition_key}
+
+
+def job_name(op: str) -> str:
+    return f"backfill_{op}"
+
+
+def backfill_job(op: str, asset: str, tags: Mapping[str, str]) -> UnresolvedAssetJobDefinition:
+    """A job an asset, so that each can be backfilled for itself."""
+    description = (
+        f"Fill days of {asset.replace('/', '.')}: those of its partition, or of a range. A year in one run: "
+        f"`dg launch --job {job_name(op)} --partition-range 2025-01-01...2025-12-31`."
+    )
+    return one_process_job(job_name(op), asset, description=description, max_runtime_s=86_400, tags=tags)
+
+
+def chosen_days(context: dg.AssetExecutionContext) -> tuple[datetime, datetime]:
+    """From the first day of a run to the end of the last. In tags a range may have days that are no partitions."""
+    if not context.has_partition_key and not context.has_partition_key_range:
+        asset = context.asset_key.to_user_string()
+        raise dg.Failure(f"{asset} is filled by days: name a partition or a range", allow_retries=False)
+    window = context.partition_time_window
+    return window.start, window.end
+
+
+class Report:
+    """Where a run says how it goes: lines of its log, its results on the terminal too, and numbers once a minute."""
+
+    def __init__(self, context: dg.AssetExecutionContext) -> None:
+        self.info: Callable[[str], None] = context.log.info
+        self.warning: Callable[[str], None] = context.log.warning
+        self._context = context
+        self._observed_at = time.monotonic()
+
+    def result(self, line: str) -> None:
+        self._context.log.info(line, extra=RESULT)
+
+    def observe(self, metadata: Callable[[], Mapping[str, Any]]) -> None:
+        if time.monotonic() - self._observed_at > _OBSERVED_EVERY_S:
+            self._observed_at = time.monotonic()
+            self._context.log_event(dg.AssetObservation(self._context.asset_key, metadata=metadata()))
+
+
+def results(context: dg.AssetExecutionContext, run: Any, check: dg.AssetCheckResult) -> Results:
+    """All of the days of a run, if its `status` is `done`; else those that are `complete`, and the check.
+
+    `partial`: it did what it could, and is no failure. `credits`: nor is that, and `resumed` goes on with it. Its
+    `text` says so, and has `metadata` beside it.
+    """
+    key = context.asset_key
+    if run.status == "done":
+        yield dg.MaterializeResult(asset_key=key, metadata=run.metadata, check_results=[check])
+        return
+    for day in run.complete:
+        context.log_event(dg.AssetMaterialization(key, partition=f"{day:%Y-%m-%d}", metadata=run.metadata))
+    yield check
+    if run.status not in ("partial", "credits"):
+        raise dg.Failure(run.text, metadata=run.metadata, allow_retries=False)
+    if run.status == "credits":
+        stopped = {_stopped_tag(context.op_execution_context.op.name): "credits"}
+        context.instance.add_run_tags(context.run.run_id, stopped)
+    context.log.warning(run.text)
+
+
+def _stopped_tag(op: str) -> str:
+    """Of the op, because a run may be of several."""
+    return f"lcw/stopped-{op}"
 
 
 def join_runs(context: dg.AssetExecutionContext, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -68,3 +161,91 @@ def _written_down(
         waits = True
         sleep(0.5)
     return backfill  # type: ignore[no-any-return]
+
+
+def running_sensor(evaluate: Evaluate, jobs: Jobs, every_s: int) -> dg.SensorDefinition:
+    """A sensor that is on from the start, with the name and the docstring of `evaluate`."""
+    return dg.SensorDefinition(
+        name=evaluate.__name__,
+        evaluation_fn=evaluate,
+        jobs=jobs,
+        minimum_interval_seconds=every_s,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=evaluate.__doc__,
+    )
+
+
+def resume_sensor(jobs: Jobs, ops: Iterable[str], fields: Collection[str], source: Source) -> dg.SensorDefinition:
+    def resume_backfills(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        """After 00:00 UTC, goes on with backfills that stopped because the day's credits were low."""
+        if off := why_off(source):
+            yield dg.SkipReason(off)
+            return
+        requests = [*resumed(context.instance, ops, fields, datetime.now(timezone.utc))]
+        yield from requests
+        if not requests:
+            yield dg.SkipReason("no backfill waits for credits")
+
+    return running_sensor(resume_backfills, jobs, every_s=60)
+
+
+def resumed(
+    instance: dg.DagsterInstance, ops: Iterable[str], fields: Collection[str], now: datetime
+) -> Iterator[dg.RunRequest]:
+    """Runs that go on with those that stopped before today, with the same days and the same `fields` of config.
+
+    A run key a stopped run and op: each is gone on with once, and what stops again is another run.
+    """
+    for op in ops:
+        stopped = dg.RunsFilter(
+            tags={_stopped_tag(op): "credits"}, updated_after=now - _RESUME_WITHIN, updated_before=midnight_of(now)
+        )
+        for record in instance.get_run_records(stopped):
+            run = record.dagster_run
+            kept = (*_DAYS_TAGS, _FOR_TAG, _CREDITS_TAG, _FILLS_TAG)
+            tags = {tag: run.tags[tag] for tag in kept if tag in run.tags}
+            if not _has_days(tags):
+                continue  # somebody gave that tag to a run of another kind
+            ops_config: Any = run.run_config.get("ops", {})
+            given = ops_config.get(op, {}).get("config", {})
+            config = {name: given[name] for name in fields if isinstance(given.get(name), bool | str)}
+            if config.get("refresh"):
+                # Otherwise it would request the same newest windows again, day after day.
+                config.setdefault("refreshed_since", record.create_timestamp.isoformat())
+            yield _request(op, config, tags, f"resume-{op}-{run.run_id}")
+
+
+def _has_days(tags: Mapping[str, str]) -> bool:
+    """Can Dagster make a run of these tags? One that it cannot make fails the sensor, every minute again."""
+    try:
+        days = [datetime.strptime(tags[tag], "%Y-%m-%d") for tag in _DAYS_TAGS if tag in tags]  # noqa: DTZ007
+    except ValueError:
+        return False
+    return _PARTITION_TAG in tags or ({RANGE_START_TAG, RANGE_END_TAG} <= tags.keys() and days == sorted(days))
+
+
+def fill_request(
+    op: str, config: Mapping[str, Any], days: tuple[str, str], *, purpose: str, credits_: int, now: datetime
+) -> dg.RunRequest:
+    """A run that fills the first to the last of `days`, once a day at most, and counts as `spent_today`."""
+    fills, (first, last) = " ".join((op, *days)), days
+    tags = {RANGE_START_TAG: first, RANGE_END_TAG: last}
+    tags |= {_FOR_TAG: purpose, _CREDITS_TAG: str(credits_), _FILLS_TAG: fills}
+    return _request(op, config, tags, f"{fills}, on {now:%Y-%m-%d}")
+
+
+def spent_today(instance: dg.DagsterInstance, purpose: str, now: datetime) -> tuple[int, set[tuple[str, ...]]]:
+    """What today's runs for that were to cost in credits; and op, first and last day of each."""
+    runs = instance.get_runs(dg.RunsFilter(tags={_FOR_TAG: purpose}, created_after=midnight_of(now)))
+    return sum(map(_credits, runs)), {tuple(run.tags.get(_FILLS_TAG, "").split()) for run in runs}
+
+
+def _credits(run: dg.DagsterRun) -> int:
+    """A tag that a person wrote, and that cannot be read, counts for nothing."""
+    text = run.tags.get(_CREDITS_TAG, "")
+    return int(text) if text.isdecimal() and len(text) <= 9 else 0
+
+
+def _request(op: str, config: Mapping[str, Any], tags: Mapping[str, str], run_key: str) -> dg.RunRequest:
+    run_config = {"ops": {op: {"config": dict(config)}}, "loggers": {"console": {}}}
+    return dg.RunRequest(run_key=run_key, job_name=job_name(op), run_config=run_config, tags=tags)

@@ -22,22 +22,18 @@ from dagster._core.scheduler.instigation import InstigatorType, TickStatus
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 # Names of tags that are documented as words alone.
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    BACKFILL_ID_TAG,
-    MAX_RUNTIME_SECONDS_TAG,
-    WILL_RETRY_TAG,
-)
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG as RANGE_END_TAG
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG as RANGE_START_TAG
+from dagster._core.storage.tags import BACKFILL_ID_TAG, MAX_RUNTIME_SECONDS_TAG, WILL_RETRY_TAG
 
 # In `dagster dev` many processes share one terminal, which takes a line a cycle.
 from dagster._utils.env import using_dagster_dev
 
 __all__ = [
-    "ASSET_PARTITION_RANGE_END_TAG",
-    "ASSET_PARTITION_RANGE_START_TAG",
     "BACKFILL_ID_TAG",
     "MAX_RUNTIME_SECONDS_TAG",
+    "RANGE_END_TAG",
+    "RANGE_START_TAG",
     "WILL_RETRY_TAG",
     "AssetCheckEvaluationTargetMaterializationData",
     "AssetCheckExecutionRecordStatus",

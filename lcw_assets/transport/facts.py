@@ -15,6 +15,7 @@ Outcome = Literal[
     "server_error",  # 5xx
     "broken_body",  # not the JSON that the endpoint answers with
     "rejected",  # an error that no repeat will mend
+    "unknown_code",  # the same, because the API knows no such coin
     "deadline",  # no time was left to ask
     "superseded",  # another request for the same answer was faster; this one was given up
 ]

@@ -15,7 +15,7 @@ import pytest
 
 from lcw_assets.coordination import disk
 from lcw_assets.coordination.credit_budget import CreditBudget
-from lcw_assets.defs.history.lock import only_one
+from lcw_assets.ingest.rotating import only_one
 from lcw_assets.ingest.spool_file import SpoolError
 from lcw_assets.settings import DataSettings, load_settings
 from lcw_assets.sources.kucoin_futures.spec import SOURCE as KUCOIN

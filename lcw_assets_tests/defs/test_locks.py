@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lcw_assets.defs.history.schedules import derive_every_ten_minutes
+from lcw_assets.defs.history.definitions import derive_every_ten_minutes
 from lcw_assets.defs.history.sensors import filled
 from lcw_assets.orchestration.resources import warehouse
 from lcw_assets.settings import DataSettings, load_settings

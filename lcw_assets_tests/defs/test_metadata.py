@@ -8,8 +8,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lcw_assets.defs.history.sensors import RANGE_END_TAG, RANGE_START_TAG
 from lcw_assets.defs.monitoring.causes import PHASES
+from lcw_assets.orchestration.dagster_private import RANGE_END_TAG, RANGE_START_TAG
 from lcw_assets.rounding import rounded
 from lcw_assets.settings import load_settings
 from lcw_assets.warehouse.connection import open_database

@@ -13,8 +13,8 @@ from lcw_assets.orchestration import dagster_private as private
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("ASSET_PARTITION_RANGE_START_TAG", "dagster/asset_partition_range_start"),
-        ("ASSET_PARTITION_RANGE_END_TAG", "dagster/asset_partition_range_end"),
+        ("RANGE_START_TAG", "dagster/asset_partition_range_start"),
+        ("RANGE_END_TAG", "dagster/asset_partition_range_end"),
         ("BACKFILL_ID_TAG", "dagster/backfill"),
         ("MAX_RUNTIME_SECONDS_TAG", "dagster/max_runtime"),
         ("WILL_RETRY_TAG", "dagster/will_retry"),

@@ -1,6 +1,6 @@
-"""What is checked of a backfill, of bars and of gaps, within the steps that make them."""
+"""What is checked within the steps that fill history and look for gaps."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -10,48 +10,38 @@ from lcw_assets import escape
 if TYPE_CHECKING:
     from lcw_assets.defs.history.gaps import Gap
 
+GAPS_CHECK = dg.AssetCheckSpec(
+    "no_gaps",
+    asset=["ops", "gaps"],
+    description="No minute of the last seven days without a cycle, no missing day of a history that was begun.",
+)
+
 
 def history_check(series: str) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(
-        "all_answered",
-        asset=["history", series],
-        description="Every tracked coin was answered for these days: none is unknown, none waits for credits.",
-    )
+    text = "Complete: every request for these days has a response, no coin is unknown, none waits for credits."
+    return dg.AssetCheckSpec("all_answered", asset=["history", series], description=text)
 
 
-def gaps_check() -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(
-        "no_gaps",
-        asset=["ops", "gaps"],
-        description="A cycle in every minute of the last seven days, and every day of the history that was begun.",
-    )
-
-
-def history_result(series: str, unknown: Iterable[str], why: str) -> dg.AssetCheckResult:
-    """`why` it was not all answered, besides coins that Live Coin Watch does not know."""
-    coins = sorted(unknown)
+def history_result(series: str, unknown: Sequence[str], why: str) -> dg.AssetCheckResult:
+    """`why` it is not complete, besides codes that Live Coin Watch does not know."""
     wrong = [escape.markdown(why)] if why else []
-    if coins:
-        wrong += [f"Live Coin Watch knows no coin {escape.some(coins, escape.markdown)}: see LCW_TRACKED_COINS"]
-    return dg.AssetCheckResult(
-        check_name="all_answered",
-        asset_key=["history", series],
-        passed=not wrong,
-        severity=dg.AssetCheckSeverity.WARN,
-        description="; ".join(wrong) or None,
-        metadata={"unknown_coins": len(coins)},
-    )
+    if unknown:
+        coins = escape.some(sorted(unknown), escape.markdown)
+        wrong.append(f"Live Coin Watch knows no coin {coins}: see LCW_TRACKED_COINS")
+    return _warning(history_check(series), "; ".join(wrong), {"unknown_coins": len(unknown)})
 
 
 def gaps_result(gaps: "Sequence[Gap]") -> dg.AssetCheckResult:
-    """A coin that stopped is no gap of ours: it is in the table, and breaks nothing."""
+    """A coin that stopped is no gap of ours: it is in the table, and fails nothing."""
     ours = [gap for gap in gaps if gap.kind != "coin"]
     each = [f"{gap.subject} from {gap.span.start:%Y-%m-%d %H:%M} ({gap.detail})" for gap in ours]
+    text = f"{len(ours)} gaps: {escape.some(each, escape.markdown)}" if ours else ""
+    return _warning(GAPS_CHECK, text, {"gaps": len(ours), "calls_to_fill": sum(gap.calls for gap in ours)})
+
+
+def _warning(check: dg.AssetCheckSpec, wrong: str, numbers: dict[str, int]) -> dg.AssetCheckResult:
+    key, severity = check.key, dg.AssetCheckSeverity.WARN
     return dg.AssetCheckResult(
-        check_name="no_gaps",
-        asset_key=["ops", "gaps"],
-        passed=not ours,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"{len(ours)} gaps: {escape.some(each, escape.markdown)}" if ours else None,
-        metadata={"gaps": len(ours), "calls_to_fill": sum(gap.calls for gap in ours)},
-    )
+        passed=not wrong, asset_key=key.asset_key, check_name=key.name, severity=severity,
+        description=wrong or None, metadata=numbers,
+    )  # fmt: skip

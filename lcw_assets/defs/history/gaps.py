@@ -1,16 +1,22 @@
-"""What is missing: minutes without a cycle, days of history that were not asked for, coins that stopped."""
+"""What is missing: minutes without a cycle, days of history that were not requested, coins that stopped."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from lcw_assets.defs.history.covered import read_begun, read_covered
-from lcw_assets.defs.history.plan import Covered, Span, uncovered, windows
+import duckdb
+
+from lcw_assets import escape
+from lcw_assets.defs.history.plan import Covered, Plan, PlanError, Span, count_windows, joined, uncovered
+from lcw_assets.defs.history.planning import make_plan, read_covered, tracked_codes
 from lcw_assets.defs.history.series import FINAL_AFTER, SERIES, Series
 from lcw_assets.ingest.clock import DAY, midnight_of
+from lcw_assets.settings import Settings
+from lcw_assets.warehouse.connection import open_database
+from lcw_assets.warehouse.errors import WarehouseError
 from lcw_assets.warehouse.statements import Statements
 from lcw_assets.warehouse.tables import append, transaction
 
@@ -18,6 +24,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _SQL = Statements(__file__)
+
+# Of which the text is enough.
+ERRORS = (WarehouseError, PlanError, duckdb.Error)
 
 # Minutes without a cycle are looked for so far back. History of five minutes can still be had for them.
 _BACK = timedelta(days=7)
@@ -50,24 +59,36 @@ def find_gaps(db: DuckDBPyConnection, codes: Sequence[str], currency: str, now: 
         found.append(Gap("minutes", "fetch_cycle", Span(start, end), missing, f"{missing} minutes", calls))
     for series in SERIES.values():
         covered, _ = read_covered(db, series, currency, codes if series.per_coin else [""], now)
-        found += _history_gaps(series, covered, read_begun(db, series, currency), today)
+        found += _history_gaps(db, series, covered, currency, today)
     found += _stopped(db, currency, now)
     return sorted(found, key=lambda gap: (gap.kind, gap.span.end), reverse=True)
+
+
+def find_tracked_gaps(
+    db: DuckDBPyConnection, settings: Settings, now: datetime, warn: Callable[[str], None]
+) -> list[Gap]:
+    try:
+        codes = tracked_codes(db, settings, now)
+    except PlanError as error:
+        warn(f"gaps of coins are not looked for: {error}")
+        codes = []
+    return find_gaps(db, codes, settings.currency, now)
+
+
+def as_markdown(gaps: Sequence[Gap]) -> str:
+    """The first twenty."""
+    lines = ["| what | from | to | |", "|---|---|---|---|"]
+    for gap in gaps[:20]:
+        span = f"{gap.span.start:%Y-%m-%d %H:%M} | {gap.span.end:%Y-%m-%d %H:%M}"
+        lines.append(f"| {escape.cell(gap.subject)} | {span} | {escape.cell(gap.detail)} |")
+    return "\n".join(lines) if gaps else "Nothing is missing."
 
 
 def store_gaps(db: DuckDBPyConnection, gaps: Sequence[Gap], now: datetime) -> None:
     """Replace what the table says."""
     rows: list[dict[str, Any]] = [
-        {
-            "kind": gap.kind,
-            "subject": gap.subject,
-            "gap_start": gap.span.start.isoformat(),
-            "gap_end": gap.span.end.isoformat(),
-            "missing": gap.missing,
-            "calls": gap.calls,
-            "detail": gap.detail,
-            "found_at": now.isoformat(),
-        }
+        {name: value for name, value in vars(gap).items() if name != "span"}
+        | {"gap_start": gap.span.start.isoformat(), "gap_end": gap.span.end.isoformat(), "found_at": now.isoformat()}
         for gap in gaps
     ]
     with transaction(db):
@@ -76,15 +97,16 @@ def store_gaps(db: DuckDBPyConnection, gaps: Sequence[Gap], now: datetime) -> No
 
 
 def _history_gaps(
-    series: Series, covered: Mapping[str, Covered], begun: Mapping[str, datetime], today: datetime
+    db: DuckDBPyConnection, series: Series, covered: Mapping[str, Covered], currency: str, today: datetime
 ) -> Iterator[Gap]:
-    """Days that were not asked for, of coins whose history was begun: from their first day on."""
+    """Days that were not requested, of coins whose history was begun: from their first day on."""
+    begun = _begun(db, series, currency)
     missing = {
         code: list(uncovered(Span(begun[code], today), spans))
         for code, spans in covered.items()
         if code in begun and begun[code] < today
     }
-    for stretch in _joined(span for spans in missing.values() for span in spans):
+    for stretch in joined(span for spans in missing.values() for span in spans):
         touched = {
             code: [span for span in spans if span.start < stretch.end and span.end > stretch.start]
             for code, spans in missing.items()
@@ -94,6 +116,16 @@ def _history_gaps(
         calls = sum(_calls(series, stretch, covered[code], today) for code, spans in touched.items() if spans)
         detail = f"{days} days of {coins} coins" if series.per_coin else f"{days} days"
         yield Gap("history", series.table, stretch, days, detail, calls)
+
+
+def _begun(db: DuckDBPyConnection, series: Series, currency: str) -> dict[str, datetime]:
+    """Since when each coin's series is kept: its first window that was requested as such, and not to fill a gap."""
+    rows = db.execute(
+        "SELECT code, min(window_start) FROM history.asked "
+        "WHERE series = ? AND currency = ? AND begins AND outcome IN ('points', 'coarse', 'empty') GROUP BY code",
+        [series.name, currency],
+    )
+    return dict(rows.fetchall())
 
 
 def _stopped(db: DuckDBPyConnection, currency: str, now: datetime) -> Iterator[Gap]:
@@ -110,23 +142,62 @@ def _stopped(db: DuckDBPyConnection, currency: str, now: datetime) -> Iterator[G
 
 
 def _calls(series: Series, wanted: Span, covered: Covered, horizon: datetime) -> int:
-    return sum(1 for _ in windows(wanted, covered, series.window, horizon)) if wanted.start < wanted.end else 0
-
-
-def _joined(spans: Iterator[Span]) -> Iterator[Span]:
-    """The stretches that these cover together, ascending."""
-    current: Span | None = None
-    for span in sorted(spans):
-        if current is None or span.start > current.end:
-            if current is not None:
-                yield current
-            current = span
-        else:
-            current = Span(current.start, max(current.end, span.end))
-    if current is not None:
-        yield current
+    return count_windows(wanted, covered, series.window, horizon) if wanted.start < wanted.end else 0
 
 
 def _day_after(moment: datetime) -> datetime:
     midnight = midnight_of(moment)
     return midnight if midnight == moment else midnight + DAY
+
+
+@dataclass(frozen=True)
+class Fill:
+    """Days to fill, from the first to the last, what that costs, and what the run is given."""
+
+    series: str
+    days: tuple[str, str]
+    calls: int
+    config: Mapping[str, Any]
+
+
+def next_fill(settings: Settings, now: datetime, left: int, tried: Collection[tuple[str, ...]]) -> Fill | None:
+    """Of the newest gap that was not `tried` today, as many of its newest days as `left` credits buy. If they buy no
+    day, as many coins of the newest.
+    """
+    if left <= 0:
+        return None
+    horizon = midnight_of(now - FINAL_AFTER)
+    tables = {series.table: series for series in SERIES.values()}
+    with open_database(settings.database, read_only=True, lock_wait_s=0.5) as db:
+        rows = db.execute(
+            "SELECT kind, subject, gap_start, gap_end FROM ops.gaps WHERE calls > 0 ORDER BY gap_end DESC, subject"
+        ).fetchall()
+        for kind, subject, start, end in rows:
+            series = tables[subject] if kind == "history" else SERIES["coin_5min"]
+            after = min(_day_after(end), horizon)
+            days = (after - midnight_of(start)) // DAY
+            while days >= 1:
+                plan = make_plan(db, series, settings, Span(after - days * DAY, after), now)
+                if plan.calls <= left or days == 1:
+                    break
+                days //= 2
+            else:
+                continue
+            coins = None if plan.calls <= left else _affordable(plan, left)
+            calls = sum(map(plan.calls_for, plan.codes if coins is None else coins))
+            span = f"{after - days * DAY:%Y-%m-%d}", f"{after - DAY:%Y-%m-%d}"
+            if calls and (series.name, *span) not in tried:
+                config = {"begins": kind == "history"} | ({"coins": " ".join(coins)} if coins else {})
+                return Fill(series.name, span, calls, config)
+    return None
+
+
+def _affordable(plan: Plan, left: int) -> list[str]:
+    """As many of the coins as `left` credits are enough for."""
+    coins = []
+    for code in plan.codes:
+        calls = plan.calls_for(code)
+        if calls and calls <= left:
+            coins.append(code)
+            left -= calls
+    return coins

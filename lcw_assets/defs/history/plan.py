@@ -1,14 +1,18 @@
-"""Which windows to ask for: as few calls as there can be for what is wanted and not there yet. Pure functions."""
+"""Which windows to request: as few calls as there can be for what is wanted and not there yet. Pure functions."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 
 from lcw_assets.defs.history.series import FIRST, Series
+
+
+class PlanError(ValueError):
+    """Nothing can be requested. Says which value is wrong and what it must be; nothing of what a file holds."""
 
 
 @dataclass(frozen=True, order=True)
@@ -24,7 +28,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Ask:
+class WindowRequest:
     """One call: a coin (empty: the whole market) and a window."""
 
     code: str
@@ -36,28 +40,28 @@ Covered = tuple[Span, ...]  # ascending, apart from each other
 
 @dataclass(frozen=True)
 class Plan:
-    """What a backfill will ask for. `covered` has, by coin, what was asked before; `left_out` the coins that are not
-    asked for, each with the reason.
+    """What a backfill will request. `covered` has, by coin, what was requested before; `unknown` are the coins that
+    Live Coin Watch did not know within a day, which are left out.
     """
 
     series: Series
     wanted: Span
     horizon: datetime
     covered: Mapping[str, Covered]
-    left_out: Mapping[str, str]
+    unknown: Collection[str] = ()
 
     @property
     def codes(self) -> Sequence[str]:
-        return [code for code in self.covered if code not in self.left_out]
+        return [code for code in self.covered if code not in self.unknown]
 
     @property
     def calls(self) -> int:
         return sum(map(self.calls_for, self.codes))
 
     def calls_for(self, code: str) -> int:
-        return _count(self.wanted, self.covered[code], self.series.window, self.horizon)
+        return count_windows(self.wanted, self.covered[code], self.series.window, self.horizon)
 
-    def asks(self) -> Iterator[Ask]:
+    def requests(self) -> Iterator[WindowRequest]:
         """The newest windows of all coins first: who interrupts a backfill has the days that matter most."""
         waiting = {
             code: windows(self.wanted, self.covered[code], self.series.window, self.horizon) for code in self.codes
@@ -68,7 +72,7 @@ class Plan:
                 if window is None:
                     del waiting[code]
                 else:
-                    yield Ask(code, window)
+                    yield WindowRequest(code, window)
 
 
 def windows(wanted: Span, covered: Covered, length: timedelta, horizon: datetime) -> Iterator[Span]:
@@ -96,6 +100,12 @@ def windows(wanted: Span, covered: Covered, length: timedelta, horizon: datetime
             left[-1] = Span(left[-1].start, window.start)
 
 
+@lru_cache(maxsize=4096)
+def count_windows(wanted: Span, covered: Covered, length: timedelta, horizon: datetime) -> int:
+    """Most coins of a backfill are covered alike, so that this is counted once for all of them."""
+    return sum(1 for _ in windows(wanted, covered, length, horizon))
+
+
 def uncovered(wanted: Span, covered: Iterable[Span]) -> Iterator[Span]:
     """The parts of `wanted` that none of `covered` covers, ascending."""
     start = wanted.start
@@ -111,29 +121,34 @@ def uncovered(wanted: Span, covered: Iterable[Span]) -> Iterator[Span]:
         yield Span(start, wanted.end)
 
 
-@lru_cache(maxsize=4096)
-def _count(wanted: Span, covered: Covered, length: timedelta, horizon: datetime) -> int:
-    """Most coins of a backfill are covered alike, so that this is counted once for all of them."""
-    return sum(1 for _ in windows(wanted, covered, length, horizon))
+def joined(spans: Iterable[Span]) -> list[Span]:
+    """The stretches that these cover together, ascending."""
+    stretches: list[Span] = []
+    for span in sorted(spans):
+        if stretches and span.start <= stretches[-1].end:
+            stretches[-1] = Span(stretches[-1].start, max(stretches[-1].end, span.end))
+        else:
+            stretches.append(span)
+    return stretches
 
 
+@dataclass
 class FirstPoints:
     """Coins of which two windows of 100 days were empty, and every later one was not: they were not listed before.
 
     `covered.sql` draws the same conclusion.
     """
 
-    def __init__(self) -> None:
-        self.found: set[str] = set()
-        self._oldest: dict[str, datetime] = {}
-        self._empty: dict[str, list[Ask]] = {}
+    found: set[str] = field(default_factory=set)
+    _oldest: dict[str, datetime] = field(default_factory=dict)
+    _empty: dict[str, list[Span]] = field(default_factory=dict)
 
-    def saw(self, ask: Ask, points: int) -> None:
+    def record(self, request: WindowRequest, points: int) -> None:
+        code, window = request.code, request.window
         if points:
-            self._oldest[ask.code] = min(ask.window.start, self._oldest.get(ask.code, ask.window.start))
+            self._oldest[code] = min(window.start, self._oldest.get(code, window.start))
         else:
-            self._empty.setdefault(ask.code, []).append(ask)
-        oldest = self._oldest.get(ask.code)
-        before = [one for one in self._empty.get(ask.code, ()) if oldest and one.window.end <= oldest]
-        if len(before) >= 2:
-            self.found.add(ask.code)
+            self._empty.setdefault(code, []).append(window)
+        oldest = self._oldest.get(code)
+        if oldest and sum(empty.end <= oldest for empty in self._empty.get(code, ())) >= 2:
+            self.found.add(code)

@@ -1,127 +1,152 @@
-"""What a backfill is going to do and how far it is, in words; and the plan itself, from settings and tables."""
+"""The plan of a run: for which coins and days, and what the tables say was requested before."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lcw_assets.defs.history.config import StopError
-from lcw_assets.defs.history.series import FIRST
+from lcw_assets import escape
+from lcw_assets.defs.history.plan import Covered, Plan, PlanError, Span, joined, uncovered
+from lcw_assets.defs.history.series import FIRST, Series
 from lcw_assets.ingest.clock import DAY, midnight_of
-from lcw_assets.rounding import digits
 from lcw_assets.settings import Settings
-from lcw_assets.sources.lcw.spec import SOURCE
+from lcw_assets.settings.user_files import UserFileError, read_text
+from lcw_assets.warehouse.statements import Statements
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from lcw_assets.defs.history.backfill import Progress
-    from lcw_assets.defs.history.plan import Plan
-    from lcw_assets.defs.history.series import Series
+_SQL = Statements(__file__)
+
+Top = Callable[[int], Sequence[str]]
+_VARIABLE = "LCW_TRACKED_COINS"
+
+
+def requested_since(config: Mapping[str, Any], now: datetime) -> datetime | None:
+    """What was requested before, a run with this configuration requests again. Null: nothing. Raises `PlanError`."""
+    text = config["refreshed_since"]
+    try:
+        moment = datetime.fromisoformat(text) if text else now
+        moment = moment.astimezone(timezone.utc) if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    except (ValueError, OverflowError):  # the latter for the first day of the year 1, east of Greenwich
+        given = f"refreshed_since={escape.line(text, 60)}"
+        raise PlanError(f"{given}: it must be a moment such as 2026-11-20T12:00:00+00:00") from None
+    return moment if config["refresh"] else None
 
 
 def make_plan(
     db: DuckDBPyConnection,
     series: Series,
     settings: Settings,
-    start: datetime,
-    end: datetime,
+    days: Span,
     now: datetime,
     *,
     coins: str | None = None,
-    asked_since: datetime | None = None,
+    since: datetime | None = None,
 ) -> Plan:
-    """For the days from `start` to before `end`; what was asked before `asked_since` is asked again.
-
-    Raises `TrackedError` and `StopError`.
-    """
-    from lcw_assets.defs.history.covered import read_covered, read_top
-    from lcw_assets.defs.history.plan import Plan, Span
-    from lcw_assets.defs.history.tracked import read_given, read_tracked
-
+    """For these days, as far as they are over. Raises `PlanError`."""
     today = midnight_of(now)
-    wanted = Span(max(start, FIRST), min(end, today))
-    if start >= end:
-        raise StopError(f"the range ends before it begins: from {start:%Y-%m-%d} to {end - DAY:%Y-%m-%d}")
+    wanted = Span(max(days.start, FIRST), min(days.end, today))
+    text = f"{days.start:%Y-%m-%d} to {days.end - DAY:%Y-%m-%d}"
+    if days.start >= days.end:
+        raise PlanError(f"the range ends before it begins: from {text}")
     if wanted.start >= wanted.end:
-        raise StopError(
-            f"{start:%Y-%m-%d} to {end - DAY:%Y-%m-%d} has no day that is over: history is from "
-            f"{FIRST:%Y-%m-%d} to {today - DAY:%Y-%m-%d}"
-        )
-    codes = [""]
-    if series.per_coin:
-        top = partial(read_top, db, settings.currency, now)
-        codes = read_given(coins, top) if coins else read_tracked(settings.tracked_coins, top)
-    covered, unknown = read_covered(db, series, settings.currency, codes, now, asked_since)
-    return Plan(series, wanted, today, covered, dict.fromkeys(unknown, "unknown to Live Coin Watch within a day"))
-
-
-def say_plan(plan: Plan, settings: Settings) -> str:
-    """What it costs, before anything is asked for."""
-    days = plan.wanted.length // DAY
-    coins = "the whole market"
-    if plan.series.per_coin:
-        coins = plan.codes[0] if len(plan.codes) == 1 else f"{len(plan.codes):,} coins"
-    calls, per_s = plan.calls, settings.of(SOURCE).rate.per_s
-    if not calls:
-        return f"plan: {plan.series.table}, {coins}, {days:,} days: all of it was asked for before, nothing is to do"
-    return (
-        f"plan: {plan.series.table}, {coins}, {days:,} days from {plan.wanted.start:%Y-%m-%d}: {calls:,} calls, as "
-        f"many credits, {_time(calls / per_s)} at {per_s:g} calls a second; it stops at "
-        f"{settings.credit_reserve:,} credits"
-    )
-
-
-def say_progress(progress: Progress) -> dict[str, Any]:
-    left_s = progress.left_s
-    end = datetime.now(timezone.utc) + timedelta(seconds=left_s) if left_s is not None else None
-    stored = progress.stored
-    credits_ = f", {progress.credits:,} credits left" if progress.credits is not None else ""
-    done = (
-        f"{progress.calls:,} of {progress.planned:,} calls, {stored.points:,} points stored, {stored.revised:,} revised"
-    )
-    rate = progress.calls / max(progress.seconds, 1e-9)
-    until = f", done about {end:%Y-%m-%d %H:%M:%S} UTC" if end and progress.calls < progress.planned else ""
-    return {
-        "progress": f"{done}, {digits(rate)} calls/s{credits_}{until}",
-        "calls_done": progress.calls,
-        "calls_left": max(0, progress.planned - progress.calls),
-        **({"credits_left": progress.credits} if progress.credits is not None else {}),
-        **({"estimated_end": end.isoformat()} if end else {}),
-    }
+        over = f"history is from {FIRST:%Y-%m-%d} to {today - DAY:%Y-%m-%d}"
+        raise PlanError(f"{text} has no day that is over: {over}")
+    codes = tracked_codes(db, settings, now, coins) if series.per_coin else [""]
+    covered, unknown = read_covered(db, series, settings.currency, codes, now, since)
+    return Plan(series, wanted, today, covered, unknown)
 
 
 def complete_days(
-    db: DuckDBPyConnection, plan: Plan, unknown: set[str], settings: Settings, asked_since: datetime | None
+    db: DuckDBPyConnection, plan: Plan, unknown: Collection[str], settings: Settings, since: datetime | None
 ) -> list[datetime]:
-    """The days of a plan for which every coin was asked, in order: each tracked one, also where others were meant."""
-    from lcw_assets.defs.history.covered import read_covered, read_top
-    from lcw_assets.defs.history.plan import uncovered
-    from lcw_assets.defs.history.tracked import TrackedError, read_tracked
-
+    """The days of a plan for which every tracked coin was requested, in order, also where others were meant."""
     codes, now = set(plan.codes), datetime.now(timezone.utc)
     if plan.series.per_coin:
-        with suppress(TrackedError):  # none is known to be tracked
-            codes |= set(read_tracked(settings.tracked_coins, partial(read_top, db, settings.currency, now)))
-    covered, unknown_now = read_covered(db, plan.series, settings.currency, sorted(codes), now, asked_since)
-    covered = {code: spans for code, spans in covered.items() if code not in unknown | unknown_now}
-    if not covered:
+        with suppress(PlanError):  # none is known to be tracked
+            codes |= set(tracked_codes(db, settings, now))
+    covered, unknown_now = read_covered(db, plan.series, settings.currency, sorted(codes), now, since)
+    spans = {spans for code, spans in covered.items() if code not in unknown_now and code not in unknown}
+    if not spans:
         return []
-    missing: set[datetime] = set()
-    for spans in set(covered.values()):
-        for span in uncovered(plan.wanted, spans):
-            day = midnight_of(span.start)
-            while day < span.end:
-                missing.add(day)
-                day += DAY
-    days = plan.wanted.length // DAY
-    return [day for day in (plan.wanted.start + number * DAY for number in range(days)) if day not in missing]
+    missing = joined(gap for one in spans for gap in uncovered(plan.wanted, one))
+    days = (plan.wanted.start + number * DAY for number in range(plan.wanted.length // DAY))
+    return [day for day in days if all(gap.end <= day or gap.start >= day + DAY for gap in missing)]
 
 
-def _time(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+def read_covered(
+    db: DuckDBPyConnection,
+    series: Series,
+    currency: str,
+    codes: Sequence[str],
+    now: datetime,
+    since: datetime | None = None,
+) -> tuple[dict[str, Covered], set[str]]:
+    """What was requested of each coin, ever or `since` then; and those that were unknown codes within a day."""
+    covered: dict[str, list[Span]] = {code: [] for code in codes}
+    parameters = {"series": series.name, "currency": currency, "first": FIRST, "now": now, "since": since or FIRST}
+    for code, start, end in db.execute(_SQL.text("covered"), parameters).fetchall():
+        if code in covered:
+            covered[code].append(Span(start, end))
+    rows = db.execute(
+        "SELECT DISTINCT code FROM history.asked "
+        "WHERE outcome = 'unknown_code' AND asked_at > ? AND asked_at <= ? AND currency = ?",
+        [now - timedelta(days=1), now, currency],
+    )
+    unknown = {code for (code,) in rows.fetchall()} if series.per_coin else set()
+    return {code: tuple(spans) for code, spans in covered.items()}, unknown & set(codes)
+
+
+def read_top(db: DuckDBPyConnection, currency: str, now: datetime, most: int) -> list[str]:
+    """The largest coins of the newest cycles. (What is from the future, a wrong clock has written.)"""
+    rows = db.execute(
+        "SELECT code FROM market.current_coins WHERE currency = $currency AND observed_at > (SELECT max(observed_at) "
+        "FROM market.coins WHERE currency = $currency AND observed_at <= $now) - INTERVAL 1 HOUR "
+        "ORDER BY rank, observed_at DESC LIMIT $most",
+        {"currency": currency, "most": most, "now": now},
+    )
+    return list(dict.fromkeys(code for (code,) in rows.fetchall()))
+
+
+def tracked_codes(db: DuckDBPyConnection, settings: Settings, now: datetime, coins: str | None = None) -> list[str]:
+    """The coins of a run: those that it was given, or the tracked ones. Raises `PlanError`."""
+    top = partial(read_top, db, settings.currency, now)
+    return read_codes(coins, top, "coins") if coins else read_codes(settings.tracked_coins, top)
+
+
+def read_codes(text: str, top: Top, name: str = _VARIABLE) -> list[str]:
+    """Codes, each once, in order: a list of them, the `top:100`, or those of a file. Raises `PlanError`.
+
+    They are case-sensitive and never parsed: NAN and 0xBTC are coins. Who may launch runs may not thereby read files:
+    only the environment names one.
+    """
+    kind, colon, rest = text.strip().partition(":")
+    if kind == "file" and colon:
+        if name != _VARIABLE:
+            raise PlanError(f"{name}=file:…: only {_VARIABLE} may name a file; give codes (BTC ETH) or top:100")
+        try:
+            content, name = read_text(Path(rest).expanduser()), f"the file of {name}={escape.line(text)}"
+        except (UserFileError, RuntimeError) as error:  # RuntimeError: there is no such home folder
+            raise PlanError(f"{name}={escape.line(text)}: {escape.line(error)}") from None
+        text = content
+    elif kind == "top" and colon:
+        if not rest.isdecimal() or len(rest) > 5 or not 1 <= int(rest) <= 50_000:
+            given = f"{name}={escape.line(text, 80)}"
+            raise PlanError(f"{given}: after top: comes a number from 1 to 50000, as in top:100")
+        if largest := list(top(int(rest))):
+            return largest
+        raise PlanError(f"{name}={text}: no coin is known yet, so none is on top: run a cycle first")
+    codes = list(dict.fromkeys(text.replace(",", " ").split()))
+    if not codes:
+        raise PlanError(f"{name} names no coin: set it to codes (BTC,ETH), or top:100")
+    for place, code in enumerate(codes, 1):
+        if len(code) > 64:
+            raise PlanError(f"{name}: word {place} has over 64 characters: no code of Live Coin Watch does")
+        if not code.isprintable():
+            raise PlanError(f"{name}: word {place} has a character that nobody can see, which no code has")
+    return codes

@@ -18,9 +18,9 @@ FINAL_AFTER = timedelta(hours=25)
 
 @dataclass(frozen=True)
 class Series:
-    """A table of `history`. `window` is the longest range whose answer still has a point every `step`.
+    """A table of `history`. `window` is the longest range whose response still has a point every `step`.
 
-    An answer has about 101 points at most, and the API chooses its step by the range. All windows tile a day, or days.
+    A response has about 101 points at most, and the API chooses its step by the range. All windows tile a day, or days.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Series:
     step: timedelta
     window: timedelta
     values: tuple[str, ...]
+    every: str
 
     @property
     def table(self) -> str:
@@ -37,22 +38,33 @@ class Series:
     def per_coin(self) -> bool:
         return self.endpoint == "coins/single/history"
 
+    @property
+    def description(self) -> str:
+        hours = self.window // timedelta(hours=1)
+        window = f"{hours // 24} days" if hours >= 24 else f"{hours} hours"
+        what, each = ("The tracked coins", "one coin") if self.per_coin else ("The whole market", "it")
+        return (
+            f"{what} in the past, a point {self.every}. A call, one credit, brings {window} of {each}; a run asks only "
+            "for what was not asked for before. Points that are restated replace the ones before, which "
+            "`history.revisions` keeps."
+        )
+
     def request(self, code: str, currency: str, start: datetime, end: datetime) -> dict[str, Any]:
-        """What asks for the points from `start` to before `end`. `code` is empty for the whole market."""
-        span = {"currency": currency, "start": _ms(start), "end": _ms(end) - 1}
+        """The request for the points from `start` to before `end`. `code` is empty for the whole market."""
+        span = {"currency": currency, "start": to_ms(start), "end": to_ms(end) - 1}
         return {"code": code, "meta": False, **span} if self.per_coin else span
 
 
-def _ms(moment: datetime) -> int:
+def to_ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
 _COIN = ("rate", "volume", "cap", "liquidity")
 _OVERVIEW = ("cap", "volume", "liquidity", "btc_dominance")
 _GRIDS = {
-    "daily": (DAY, 100 * DAY),
-    "hourly": (timedelta(hours=1), 4 * DAY),
-    "5min": (timedelta(minutes=5), timedelta(hours=8)),
+    "daily": (DAY, 100 * DAY, "a day"),
+    "hourly": (timedelta(hours=1), 4 * DAY, "an hour"),
+    "5min": (timedelta(minutes=5), timedelta(hours=8), "five minutes"),
 }
 
 SERIES: Mapping[str, Series] = {
@@ -61,6 +73,6 @@ SERIES: Mapping[str, Series] = {
         ("coin", "coins/single/history", _COIN),
         ("overview", "overview/history", _OVERVIEW),
     )
-    for grid, (step, window) in _GRIDS.items()
-    for series in (Series(f"{who}_{grid}", endpoint, step, window, values),)
+    for grid, (step, window, every) in _GRIDS.items()
+    for series in (Series(f"{who}_{grid}", endpoint, step, window, values, every),)
 }

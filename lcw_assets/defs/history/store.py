@@ -1,9 +1,9 @@
-"""Batches of answers from the spool into the tables of history, one transaction a batch."""
+"""Batches of responses from the spool into the tables of history, one transaction a batch."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cache, partial
@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json, to_json
 
-from lcw_assets.defs.history import windows
-from lcw_assets.defs.history.series import SERIES, Series
+from lcw_assets.defs.history.series import SERIES, Series, to_ms
 from lcw_assets.ingest import store as ingest
 from lcw_assets.ingest.clock import StoreClock
 from lcw_assets.ingest.facts import load_row
-from lcw_assets.ingest.load import Missing
+from lcw_assets.ingest.load import PROCESS_DIED, Missing
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_file import Spooled, quarantined
 from lcw_assets.ingest.store import append_facts, is_stored
@@ -37,15 +36,15 @@ _AHEAD = timedelta(days=1)
 # Characters of what is refused that are kept.
 _EXCERPT = 2_000
 
-# Points, refused ones, and seconds between them, of an answer without any.
+# Points, refused ones, and seconds between them, of a response without any.
 _NOTHING = (0, 0, None)
 
 
 @dataclass(frozen=True)
 class StoredPoints:
-    """What came of batches: `points` answered, of these `new` ones, and `revised` ones that were known otherwise."""
+    """What came of batches: `points` received, of these `new` ones, and `revised` ones that were known otherwise."""
 
-    answers: int = 0
+    responses: int = 0
     points: int = 0
     new: int = 0
     revised: int = 0
@@ -70,7 +69,7 @@ def _store_batch(now: datetime, clock: StoreClock, db: DuckDBPyConnection, spool
     if not spooled.planned:
         if spooled.answers:
             raise ValueError("it does not say of which series it is")
-        return StoredPoints()  # its process died before it could ask
+        return StoredPoints()  # its process died before it could fetch
     with transaction(db):
         if is_stored(db, spooled):
             return StoredPoints()
@@ -78,74 +77,122 @@ def _store_batch(now: datetime, clock: StoreClock, db: DuckDBPyConnection, spool
 
 
 def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled, clock: StoreClock, now: datetime) -> StoredPoints:
-    batch = spooled.load
-    read = [_read(answer) for answer in spooled.answers]
-    answers = {
-        "codes": [answer["request"].get("code", "") for answer in spooled.answers],
-        "received": [answer["received_at"] for answer in spooled.answers],
-        "payloads": [one.payload for one in read],
-    }
-    limits = {"first_ms": _FIRST_MS, "last_ms": _ms(now + _AHEAD)}
-    rest = {
-        "currency": batch.currency,
-        "step_s": int(series.step.total_seconds()),
-        "window_s": int(series.window.total_seconds()),
-        "batch_id": batch.load_id,
-    }
+    batch, responses = spooled.load, spooled.answers
+    read = [_read(response["payload"]) for response in responses]
+    limits = {"first_ms": _FIRST_MS, "last_ms": to_ms(now + _AHEAD)}
+    steps = {"step_s": int(series.step.total_seconds()), "window_s": int(series.window.total_seconds())}
     unpack, stage, count = _statements("stage", series)
-    db.execute(unpack, answers)
-    db.execute(stage, rest | limits)
+    columns = {
+        "codes": [response["request"].get("code", "") for response in responses],
+        "received": [response["received_at"] for response in responses],
+        "payloads": [payload for payload, _ in read],
+    }
+    db.execute(unpack, columns)
+    db.execute(stage, {"currency": batch.currency, "batch_id": batch.load_id, **steps, **limits})
     counts = {number - 1: tuple(rest) for number, *rest in db.execute(count, limits).fetchall()}
-    came, low, high = one_row(db, "SELECT count(*), min(bucket), max(bucket) FROM staged")
+    received, low, high = one_row(db, "SELECT count(*), min(bucket), max(bucket) FROM staged")
     revised = changed = 0
-    if came:
+    if received:
         keep, merge = _statements("merge", series)
         [revised] = one_row(db, keep, {"low": low, "high": high})
         [changed] = one_row(db, merge, {"low": low, "high": high})
-    asked = [
-        windows.asked(series, spooled, answer, *counts.get(number, _NOTHING))
-        for number, answer in enumerate(spooled.answers)
-    ]
-    append(db, "history.asked", [*asked, *windows.unknown(series, spooled)])
-    refused = [
-        quarantined(answer, reason, text)
-        for number, answer in enumerate(spooled.answers)
-        for reason, text in (
-            *read[number].unreadable,
-            *(_refused(series, read[number].payload, limits) if counts.get(number, _NOTHING)[1] else ()),
-        )
-    ]
-    refused += spooled.quarantine()
+    rows, refused = list(_unknown_rows(series, spooled)), spooled.quarantine()
+    for number, (response, (payload, unreadable)) in enumerate(zip(responses, read, strict=True)):
+        came = counts.get(number, _NOTHING)
+        rows.append(_window_row(series, spooled, response, *came))
+        wrong = [*unreadable, *(_refused(series, payload, limits) if came[1] else ())]
+        refused += [quarantined(response, reason, text) for reason, text in wrong]
+    append(db, "history.asked", rows)
     append_facts(db, spooled, clock, refused, keep_bodies=False)  # all that they say is in the tables
-    missing = windows.missing(series, spooled)
+    missing = _missing(series, spooled)
     row = load_row(
         spooled,
         clock,
-        status="complete" if not missing else "partial" if spooled.answers else "failed",
-        missing=[Missing("", "unanswered", one) for one in missing],
-        seen=came,
+        status="complete" if not missing else "partial" if responses else "failed",
+        missing=missing,
+        seen=received,
         changed=changed,
         quarantined=len(refused),
         detail={"series": series.name, "revised": revised},
     )
     append_row(db, "ops.loads", row)
-    return StoredPoints(len(spooled.answers), came, changed - revised, revised, len(refused))
+    return StoredPoints(len(responses), received, changed - revised, revised, len(refused))
 
 
-@dataclass(frozen=True)
-class _Read:
-    """An answer that DuckDB can unpack: with null for what cannot be parsed, and that, each with the reason."""
+def _window_row(
+    series: Series, spooled: Spooled, response: Mapping[str, Any], points: int, refused: int, step_s: float | None
+) -> dict[str, Any]:
+    """Of a response. A window whose points were all refused is requested again."""
+    good = points - refused
+    coarse = step_s is not None and step_s > series.step.total_seconds()
+    outcome = "refused" if points and not good else "coarse" if coarse else "points" if good else "empty"
+    return _asked_row(series, spooled, response["request"], response["received_at"], good, outcome)
 
-    payload: str
-    unreadable: Sequence[tuple[str, str]] = ()
+
+def _unknown_rows(series: Series, spooled: Spooled) -> Iterator[dict[str, Any]]:
+    """Of attempts at codes that the API does not know."""
+    for attempt in spooled.attempts:
+        if attempt["outcome"] == "unknown_code" and attempt["endpoint"] == series.endpoint:
+            yield _asked_row(series, spooled, attempt["request"], attempt["started_at"], 0, "unknown_code")
 
 
-def _read(answer: Mapping[str, Any]) -> _Read:
-    document, unreadable = parse(answer["payload"])
+def _missing(series: Series, spooled: Spooled) -> list[Missing]:
+    """The windows that this stretch requested and did not get, each with the reason of its last attempt."""
+    last = {_key(row): row for row in spooled.attempts if row["endpoint"] == series.endpoint}
+    for row in spooled.answers:
+        last.pop(_key(row), None)
+    lost = [
+        Missing(f"{code} from {_moment(start):%Y-%m-%d}".strip(), row["outcome"], row["error"] or "")
+        for (code, start), row in last.items()
+        if row["outcome"] not in ("ok", "unknown_code")  # `ok`: its response may be in the next file
+    ]
+    damaged = f"{len(spooled.damaged)} lines of the spool are damaged"
+    return [
+        *lost,
+        *(
+            [Missing("", "damaged", f"{len(spooled.damaged)} lines of the spool are damaged")]
+            if spooled.damaged
+            else []
+        ),
+        *([] if spooled.end else [PROCESS_DIED]),
+    ]
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, int]:
+    return row["request"].get("code", ""), row["request"]["start"]
+
+
+def _asked_row(
+    series: Series, spooled: Spooled, request: Mapping[str, Any], at: str, points: int, outcome: str
+) -> dict[str, Any]:
+    """Of a window that is not over yet, what is later than the response counts as not requested."""
+    start, end, requested_at = _moment(request["start"]), _moment(request["end"] + 1), datetime.fromisoformat(at)
+    settled = start + max(timedelta(0), (requested_at - start) // series.step * series.step)
+    return {
+        "series": series.name,
+        "code": request.get("code", ""),
+        "currency": spooled.load.currency,
+        "window_start": start.isoformat(),
+        "window_end": (end if end <= requested_at else settled).isoformat(),
+        "asked_at": requested_at.isoformat(),
+        "points": points,
+        "outcome": outcome,
+        "begins": spooled.planned[0]["request"].get("begins", True),
+        "batch_id": spooled.load.load_id,
+    }
+
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, timezone.utc)
+
+
+def _read(payload: str) -> tuple[str, list[tuple[str, str]]]:
+    """What DuckDB can unpack: with null for what cannot be parsed, and that, each with the reason."""
+    document, unreadable = parse(payload)
     if not unreadable:
-        return _Read(answer["payload"])
-    told = [(f"{'.'.join(map(str, one.path))}: {one.reason}", one.text[:_EXCERPT]) for one in unreadable]
-    return _Read(to_json(document, inf_nan_mode="constants").decode(), told)
+        return payload, []
+    wrong = [(f"{'.'.join(map(str, one.path))}: {one.reason}", one.text[:_EXCERPT]) for one in unreadable]
+    return to_json(document, inf_nan_mode="constants").decode(), wrong
 
 
 def _refused(series: Series, payload: str, limits: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -168,17 +215,15 @@ def _why_refused(series: Series, point: Any, limits: Mapping[str, Any]) -> str |
     return None
 
 
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
-
-
 @cache
 def _statements(file: str, series: Series) -> tuple[str, ...]:
     """The statements of a template in `sql/`, for this series."""
     key = ["code", "currency", "bucket"] if series.per_coin else ["currency", "bucket"]
+    names = {name: _JSON_NAMES.get(name, name) for name in series.values}
     # As text, so that what is no number is noticed and not taken for nothing.
-    numbers = {name: f"TRY_CAST({_JSON_NAMES.get(name, name)} AS DOUBLE)" for name in series.values}
-    fields = {"date": "BIGINT"} | {_JSON_NAMES.get(name, name): "VARCHAR" for name in series.values}
+    fields = {"date": "BIGINT"} | dict.fromkeys(names.values(), "VARCHAR")
+    numbers = {name: f"TRY_CAST({json_name} AS DOUBLE)" for name, json_name in names.items()}
+    good = [f"({names[name]} IS NULL OR coalesce({it} >= 0 AND isfinite({it}), false))" for name, it in numbers.items()]
     columns = ("date", *series.values, "step_s", "observed_at", "batch_id")
     return _SQL.each(
         file,
@@ -188,15 +233,7 @@ def _statements(file: str, series: Series) -> tuple[str, ...]:
         list=".history" if series.per_coin else "",
         code="code," if series.per_coin else "",
         values=", ".join(f"{number} AS {name}" for name, number in numbers.items()),
-        good=" AND ".join(
-            [
-                "coalesce(date BETWEEN $first_ms AND $last_ms, false)",
-                *(
-                    f"({_JSON_NAMES.get(name, name)} IS NULL OR coalesce({number} >= 0 AND isfinite({number}), false))"
-                    for name, number in numbers.items()
-                ),
-            ]
-        ),
+        good=" AND ".join(["coalesce(date BETWEEN $first_ms AND $last_ms, false)", *good]),
         key=", ".join(key),
         on=" AND ".join(f"old.{name} = new.{name}" for name in key),
         new_values=", ".join(f"new.{name}" for name in series.values),

@@ -28,6 +28,7 @@ _OUTCOME_WORDS = {
     "server_error": "a server error",
     "broken_body": "a broken answer",
     "rejected": "a refusal",
+    "unknown_code": "a refusal",
     "deadline": "the cycle's deadline",
 }
 

@@ -19,7 +19,7 @@ from lcw_assets.defs.registry.news import alerts, not_stored, read_news
 from lcw_assets.defs.registry.plausible import Limits
 from lcw_assets.defs.registry.state import RegistryState, read_state
 from lcw_assets.ingest.hooks import Finding, Hooks, Log, Markdown, Outcome, StoredLoad
-from lcw_assets.ingest.load import Load, Missing, PlannedCall
+from lcw_assets.ingest.load import PROCESS_DIED, Load, PlannedCall
 from lcw_assets.ingest.run_clock import RunClock
 from lcw_assets.ingest.spool_file import Spooled, quarantined
 from lcw_assets.ingest.store import COMPACT_EVERY
@@ -185,9 +185,7 @@ class SyncHooks(Hooks):
     ) -> tuple[SyncResult, list[dict[str, Any]]]:
         """What came of the response, and the rows of `ops.quarantine`."""
         refused = spooled.quarantine()
-        missing = (
-            spooled.end.missing if spooled.end else [Missing("", "process_died", "the process died while it fetched")]
-        )
+        missing = spooled.end.missing if spooled.end else [PROCESS_DIED]
         result = SyncResult("failed", reason="; ".join(map(str, missing)) or "nothing was answered")
         for row in spooled.answers:
             with phases.of("load"):

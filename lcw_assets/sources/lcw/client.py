@@ -228,8 +228,9 @@ def _api_error(response: Response, code: int, said: str) -> CallError:
         return TransientError(response.endpoint, "too many requests (429)", outcome="rate_limited", retry_after_s=wait)
     if code in (408, 425) or (code >= 500 and code not in (501, 505)):
         return TransientError(response.endpoint, said, outcome="server_error", retry_after_s=wait)
-    kind = UnknownCodeError if "unknown" in said.lower() else PermanentError
-    return kind(response.endpoint, said, outcome="rejected")
+    if "unknown" in said.lower():  # nothing else of the error says so
+        return UnknownCodeError(response.endpoint, said, outcome="unknown_code")
+    return PermanentError(response.endpoint, said, outcome="rejected")
 
 
 def _validated(model: type[T], endpoint: str, document: Any) -> T:

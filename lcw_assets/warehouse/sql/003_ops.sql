@@ -38,7 +38,7 @@ CREATE TABLE ops.calls (
     hedge       BOOLEAN NOT NULL,      -- a second request for the same answer
     http_status INTEGER,               -- null if there was no answer
     bytes       BIGINT NOT NULL,       -- received, as compressed on the wire
-    outcome     VARCHAR NOT NULL,      -- ok, timeout, connection, rate_limited, server_error, broken_body, rejected, deadline, superseded
+    outcome     VARCHAR NOT NULL,      -- ok, timeout, connection, rate_limited, server_error, broken_body, rejected, unknown_code, deadline, superseded
     error       VARCHAR,               -- what went wrong, in words
 );
 

@@ -16,19 +16,19 @@ from duckdb import DuckDBPyConnection
 
 from lcw_assets.coordination.credit_budget import CreditBudget
 from lcw_assets.coordination.rate_limit import RateLimit
-from lcw_assets.defs.history.backfill import Progress, Result, backfill
-from lcw_assets.defs.history.batches import Batches
-from lcw_assets.defs.history.covered import read_covered
-from lcw_assets.defs.history.plan import Ask, Plan, Span
+from lcw_assets.defs.history.backfill import Backfill, Progress, Result
+from lcw_assets.defs.history.plan import Plan, Span, WindowRequest
+from lcw_assets.defs.history.planning import read_covered
 from lcw_assets.defs.history.series import SERIES
 from lcw_assets.defs.history.store import StoredPoints, store_batches
 from lcw_assets.ingest.clock import DAY
 from lcw_assets.ingest.load import FetchEnd, Load
+from lcw_assets.ingest.rotating import RotatingSpool
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.sources.lcw.client import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.facts import Attempt, Response
+from lcw_assets.transport.facts import Attempt, Outcome, Response
 from lcw_assets.transport.in_flight import Timeouts
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tuning import Tuning
@@ -38,11 +38,11 @@ from lcw_assets_tests.patience import PATIENCE_S, until
 TODAY = datetime(2026, 11, 20, tzinfo=timezone.utc)
 NOW = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
 
-# When backfills ask: Live Coin Watch is done with restating what was up to `TODAY`.
+# When backfills run: Live Coin Watch is done with restating what was up to `TODAY`.
 LATER = NOW + 2 * DAY
 
 
-class Clocked(Batches):
+class Clocked(RotatingSpool):
     """What comes, with the time of the test: the transport stamps it by the clock on the wall."""
 
     def __init__(self, now: datetime, *arguments: Any) -> None:
@@ -60,15 +60,15 @@ class Clocked(Batches):
 class Paced(Plan):
     """A plan whose every call waits until all before it were counted: so that each run of it is the same.
 
-    `count` is to be told of each: `report=plan.count, report_every_s=0`. A call that is left out is never reported.
+    `count` takes each: `report=plan.count, report_every_s=0`. A call that is left out is never reported.
     """
 
     counted: list[Progress] = field(default_factory=list)
 
-    def asks(self) -> Iterator[Ask]:
-        for number, ask in enumerate(super().asks()):
+    def requests(self) -> Iterator[WindowRequest]:
+        for number, request in enumerate(super().requests()):
             until(lambda: self.ended >= number, every_s=0.0005)  # noqa: B023
-            yield ask
+            yield request
 
     @property
     def ended(self) -> int:
@@ -85,7 +85,7 @@ class Desk:
 
     folder: Path
     now: datetime = LATER
-    said: list[str] = field(default_factory=list)
+    logged: list[str] = field(default_factory=list)
     in_flight: int = 4
     runs: int = 0
 
@@ -108,13 +108,13 @@ class Desk:
 
     def store(self) -> StoredPoints:
         connect = partial(open_database, self.database)
-        return store_batches(connect, self.spool, self.said.append, now=self.now)
+        return store_batches(connect, self.spool, self.logged.append, now=self.now)
 
     def plan(self, series: str, wanted: Span, codes: Sequence[str], today: datetime = TODAY) -> Plan:
         self.store()
         with self.open() as db:
             covered, unknown = read_covered(db, SERIES[series], "USD", codes, self.now)
-        return Plan(SERIES[series], wanted, today, covered, dict.fromkeys(unknown, "unknown"))
+        return Plan(SERIES[series], wanted, today, covered, unknown)
 
     def backfill(
         self,
@@ -127,28 +127,29 @@ class Desk:
         rate_limit: RateLimit | None = None,
         store: Callable[[], StoredPoints] | None = None,
     ) -> Result:
-        batches = Clocked(self.now, self.spool, plan.series, self.batch())
+        planned = {"series": plan.series.name, "begins": True}
+        spool = Clocked(self.now, self.spool, self.batch(), plan.series.endpoint, planned)
         client = Client(
             address,
             source="simulator-history",
-            sink=batches,
+            sink=spool,
             tuning=Tuning(in_flight=self.in_flight),
             rate_limit=rate_limit,
             timeouts=Timeouts(PATIENCE_S, PATIENCE_S, PATIENCE_S),
             retry=RetryPolicy(attempts=3, first_s=0.02, longest_s=0.1),
         )
         api = LiveCoinWatch(client, deadline=Deadline.after(float("inf")), simulated=True)
-        return backfill(
+        return Backfill(
             plan,
             api,
-            batches,
+            spool,
             CreditBudget(self.folder / "credits", reserve, self.now),
             store=store or self.store,
             in_flight=self.in_flight,
-            log=self.said.append,
+            log=self.logged.append,
             report=report,
             report_every_s=report_every_s,
-        )
+        ).run()
 
     def batch(self) -> Load:
         self.runs += 1
@@ -158,12 +159,12 @@ class Desk:
             name, "backfill", self.now, run_id=f"run{self.runs}", source="simulator-history", currency="USD"
         )
 
-    def answer(self, *answered: Any, **options: Any) -> StoredPoints:
-        """Store one answer, given as for `spool_answer`."""
-        self.spool_answer(*answered, **options)
+    def receive(self, *received: Any, **options: Any) -> StoredPoints:
+        """Store one response, given as for `spool_response`."""
+        self.spool_response(*received, **options)
         return self.store()
 
-    def spool_answer(
+    def spool_response(
         self,
         series: str,
         code: str,
@@ -173,14 +174,28 @@ class Desk:
         *,
         begins: bool = True,
     ) -> None:
-        """Spool one answer, as if it had come `at` that time."""
+        """Spool one response, as if it had come `at` that time."""
         payload = json.dumps({"history": list(points)} if SERIES[series].per_coin else list(points))
         self.spool_payload(series, code, window, payload, at, begins=begins)
+
+    def spool_attempt(
+        self, series: str, code: str, outcome: Outcome, error: str, *, window: Span | None = None, endpoint: str = ""
+    ) -> None:
+        """Spool one attempt that failed: at a window of a series, or at another endpoint."""
+        made = SERIES[series]
+        request = made.request(code, "USD", window.start, window.end) if window else {}
+        attempt = Attempt(
+            "simulator", endpoint or made.endpoint, request, self.now, 1, False, 0.0, 0.1, 400, 50, outcome, error
+        )
+        with self.spool.open(self.batch()) as writer:
+            writer.plan([(made.endpoint, {"series": series, "begins": True})])
+            writer.attempt(attempt)
+            writer.end(FetchEnd(self.now, 0.0, []))
 
     def spool_payload(
         self, series: str, code: str, window: Span, payload: str, at: datetime = NOW, *, begins: bool = True
     ) -> None:
-        """The same, of whatever was answered."""
+        """The same, of whatever came."""
         made = SERIES[series]
         request = made.request(code, "USD", window.start, window.end)
         with self.spool.open(self.batch()) as writer:

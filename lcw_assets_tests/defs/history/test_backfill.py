@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
 from lcw_assets.coordination.rate_limit import Rate, RateLimit
 from lcw_assets.defs.history.backfill import Progress
-from lcw_assets.defs.history.batches import Batches
-from lcw_assets.defs.history.lock import only_one
 from lcw_assets.defs.history.plan import Span
 from lcw_assets.defs.history.series import SERIES
 from lcw_assets.ingest.clock import DAY
-from lcw_assets.ingest.load import Load
-from lcw_assets.ingest.spool import Spool
 from lcw_assets.simulator.faults import Draw, Fault, flaky
 from lcw_assets.simulator.server import Simulator
 from lcw_assets.warehouse.errors import Holder, LockedError
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.history.harness import TODAY, Desk, Paced
-from lcw_assets_tests.patience import PATIENCE_S, until
+from lcw_assets_tests.patience import until
 
 YEAR = Span(TODAY - 365 * DAY, TODAY)
 
@@ -88,7 +83,7 @@ def test_an_unknown_coin_among_many_is_named_and_the_rest_done(desk: Desk, start
     asked = [entry for entry in simulator.ledger.entries if "NOSUCH" in entry.request]
     assert len(asked) == 1  # not once a window
     again = desk.plan("coin_daily", YEAR, ["NOSUCH", "BTC"])
-    assert (again.calls, list(again.left_out)) == (0, ["NOSUCH"])  # nor again on the same day
+    assert (again.calls, list(again.unknown)) == (0, ["NOSUCH"])  # nor again on the same day
 
 
 def test_many_unknown_coins_in_a_row_are_no_dead_api(desk: Desk, start_simulator: StartSimulator) -> None:
@@ -147,20 +142,6 @@ def test_a_dead_api_is_given_up_and_what_came_is_kept(desk: Desk, start_simulato
     assert (kind, status) == ("backfill", "partial")
     assert len(missing) >= 16
     assert all(re.match(r"BTC from 20\d\d-\d\d-\d\d: 503", line) for line in missing)
-
-
-def test_each_stretch_is_a_load_with_its_own_time(tmp_path: Path) -> None:
-    seconds = iter((0, 60, 60, 90))
-    spool = Spool(tmp_path)
-    first = Load.begun("a", "backfill", TODAY, run_id="run", source="simulator-history", currency="USD")
-    batches = Batches(spool, SERIES["coin_daily"], first, clock=lambda: TODAY + timedelta(seconds=next(seconds)))
-    with batches.open():
-        batches.rotate()
-    read = [spool.read(path) for path in spool.pending()]
-    assert [(one.load.load_id, one.load.clock_started_at, one.end.fetch_s) for one in read if one and one.end] == [
-        ("a-00001", TODAY, 60.0),
-        ("a-00002", TODAY + timedelta(minutes=1), 30.0),
-    ]
 
 
 def test_a_backfill_that_got_everything_is_complete(desk: Desk, start_simulator: StartSimulator) -> None:
@@ -285,8 +266,10 @@ def test_a_locked_database_stops_nothing(desk: Desk, start_simulator: StartSimul
     result = desk.backfill(address, plan, store=locked)  # type: ignore[arg-type]
     assert result.status == "done"
     assert len(desk.spool.pending()) == 1
-    assert desk.said[-1] == f"not stored yet: {desk.database} is held open by duckdb (process 1). It waits in the spool"
-    assert desk.store().answers == 4
+    assert (
+        desk.logged[-1] == f"not stored yet: {desk.database} is held open by duckdb (process 1). It waits in the spool"
+    )
+    assert desk.store().responses == 4
     assert desk.plan("coin_daily", YEAR, ["BTC"]).calls == 0
 
 
@@ -320,35 +303,6 @@ def test_progress_says_how_far_it_is(desk: Desk, start_simulator: StartSimulator
     assert left_s is not None
     assert 150 <= left_s <= 3 * progress.seconds  # three times what it has taken
     assert Progress(100).left_s is None
-
-
-def test_one_backfill_at_a_time(tmp_path: Path) -> None:
-    said: list[str] = []
-    order: list[str] = []
-    entered, leave = threading.Event(), threading.Event()
-
-    def first() -> None:
-        with only_one(tmp_path / "lock", said.append):
-            entered.set()
-            leave.wait(PATIENCE_S)
-            order.append("first")
-
-    thread = threading.Thread(target=first)
-    thread.start()
-    entered.wait(PATIENCE_S)
-
-    def second() -> None:
-        with only_one(tmp_path / "lock", said.append):
-            order.append("second")
-
-    other = threading.Thread(target=second)
-    other.start()
-    until(lambda: said)
-    leave.set()
-    thread.join()
-    other.join()
-    assert order == ["first", "second"]
-    assert said == ["another backfill is running: this one waits until it has ended"]
 
 
 def test_the_rate_limit_is_kept_to(desk: Desk, start_simulator: StartSimulator, tmp_path: Path) -> None:

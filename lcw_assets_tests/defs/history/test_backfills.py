@@ -11,7 +11,11 @@ import dagster as dg
 import pytest
 
 from lcw_assets.defs.history import backfill as backfill_module
-from lcw_assets.defs.history.sensors import RANGE_END_TAG, RANGE_START_TAG, filled, resumed
+from lcw_assets.defs.history.definitions import SCHEMA
+from lcw_assets.defs.history.sensors import filled
+from lcw_assets.defs.history.series import SERIES
+from lcw_assets.orchestration.backfills import resumed
+from lcw_assets.orchestration.dagster_private import RANGE_END_TAG, RANGE_START_TAG
 from lcw_assets.settings import DataSettings, load_settings
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.sources.lcw.spec import SOURCE as LCW
@@ -229,7 +233,7 @@ def test_a_refresh_that_is_gone_on_with_does_not_begin_again(
     monkeypatch.setenv("LCW_BASE_URL", start_simulator(credits_per_day=25)[1])
     monkeypatch.setenv("LCW_CREDIT_RESERVE", "20")
     stopped = backfill("coin_daily", "2025-01-01", "2025-12-31", refresh=True)
-    [request] = resumed(instance, ended_at(instance, stopped) + timedelta(days=1))
+    [request] = resumed(instance, SERIES, SCHEMA, ended_at(instance, stopped) + timedelta(days=1))
     config = request.run_config["ops"]["coin_daily"]["config"]
     (DataSettings().data_dir / "limits" / "simulator-credits").unlink()  # the next day
     monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
@@ -252,13 +256,13 @@ def test_when_credits_are_low_it_stops_and_goes_on_after_midnight(
     assert "the sensor resume_backfills does that after 00:00 UTC" in said(instance, result)
 
     today = ended_at(instance, result)
-    assert list(resumed(instance, today)) == []  # not on the same day
+    assert list(resumed(instance, SERIES, SCHEMA, today)) == []  # not on the same day
     tomorrow = today + timedelta(days=1)
-    [request] = resumed(instance, tomorrow)
+    [request] = resumed(instance, SERIES, SCHEMA, tomorrow)
     assert request.job_name == "backfill_coin_daily"
     assert request.run_key == f"resume-coin_daily-{result.run_id}"
     assert (request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]) == ("2025-01-01", "2025-12-31")
-    assert list(resumed(instance, tomorrow + timedelta(days=30))) == []
+    assert list(resumed(instance, SERIES, SCHEMA, tomorrow + timedelta(days=30))) == []
 
     monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
     (DataSettings().data_dir / "limits" / "simulator-credits").unlink()  # as the next day does

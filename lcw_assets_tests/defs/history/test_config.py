@@ -8,7 +8,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lcw_assets.defs.history.sensors import RANGE_END_TAG, RANGE_START_TAG, filled, resumed
+from lcw_assets.defs.history.definitions import SCHEMA
+from lcw_assets.defs.history.sensors import filled
+from lcw_assets.defs.history.series import SERIES
+from lcw_assets.orchestration.backfills import resumed
+from lcw_assets.orchestration.dagster_private import RANGE_END_TAG, RANGE_START_TAG
 from lcw_assets.settings import DataSettings, load_settings
 from lcw_assets.simulator.server import Simulator
 from lcw_assets.warehouse.connection import open_database
@@ -184,7 +188,7 @@ def test_a_run_that_somebody_tagged_as_stopped_stops_no_sensor(
     for given in (tags, {"dagster/partition": "2025-01-01"}):
         instance.add_run(dg.DagsterRun(job_name="other", tags={**stopped, **given}, status=dg.DagsterRunStatus.SUCCESS))
     tomorrow = datetime.now(timezone.utc) + timedelta(days=1)
-    [request] = resumed(instance, tomorrow)
+    [request] = resumed(instance, SERIES, SCHEMA, tomorrow)
     assert request.tags["dagster/partition"] == "2025-01-01"
 
 

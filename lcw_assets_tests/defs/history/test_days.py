@@ -12,7 +12,7 @@ import pytest
 
 from lcw_assets.defs.history import backfill as module
 from lcw_assets.defs.history.backfill import Progress
-from lcw_assets.defs.history.plan import Ask, Plan, Span
+from lcw_assets.defs.history.plan import Plan, Span, WindowRequest
 from lcw_assets.defs.history.store import StoredPoints
 from lcw_assets.ingest.clock import DAY
 from lcw_assets.simulator.faults import Draw, Fault
@@ -47,7 +47,7 @@ def test_a_coin_that_was_unknown_is_asked_for_again_a_day_later(desk: Desk, star
     desk.now += DAY - timedelta(seconds=1)
     assert desk.plan("coin_daily", YEAR, ["NOSUCH", "BTC"]).calls == 0
     desk.now += timedelta(seconds=1)
-    assert [ask.code for ask in desk.plan("coin_daily", YEAR, ["NOSUCH", "BTC"]).asks()] == ["NOSUCH"] * 4
+    assert [ask.code for ask in desk.plan("coin_daily", YEAR, ["NOSUCH", "BTC"]).requests()] == ["NOSUCH"] * 4
 
 
 def test_a_call_that_failed_is_tried_again_at_the_end(desk: Desk, start_simulator: StartSimulator) -> None:
@@ -67,7 +67,7 @@ def test_what_comes_is_stored_while_more_comes(
     desk: Desk, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After every so many answers: a process that is killed after hours leaves little to be stored by the next one."""
-    monkeypatch.setattr(module, "_BATCH_ANSWERS", 20)
+    monkeypatch.setattr(module, "_BATCH_RESPONSES", 20)
     there: list[int] = []
 
     def store() -> StoredPoints:
@@ -90,11 +90,11 @@ class HeldUp(Plan):
     first: int = 0
     counted: list[int] = field(default_factory=list)
 
-    def asks(self) -> Iterator[Ask]:
-        for number, ask in enumerate(super().asks()):
+    def requests(self) -> Iterator[WindowRequest]:
+        for number, request in enumerate(super().requests()):
             while number >= self.first and len(self.counted) < self.first:
                 time.sleep(0.001)
-            yield ask
+            yield request
 
     def count(self, progress: Progress) -> None:
         self.counted.append(progress.calls)

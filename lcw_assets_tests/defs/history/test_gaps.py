@@ -68,15 +68,15 @@ def test_an_outage_of_weeks_is_told_whole(desk: Desk) -> None:
 def test_filling_a_gap_in_minutes_does_not_begin_a_series(desk: Desk) -> None:
     """Otherwise an outage of ten minutes would cost three credits a coin and day, for ever."""
     day = Span(TODAY - 9 * DAY, TODAY - 9 * DAY + SERIES["coin_5min"].window)
-    desk.answer("coin_5min", "BTC", day, [], begins=False)
+    desk.receive("coin_5min", "BTC", day, [], begins=False)
     assert gaps(desk, "BTC") == []
-    desk.answer("coin_5min", "BTC", day, [])
+    desk.receive("coin_5min", "BTC", day, [])
     assert [gap.subject for gap in gaps(desk, "BTC")] == ["history.coin_5min"]
 
 
 def test_days_that_nobody_asked_for_are_a_gap_of_the_history_that_was_begun(desk: Desk) -> None:
-    desk.answer("coin_daily", "BTC", Span(TODAY - 120 * DAY, TODAY - 20 * DAY), daily(120, [1.0] * 100))
-    desk.answer("coin_daily", "ETH", Span(TODAY - 110 * DAY, TODAY - 10 * DAY), daily(110, [1.0] * 100))
+    desk.receive("coin_daily", "BTC", Span(TODAY - 120 * DAY, TODAY - 20 * DAY), daily(120, [1.0] * 100))
+    desk.receive("coin_daily", "ETH", Span(TODAY - 110 * DAY, TODAY - 10 * DAY), daily(110, [1.0] * 100))
     [gap] = gaps(desk, "BTC", "ETH", "DOGE")
     assert (gap.kind, gap.subject, gap.span) == ("history", "history.coin_daily", Span(TODAY - 20 * DAY, TODAY - DAY))
     assert (gap.missing, gap.detail, gap.calls) == (28, "28 days of 2 coins", 2)
@@ -85,7 +85,7 @@ def test_days_that_nobody_asked_for_are_a_gap_of_the_history_that_was_begun(desk
 
 def test_two_gaps_of_a_series_are_two(desk: Desk) -> None:
     for first in (100, 60, 20):
-        desk.answer("overview_daily", "", Span(TODAY - first * DAY, TODAY - (first - 20) * DAY), [])
+        desk.receive("overview_daily", "", Span(TODAY - first * DAY, TODAY - (first - 20) * DAY), [])
     found = gaps(desk)
     assert [gap.span for gap in found] == [
         Span(TODAY - 40 * DAY, TODAY - 20 * DAY),

@@ -52,7 +52,7 @@ def test_killed_at_ten_moments_and_every_answered_point_is_there_once(
     rest = [json.loads(draw.content) for draw in asked[already:] if draw.endpoint == "coins/single/history"]
     # Only what is missing. (Whether NOSUCH was answered by then, so that it is known as unknown, is a matter of luck.)
     assert {(request["code"], request["start"]) for request in rest if request["code"] != "NOSUCH"} == {
-        (ask.code, int(ask.window.start.timestamp() * 1000)) for ask in made.asks() if ask.code != "NOSUCH"
+        (ask.code, int(ask.window.start.timestamp() * 1000)) for ask in made.requests() if ask.code != "NOSUCH"
     }
 
     api = LiveCoinWatch(Market(1))

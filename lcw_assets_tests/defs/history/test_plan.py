@@ -31,7 +31,7 @@ def plan(series: str, wanted: Span, *codes: str) -> Plan:
 )
 def test_a_call_brings_as_many_points_as_it_can(series: str, length: int, calls: int) -> None:
     made = plan(series, days(length, 0), "BTC")
-    assert made.calls == calls == len(list(made.asks()))
+    assert made.calls == calls == len(list(made.requests()))
 
 
 def test_a_year_of_a_thousand_coins_costs_four_thousand_calls() -> None:
@@ -46,9 +46,9 @@ def test_a_window_asks_for_its_last_point_and_not_for_the_one_after_it() -> None
 
 
 def test_the_newest_windows_of_all_coins_come_first() -> None:
-    asks = list(plan("coin_daily", days(300, 0), "BTC", "ETH").asks())
-    assert [ask.code for ask in asks] == ["BTC", "ETH"] * 3
-    assert [ask.window for ask in asks[::2]] == [days(100, 0), days(200, 100), days(300, 200)]
+    requests = list(plan("coin_daily", days(300, 0), "BTC", "ETH").requests())
+    assert [request.code for request in requests] == ["BTC", "ETH"] * 3
+    assert [request.window for request in requests[::2]] == [days(100, 0), days(200, 100), days(300, 200)]
 
 
 def test_what_a_window_has_room_for_is_taken_from_what_is_not_there_yet() -> None:
@@ -79,7 +79,7 @@ def test_no_window_reaches_beyond_yesterday_or_before_2014() -> None:
 
 def test_what_is_unknown_or_there_is_not_asked_for() -> None:
     made = Plan(DAILY, days(10, 0), TODAY, {"BTC": (days(200, 0),), "NOSUCH": (), "ETH": ()}, {"NOSUCH": "unknown"})
-    assert [(ask.code, ask.window) for ask in made.asks()] == [("ETH", days(100, 0))]
+    assert [(ask.code, ask.window) for ask in made.requests()] == [("ETH", days(100, 0))]
     assert made.calls == 1
 
 

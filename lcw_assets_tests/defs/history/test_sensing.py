@@ -11,10 +11,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from lcw_assets.defs.history.lock import only_one
 from lcw_assets.defs.history.plan import Span
-from lcw_assets.defs.history.sensors import RANGE_END_TAG, RANGE_START_TAG, filled
+from lcw_assets.defs.history.sensors import filled
 from lcw_assets.ingest.clock import DAY
+from lcw_assets.ingest.rotating import only_one
+from lcw_assets.orchestration.dagster_private import RANGE_END_TAG, RANGE_START_TAG
 from lcw_assets.settings import DataSettings, load_settings
 from lcw_assets.sources.lcw.spec import SOURCE as LCW
 from lcw_assets.warehouse.connection import open_database
@@ -81,7 +82,7 @@ def test_a_backfill_that_was_interrupted_is_stored_by_the_next_run_of_any_series
     monkeypatch.setenv("LCW_BASE_URL", address)
     dead = Desk(tmp_path / "dead")
     for code in ("BTC", "ETH"):
-        dead.spool_answer("coin_daily", code, Span(TODAY - 100 * DAY, TODAY), daily(100, [1.0] * 100), NOON + 9 * DAY)
+        dead.spool_response("coin_daily", code, Span(TODAY - 100 * DAY, TODAY), daily(100, [1.0] * 100), NOON + 9 * DAY)
     shutil.copytree(dead.spool.folder, load_settings().of(LCW).history_spool_dir)
     with open_database(DataSettings().database) as db:
         assert db.execute("SELECT count(*) FROM history.asked").fetchall() == [(0,)]

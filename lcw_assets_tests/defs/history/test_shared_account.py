@@ -8,7 +8,7 @@ from pathlib import Path
 
 import requests
 
-from lcw_assets.defs.history.plan import Ask, Span
+from lcw_assets.defs.history.plan import Span, WindowRequest
 from lcw_assets.ingest.clock import DAY
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.history.harness import TODAY, Desk, Paced
@@ -22,13 +22,13 @@ class Disturbed(Paced):
     address: str = ""
     credits_: int = 0
 
-    def asks(self) -> Iterator[Ask]:
-        for number, ask in enumerate(super().asks()):
+    def requests(self) -> Iterator[WindowRequest]:
+        for number, request in enumerate(super().requests()):
             if number == 100:
                 with requests.Session() as session:
                     for _ in range(self.credits_):
                         session.post(f"{self.address}/overview", json={}, timeout=PATIENCE_S).raise_for_status()
-            yield ask
+            yield request
 
 
 def test_a_backfill_notices_that_others_spend_the_same_credits(start_simulator: StartSimulator, tmp_path: Path) -> None:

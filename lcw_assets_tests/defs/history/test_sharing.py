@@ -11,7 +11,8 @@ import dagster as dg
 import pytest
 
 from lcw_assets.coordination.rate_limit import Rate, RateLimit
-from lcw_assets.defs.history.sensors import RANGE_END_TAG, RANGE_START_TAG, filled
+from lcw_assets.defs.history.sensors import filled
+from lcw_assets.orchestration.dagster_private import RANGE_END_TAG, RANGE_START_TAG
 from lcw_assets.settings import load_settings
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.sources.lcw.spec import SOURCE as LCW

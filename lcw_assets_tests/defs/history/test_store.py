@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lcw_assets.defs.history.covered import read_covered, read_top
 from lcw_assets.defs.history.plan import Span
+from lcw_assets.defs.history.planning import read_covered, read_top
 from lcw_assets.defs.history.series import FIRST, SERIES
 from lcw_assets.ingest.clock import DAY
 from lcw_assets.warehouse.errors import LockedError, UnstorableError
@@ -38,8 +38,8 @@ def daily(first: int, rates: list[float]) -> list[dict[str, Any]]:
 
 
 def test_points_are_there_with_where_they_came_from(desk: Desk) -> None:
-    stored = desk.answer("coin_daily", "0xBTC", YEAR, daily(3, [1.0, 2.0, 6.124797550357514e-7]))
-    assert (stored.answers, stored.points, stored.new, stored.revised) == (1, 3, 3, 0)
+    stored = desk.receive("coin_daily", "0xBTC", YEAR, daily(3, [1.0, 2.0, 6.124797550357514e-7]))
+    assert (stored.responses, stored.points, stored.new, stored.revised) == (1, 3, 3, 0)
     rows = desk.query(
         "SELECT code, currency, bucket, date, rate, volume, cap, liquidity, step_s, observed_at "
         "FROM history.coin_daily ORDER BY bucket"
@@ -54,8 +54,8 @@ def test_points_are_there_with_where_they_came_from(desk: Desk) -> None:
 
 
 def test_a_point_that_is_restated_replaces_the_one_before_which_is_kept(desk: Desk) -> None:
-    desk.answer("coin_daily", "BTC", YEAR, daily(3, [1.0, 2.0, 3.0]))
-    stored = desk.answer("coin_daily", "BTC", YEAR, daily(3, [1.0, 2.5, 3.0]), NOW + DAY)
+    desk.receive("coin_daily", "BTC", YEAR, daily(3, [1.0, 2.0, 3.0]))
+    stored = desk.receive("coin_daily", "BTC", YEAR, daily(3, [1.0, 2.5, 3.0]), NOW + DAY)
     assert (stored.new, stored.revised) == (0, 1)
     assert desk.query("SELECT rate FROM history.coin_daily ORDER BY bucket") == [(1.0,), (2.5,), (3.0,)]
     assert desk.query("SELECT series, code, bucket, rate, observed_at, replaced_at FROM history.revisions") == [
@@ -65,8 +65,8 @@ def test_a_point_that_is_restated_replaces_the_one_before_which_is_kept(desk: De
 
 def test_an_answer_that_is_older_changes_nothing(desk: Desk) -> None:
     """It waited in the spool, and a later one was stored first."""
-    desk.answer("coin_daily", "BTC", YEAR, daily(2, [5.0, 6.0]), NOW)
-    stored = desk.answer("coin_daily", "BTC", YEAR, daily(2, [1.0, 2.0]), NOW - DAY)
+    desk.receive("coin_daily", "BTC", YEAR, daily(2, [5.0, 6.0]), NOW)
+    stored = desk.receive("coin_daily", "BTC", YEAR, daily(2, [1.0, 2.0]), NOW - DAY)
     assert (stored.new, stored.revised) == (0, 0)
     assert desk.query("SELECT rate FROM history.coin_daily ORDER BY bucket") == [(5.0,), (6.0,)]
 
@@ -75,19 +75,19 @@ def test_a_coarser_answer_never_replaces_a_finer_one(desk: Desk) -> None:
     """LCW chooses the step by the range: what if it gives a day where hours were meant?"""
     hours = [TODAY - 4 * DAY + timedelta(hours=number) for number in range(96)]
     window = Span(TODAY - 4 * DAY, TODAY)
-    desk.answer("coin_hourly", "BTC", window, [point(at, 1.0) for at in hours])
-    stored = desk.answer("coin_hourly", "BTC", window, daily(4, [9.0] * 4), NOW + DAY)
+    desk.receive("coin_hourly", "BTC", window, [point(at, 1.0) for at in hours])
+    stored = desk.receive("coin_hourly", "BTC", window, daily(4, [9.0] * 4), NOW + DAY)
     assert (stored.new, stored.revised) == (0, 0)
     assert desk.query("SELECT count(*), max(rate), max(step_s) FROM history.coin_hourly") == [(96, 1.0, 3600)]
-    desk.answer("coin_hourly", "ETH", window, daily(4, [9.0] * 4))
-    stored = desk.answer("coin_hourly", "ETH", window, [point(at, 2.0) for at in hours], NOW + DAY)
+    desk.receive("coin_hourly", "ETH", window, daily(4, [9.0] * 4))
+    stored = desk.receive("coin_hourly", "ETH", window, [point(at, 2.0) for at in hours], NOW + DAY)
     assert (stored.new, stored.revised) == (92, 4)  # and a finer one does
     assert desk.query("SELECT DISTINCT rate, step_s FROM history.coin_hourly WHERE code = 'ETH'") == [(2.0, 3600)]
 
 
 def test_an_answer_that_is_finer_than_its_table_leaves_a_point_a_bucket(desk: Desk) -> None:
     hours = [TODAY - 2 * DAY + timedelta(hours=number) for number in range(48)]
-    desk.answer("coin_daily", "BTC", YEAR, [point(at, number) for number, at in enumerate(hours)])
+    desk.receive("coin_daily", "BTC", YEAR, [point(at, number) for number, at in enumerate(hours)])
     assert desk.query("SELECT bucket, date, rate FROM history.coin_daily ORDER BY bucket") == [
         (TODAY - 2 * DAY, TODAY - 2 * DAY, 0.0),
         (TODAY - DAY, TODAY - DAY, 24.0),
@@ -98,7 +98,7 @@ def test_the_whole_market_has_a_history_too(desk: Desk) -> None:
     made = [
         {"date": int((TODAY - DAY).timestamp() * 1000), "cap": 2e12, "volume": 7, "liquidity": 5, "btcDominance": 0.4}
     ]
-    desk.answer("overview_daily", "", YEAR, made)
+    desk.receive("overview_daily", "", YEAR, made)
     assert desk.query("SELECT currency, bucket, cap, btc_dominance FROM history.overview_daily") == [
         ("USD", TODAY - DAY, 2e12, 0.4)
     ]
@@ -115,7 +115,7 @@ def test_the_whole_market_has_a_history_too(desk: Desk) -> None:
     ],
 )
 def test_a_point_that_is_none_is_quarantined_and_the_rest_is_there(desk: Desk, wrong: Any, says: str) -> None:
-    stored = desk.answer("coin_daily", "BTC", YEAR, [wrong, *daily(3, [1.0, 2.0])])
+    stored = desk.receive("coin_daily", "BTC", YEAR, [wrong, *daily(3, [1.0, 2.0])])
     assert desk.query("SELECT rate FROM history.coin_daily ORDER BY bucket") == [(1.0,), (2.0,)]
     assert (stored.points, stored.quarantined) == (2, 1)
     [(endpoint, reason)] = desk.query("SELECT endpoint, reason FROM ops.quarantine")
@@ -126,14 +126,14 @@ def test_a_point_that_is_none_is_quarantined_and_the_rest_is_there(desk: Desk, w
 def test_a_file_that_is_no_batch_is_set_aside(desk: Desk) -> None:
     desk.spool.folder.mkdir(parents=True)
     (desk.spool.folder / "x.jsonl").write_text("nonsense\n")
-    assert desk.store().answers == 0
-    assert "does not begin with a load" in desk.said[0]
+    assert desk.store().responses == 0
+    assert "does not begin with a load" in desk.logged[0]
     assert desk.spool.pending() == []
 
 
 def test_an_answer_that_is_no_json_any_more_is_set_aside_and_blocks_nothing(desk: Desk) -> None:
     desk.spool_payload("coin_daily", "BTC", YEAR, '{"history')
-    desk.spool_answer("coin_daily", "ETH", YEAR, daily(1, [1.0]))
+    desk.spool_response("coin_daily", "ETH", YEAR, daily(1, [1.0]))
     with pytest.raises(UnstorableError, match="cannot be stored"):
         desk.store()
     assert desk.query("SELECT code FROM history.coin_daily") == [("ETH",)]
@@ -156,7 +156,7 @@ def test_a_value_that_cannot_be_read_costs_itself_and_no_batch(
     """DuckDB unpacks the points: one lone surrogate in a name made it refuse four hundred responses."""
     points = json.dumps(daily(3, [1.0, 2.0, 3.0])).replace('"rate": 2.0', '"rate": @, "name": @').replace("@", value)
     desk.spool_payload("coin_daily", "BTC", YEAR, f'{{"history":{points},"name":{value}}}')
-    desk.spool_answer("coin_daily", "ETH", YEAR, daily(1, [5.0]))
+    desk.spool_response("coin_daily", "ETH", YEAR, daily(1, [5.0]))
     stored = desk.store()
     assert desk.spool.pending() == []
     stored_rates = desk.query("SELECT rate FROM history.coin_daily WHERE code = 'BTC' ORDER BY bucket")
@@ -168,12 +168,12 @@ def test_a_value_that_cannot_be_read_costs_itself_and_no_batch(
 def test_a_backfill_that_died_before_it_asked_leaves_nothing(desk: Desk) -> None:
     with desk.spool.open(desk.batch()):
         pass
-    assert desk.store().answers == 0
-    assert (desk.said, list(desk.spool.folder.iterdir())) == ([], [])
+    assert desk.store().responses == 0
+    assert (desk.logged, list(desk.spool.folder.iterdir())) == ([], [])
 
 
 def test_damaged_lines_are_quarantined(desk: Desk) -> None:
-    desk.spool_answer("coin_daily", "BTC", YEAR, daily(1, [1.0]))
+    desk.spool_response("coin_daily", "BTC", YEAR, daily(1, [1.0]))
     [path] = desk.spool.pending()
     path.write_bytes(path.read_bytes() + b'{"kind":"ans')
     assert desk.store().points == 1
@@ -181,10 +181,10 @@ def test_damaged_lines_are_quarantined(desk: Desk) -> None:
 
 
 def test_what_cannot_be_stored_waits(desk: Desk) -> None:
-    desk.answer("coin_daily", "BTC", YEAR, daily(1, [1.0]))
+    desk.receive("coin_daily", "BTC", YEAR, daily(1, [1.0]))
     with held_open(desk.database):
         with pytest.raises(LockedError):
-            desk.answer("coin_daily", "BTC", YEAR, daily(2, [1.0, 2.0]))
+            desk.receive("coin_daily", "BTC", YEAR, daily(2, [1.0, 2.0]))
         assert len(desk.spool.pending()) == 1
     assert desk.store().points == 2
 
@@ -196,64 +196,64 @@ def covered(desk: Desk, series: str = "coin_daily", code: str = "BTC", now: date
 
 def test_windows_that_touch_are_one_stretch(desk: Desk) -> None:
     for first in (300, 200, 50):
-        desk.answer("coin_daily", "BTC", Span(TODAY - first * DAY, TODAY - (first - 50) * DAY), [])
-    desk.answer("coin_daily", "BTC", Span(TODAY - 250 * DAY, TODAY - 190 * DAY), daily(240, [1.0]))
+        desk.receive("coin_daily", "BTC", Span(TODAY - first * DAY, TODAY - (first - 50) * DAY), [])
+    desk.receive("coin_daily", "BTC", Span(TODAY - 250 * DAY, TODAY - 190 * DAY), daily(240, [1.0]))
     assert covered(desk) == [Span(TODAY - 300 * DAY, TODAY - 150 * DAY), Span(TODAY - 50 * DAY, TODAY)]
 
 
 def test_of_a_day_that_is_not_over_only_what_was_is_covered(desk: Desk) -> None:
-    desk.answer("coin_hourly", "BTC", Span(TODAY, TODAY + DAY), [point(TODAY, 1.0)], NOW)
+    desk.receive("coin_hourly", "BTC", Span(TODAY, TODAY + DAY), [point(TODAY, 1.0)], NOW)
     assert covered(desk, "coin_hourly") == [Span(TODAY, NOW)]
 
 
 def test_a_coin_that_did_not_exist_is_not_asked_for_before(desk: Desk) -> None:
     """Twice a hundred days without a point, and points in all that is later: no call is spent on the years before."""
-    desk.answer("coin_daily", "BTC", YEAR, daily(50, [1.0] * 50))
-    desk.answer("coin_daily", "BTC", Span(TODAY - 200 * DAY, TODAY - 100 * DAY), [])
+    desk.receive("coin_daily", "BTC", YEAR, daily(50, [1.0] * 50))
+    desk.receive("coin_daily", "BTC", Span(TODAY - 200 * DAY, TODAY - 100 * DAY), [])
     assert covered(desk) == [Span(TODAY - 200 * DAY, TODAY)]  # that may be a slip
-    desk.answer("coin_daily", "BTC", Span(TODAY - 300 * DAY, TODAY - 200 * DAY), [])
+    desk.receive("coin_daily", "BTC", Span(TODAY - 300 * DAY, TODAY - 200 * DAY), [])
     assert covered(desk) == [Span(FIRST, TODAY)]
     assert covered(desk, "coin_5min") == [Span(FIRST, TODAY - 100 * DAY)]
     older = Span(TODAY - 500 * DAY, TODAY - 400 * DAY)
-    desk.answer("coin_daily", "BTC", older, daily(450, [1.0] * 9))  # and a point before them says that it was
+    desk.receive("coin_daily", "BTC", older, daily(450, [1.0] * 9))  # and a point before them says that it was
     assert covered(desk) == [older, Span(TODAY - 300 * DAY, TODAY)]
 
 
 def test_points_that_were_all_refused_are_no_answer(desk: Desk) -> None:
-    desk.answer("coin_daily", "BTC", YEAR, daily(3, [-1.0, -2.0, -3.0]))
+    desk.receive("coin_daily", "BTC", YEAR, daily(3, [-1.0, -2.0, -3.0]))
     assert desk.query("SELECT outcome, points FROM history.asked") == [("refused", 0)]
     assert covered(desk) == []
 
 
 def test_a_coarse_answer_is_the_finest_there_is_and_says_so(desk: Desk) -> None:
     window = Span(TODAY - 4 * DAY, TODAY)
-    desk.answer("coin_hourly", "BTC", window, daily(4, [1.0] * 4))
+    desk.receive("coin_hourly", "BTC", window, daily(4, [1.0] * 4))
     assert desk.query("SELECT outcome, points FROM history.asked") == [("coarse", 4)]
     assert covered(desk, "coin_hourly") == [window]
 
 
 def test_a_date_that_stands_twice_does_not_make_its_answer_a_fine_one(desk: Desk) -> None:
-    desk.answer("coin_daily", "BTC", YEAR, [*daily(3, [1.0, 2.0, 3.0]), *daily(3, [1.0])])
+    desk.receive("coin_daily", "BTC", YEAR, [*daily(3, [1.0, 2.0, 3.0]), *daily(3, [1.0])])
     assert desk.query("SELECT DISTINCT step_s FROM history.coin_daily") == [(86400,)]
-    assert desk.answer("coin_daily", "BTC", YEAR, daily(3, [1.0, 2.0, 4.0]), NOW + DAY).revised == 1
+    assert desk.receive("coin_daily", "BTC", YEAR, daily(3, [1.0, 2.0, 4.0]), NOW + DAY).revised == 1
 
 
 def test_a_point_that_stands_alone_replaces_none(desk: Desk) -> None:
     """Of what step it is, nobody knows."""
-    desk.answer("coin_daily", "BTC", YEAR, daily(3, [1.0, 2.0, 3.0]))
-    assert desk.answer("coin_daily", "BTC", YEAR, daily(1, [99.0]), NOW + DAY).revised == 0
-    assert desk.answer("coin_daily", "ETH", YEAR, daily(1, [99.0]), NOW).new == 1
-    assert desk.answer("coin_daily", "ETH", YEAR, daily(3, [1.0, 2.0, 3.0]), NOW + DAY).revised == 1
+    desk.receive("coin_daily", "BTC", YEAR, daily(3, [1.0, 2.0, 3.0]))
+    assert desk.receive("coin_daily", "BTC", YEAR, daily(1, [99.0]), NOW + DAY).revised == 0
+    assert desk.receive("coin_daily", "ETH", YEAR, daily(1, [99.0]), NOW).new == 1
+    assert desk.receive("coin_daily", "ETH", YEAR, daily(3, [1.0, 2.0, 3.0]), NOW + DAY).revised == 1
 
 
 def test_what_was_asked_for_too_soon_is_asked_for_once_more(desk: Desk) -> None:
     """Live Coin Watch restates points for a day: yesterday is final at 01:00 tomorrow, and asked again from then on."""
     soon = TODAY + timedelta(minutes=5)
-    desk.answer("coin_daily", "BTC", YEAR, daily(3, [1.0, 2.0, 3.0]), soon)
+    desk.receive("coin_daily", "BTC", YEAR, daily(3, [1.0, 2.0, 3.0]), soon)
     assert covered(desk, now=soon) == [YEAR]  # not twice in a day
     assert covered(desk, now=TODAY + timedelta(minutes=55)) == [YEAR]
     assert covered(desk, now=TODAY + timedelta(hours=25)) == [Span(YEAR.start, TODAY - 2 * DAY)]
-    desk.answer("coin_daily", "BTC", YEAR, daily(3, [1.0, 2.0, 3.5]), TODAY + timedelta(hours=26))
+    desk.receive("coin_daily", "BTC", YEAR, daily(3, [1.0, 2.0, 3.5]), TODAY + timedelta(hours=26))
     assert covered(desk, now=TODAY + 30 * DAY) == [YEAR]
 
 
@@ -265,6 +265,30 @@ def test_a_coin_is_unknown_in_the_currency_that_was_asked_for(desk: Desk) -> Non
         )
         assert read_covered(db, SERIES["coin_daily"], "USD", ["BTC"], NOW)[1] == set()
         assert read_covered(db, SERIES["coin_daily"], "XYZ", ["BTC"], NOW)[1] == {"BTC"}
+
+
+def test_a_code_is_unknown_by_its_outcome_and_by_no_words(desk: Desk) -> None:
+    """A file of an older version has the words alone: such a coin is requested once more."""
+    desk.now = NOW
+    desk.spool_attempt("coin_daily", "NOSUCH", "unknown_code", "400: no such thing", window=YEAR)
+    desk.spool_attempt("coin_daily", "OLD", "rejected", "400: Unknown coin code.", window=YEAR)
+    desk.store()
+    assert desk.query("SELECT code, window_start, outcome, points FROM history.asked") == [
+        ("NOSUCH", YEAR.start, "unknown_code", 0)
+    ]
+    assert desk.plan("coin_daily", YEAR, ["NOSUCH", "OLD"]).codes == ["OLD"]
+    assert desk.query("SELECT status, missing FROM ops.loads ORDER BY load_id") == [
+        ("complete", []),
+        ("failed", ["OLD from 2026-08-12: 400: Unknown coin code."]),
+    ]
+
+
+def test_what_is_unknown_of_another_endpoint_is_no_coin(desk: Desk) -> None:
+    """It has no window, and must not make its file one that nobody can store."""
+    desk.spool_attempt("coin_daily", "", "unknown_code", "400: Unknown request.", endpoint="credits")
+    desk.spool_response("coin_daily", "BTC", YEAR, daily(1, [1.0]))
+    assert desk.store().points == 1
+    assert desk.query("SELECT code FROM history.asked") == [("BTC",)]
 
 
 def test_on_top_are_coins_that_are_still_there(desk: Desk) -> None:
@@ -286,7 +310,7 @@ def test_on_top_are_coins_that_are_still_there(desk: Desk) -> None:
 
 
 def test_a_coin_that_has_stopped_is_asked_for_before(desk: Desk) -> None:
-    desk.answer("coin_daily", "BTC", YEAR, [])
+    desk.receive("coin_daily", "BTC", YEAR, [])
     assert covered(desk) == [YEAR]
 
 
@@ -306,7 +330,7 @@ def test_any_sequence_of_answers_ends_as_one_would_keep_it_by_hand(
     kept: dict[int, tuple[int, float]] = {}
     revisions = 0
     for first, length, when, rate in made:
-        desk.answer("coin_daily", "BTC", YEAR, daily(20 - first, [rate] * length), NOW + timedelta(hours=when))
+        desk.receive("coin_daily", "BTC", YEAR, daily(20 - first, [rate] * length), NOW + timedelta(hours=when))
         for day in range(first, first + length):
             at, before = kept.get(day, (-1, None))
             if when > at:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lcw_assets.defs.monitoring.causes import PHASES, CallFact, LockWaitFact, Usual, explain
+from lcw_assets.defs.monitoring.causes import PHASES, CallFact, LockWaitFact, Usual, explain, failure
 from lcw_assets.defs.monitoring.machine import Machine
 
 LEAST: dict[str, float | None] = dict(zip(PHASES, (0.4, 0.5, 1.0, 0.1, 0.0, 0.05), strict=True))
@@ -206,3 +206,8 @@ def test_a_killed_cycle_is_not_blamed_on_the_machine() -> None:
         f"its process died while it pulled; a later cycle stored what it had; the machine was busy meanwhile "
         f"({BUSY_SAID})"
     )
+
+
+def test_an_unknown_code_reads_as_any_other_refusal() -> None:
+    for http_status in (400, 200, None):
+        assert failure("unknown_code", http_status) == failure("rejected", http_status)

@@ -119,8 +119,10 @@ def test_money_is_in_the_currency_that_was_asked_for(start_simulator: StartSimul
 
 
 def test_an_unknown_code_is_permanent(lcw: LiveCoinWatch) -> None:
-    with pytest.raises(UnknownCodeError, match="Unknown coin code"):
+    """And an outcome of its own: whoever reads the facts of a call need not search the words of its error."""
+    with pytest.raises(UnknownCodeError, match="Unknown coin code") as raised:
         lcw.coins_single("no such coin")
+    assert raised.value.outcome == "unknown_code"
     with pytest.raises(UnknownCodeError):
         lcw.exchanges_single("no such exchange")
 

@@ -1,15 +1,16 @@
--- What was asked of a series since $since, as stretches that touch nothing else.
+-- What was requested of a series since $since, as stretches that touch nothing else.
 --
--- Live Coin Watch restates its points for about a day. So what was asked sooner than that after its moment is asked once
--- more as soon as it can be final, and not before. And before two empty answers of 100 days, with points in all that is
--- later, a coin did not exist: that counts as asked, back to $first, in every series. (One empty answer may be a slip.)
+-- Live Coin Watch restates its points for about a day. So what was requested sooner than that after its moment is
+-- requested once more as soon as it can be final, and not before. And before two empty responses of 100 days, with points
+-- in all that is later, a coin was not listed: that counts as requested, back to $first, in every series. (One empty
+-- response may be a mistake.)
 WITH daily AS (
     SELECT *, min(window_start) FILTER (outcome = 'points') OVER (PARTITION BY code) AS oldest
     FROM history.asked
     WHERE series = 'coin_daily' AND currency = $currency
 ),
-births AS (
-    SELECT code, max(window_end) AS unborn_to
+unlisted AS (
+    SELECT code, max(window_end) AS listed_at
     FROM daily
     WHERE outcome = 'empty' AND window_end <= oldest AND window_end - window_start >= INTERVAL 90 DAY
     GROUP BY code
@@ -24,18 +25,18 @@ own AS (
     WHERE series = $series AND currency = $currency AND asked_at >= $since AND asked_at <= $now
         AND outcome IN ('points', 'empty', 'coarse')
 ),
-asked AS (
+requested AS (
     SELECT code, window_start, least(window_end, final_to) AS window_end FROM own
     UNION ALL
     SELECT code, greatest(window_start, may_be_final_to), window_end FROM own
     UNION ALL
-    SELECT code, $first, unborn_to FROM births WHERE starts_with($series, 'coin_')
+    SELECT code, $first, listed_at FROM unlisted WHERE starts_with($series, 'coin_')
 ),
 grown AS (
     SELECT *, max(window_end) OVER (
         PARTITION BY code ORDER BY window_start, window_end ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     ) AS covered_to
-    FROM asked
+    FROM requested
     WHERE window_start < window_end
 ),
 stretches AS (

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lcw_assets.defs.history.tracked import TrackedError, read_given, read_tracked
+from lcw_assets.defs.history.plan import PlanError
+from lcw_assets.defs.history.planning import read_codes
 
 
 def top(most: int) -> list[str]:
@@ -25,12 +26,12 @@ def top(most: int) -> list[str]:
     ],
 )  # fmt: skip
 def test_codes_are_never_parsed(text: str, codes: list[str]) -> None:
-    assert read_tracked(text, top) == codes
+    assert read_codes(text, top) == codes
 
 
 def test_a_file_has_a_code_a_line_or_many(tmp_path: Path) -> None:
     (tmp_path / "coins.txt").write_text("BTC\nETH, DOGE\n\nBTC\n")
-    assert read_tracked(f"file:{tmp_path}/coins.txt", top) == ["BTC", "ETH", "DOGE"]
+    assert read_codes(f"file:{tmp_path}/coins.txt", top) == ["BTC", "ETH", "DOGE"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
@@ -38,15 +39,15 @@ def test_a_file_has_a_code_a_line_or_many(tmp_path: Path) -> None:
 @pytest.mark.parametrize("last", ["", "\x1a"])
 def test_a_file_is_read_whatever_editor_saved_it(tmp_path: Path, encoding: str, end: str, last: str) -> None:
     (tmp_path / "coins.txt").write_bytes(f"BTC{end}ETH{end}{last}".encode(encoding))
-    assert read_tracked(f"file:{tmp_path}/coins.txt", top) == ["BTC", "ETH"]
+    assert read_codes(f"file:{tmp_path}/coins.txt", top) == ["BTC", "ETH"]
 
 
 def test_no_error_repeats_what_stands_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "id_rsa"
     for content in (f"BEGIN {'s3cret' * 20} END".encode(), b"s3cret \xff", "s3cret".encode("utf-16-le")):
         file.write_bytes(content)
-        with pytest.raises(TrackedError) as raised:
-            read_tracked(f"file:{file}", top)
+        with pytest.raises(PlanError) as raised:
+            read_codes(f"file:{file}", top)
         assert "s3c" not in str(raised.value)
 
 
@@ -62,13 +63,13 @@ def test_no_error_repeats_what_stands_in_a_file(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_list_says_how_one_looks(text: str, says: str) -> None:
-    with pytest.raises(TrackedError, match=says):
-        read_tracked(text, top)
+    with pytest.raises(PlanError, match=says):
+        read_codes(text, top)
 
 
 def test_before_the_first_cycle_no_coin_is_on_top() -> None:
-    with pytest.raises(TrackedError, match="no coin is known yet, so none is on top: run a cycle first"):
-        read_tracked("top:100", lambda _most: [])
+    with pytest.raises(PlanError, match="no coin is known yet, so none is on top: run a cycle first"):
+        read_codes("top:100", lambda _most: [])
 
 
 @pytest.mark.parametrize(
@@ -82,8 +83,8 @@ def test_before_the_first_cycle_no_coin_is_on_top() -> None:
 )
 def test_no_error_repeats_what_a_file_holds(tmp_path: Path, content: bytes, says: str) -> None:
     (tmp_path / "coins.txt").write_bytes(content)
-    with pytest.raises(TrackedError, match=says) as raised:
-        read_tracked(f"file:{tmp_path}/coins.txt", top)
+    with pytest.raises(PlanError, match=says) as raised:
+        read_codes(f"file:{tmp_path}/coins.txt", top)
     assert "hunter2" not in str(raised.value)
     assert f"LCW_TRACKED_COINS=file:{tmp_path}/coins.txt" in str(raised.value)
 
@@ -94,13 +95,13 @@ def test_a_folder_or_a_home_that_is_none_is_no_list(tmp_path: Path) -> None:
         ("~nobody-of-that-name/coins.txt", "home"),
         ("a\0b", "cannot be read: embedded null byte"),
     ):
-        with pytest.raises(TrackedError, match=says):
-            read_tracked(f"file:{place}", top)
+        with pytest.raises(PlanError, match=says):
+            read_codes(f"file:{place}", top)
 
 
 def test_what_a_run_is_given_names_no_file() -> None:
-    assert read_given("BTC top:1", top) == ["BTC", "top:1"]
-    assert read_given("top:2", top) == ["BTC", "ETH"]
+    assert read_codes("BTC top:1", top, "coins") == ["BTC", "top:1"]
+    assert read_codes("top:2", top, "coins") == ["BTC", "ETH"]
     for text in ("file:coins.txt", " file:/etc/passwd", "file:"):
-        with pytest.raises(TrackedError, match="only LCW_TRACKED_COINS may name a file"):
-            read_given(text, top)
+        with pytest.raises(PlanError, match="only LCW_TRACKED_COINS may name a file"):
+            read_codes(text, top, "coins")
