@@ -1,6 +1,7 @@
 """The one door that Dagster opens: what each concept declares in `defs/`, and the policies that all of it shares."""
 
 import gc
+import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -31,10 +32,13 @@ def defs() -> dg.Definitions:
     gc.freeze()
     discover()  # before any module that imports a declaration: what is wrong with one is said in a line
     found = list(modules())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        loaded = dg.load_definitions_from_modules(found)
     declared = [value for module in found for value in vars(module).values()]
     extra = [value for value in declared if isinstance(value, ExtraChecks)]
     return dg.Definitions.merge(
-        dg.load_definitions_from_modules(found),
+        loaded,
         *(load_definitions(value, extra) for value in declared if isinstance(value, LoadDeclaration)),
         dg.Definitions(resources=resources(), loggers={"console": console_logger}, executor=dg.in_process_executor),
     )

@@ -163,11 +163,16 @@ def _written_down(
     return backfill  # type: ignore[no-any-return]
 
 
-def running_sensor(evaluate: Evaluate, jobs: Jobs, every_s: int) -> dg.SensorDefinition:
-    """A sensor that is on from the start, with the name and the docstring of `evaluate`."""
+def running_sensor(evaluate: Evaluate, jobs: Jobs, source: Source, every_s: int) -> dg.SensorDefinition:
+    """A sensor that is on from the start, with the name and the docstring of `evaluate`; it skips while `source` is off."""
+
+    def unless_off(context: dg.SensorEvaluationContext) -> Any:
+        off = why_off(source)
+        return dg.SkipReason(off) if off else evaluate(context)
+
     return dg.SensorDefinition(
         name=evaluate.__name__,
-        evaluation_fn=evaluate,
+        evaluation_fn=unless_off,
         jobs=jobs,
         minimum_interval_seconds=every_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -176,17 +181,12 @@ def running_sensor(evaluate: Evaluate, jobs: Jobs, every_s: int) -> dg.SensorDef
 
 
 def resume_sensor(jobs: Jobs, ops: Iterable[str], fields: Collection[str], source: Source) -> dg.SensorDefinition:
-    def resume_backfills(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    def resume_backfills(context: dg.SensorEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         """After 00:00 UTC, goes on with backfills that stopped because the day's credits were low."""
-        if off := why_off(source):
-            yield dg.SkipReason(off)
-            return
         requests = [*resumed(context.instance, ops, fields, datetime.now(timezone.utc))]
-        yield from requests
-        if not requests:
-            yield dg.SkipReason("no backfill waits for credits")
+        return requests or dg.SkipReason("no backfill waits for credits")
 
-    return running_sensor(resume_backfills, jobs, every_s=60)
+    return running_sensor(resume_backfills, jobs, source, every_s=60)
 
 
 def resumed(

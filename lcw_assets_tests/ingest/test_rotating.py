@@ -31,7 +31,7 @@ def test_each_file_is_a_load_with_its_own_time(tmp_path: Path) -> None:
     with rotating.open():
         rotating.rotate()
     read = [spool.read(path) for path in spool.pending()]
-    assert [(one.load.load_id, one.load.clock_started_at, one.end.pull_s) for one in read if one and one.end] == [
+    assert [(one.load.load_id, one.load.clock_started_at, one.end.fetch_s) for one in read if one and one.end] == [
         ("a-00001", NOON, 60.0),
         ("a-00002", NOON + timedelta(minutes=1), 30.0),
     ]

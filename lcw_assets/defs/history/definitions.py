@@ -90,14 +90,14 @@ def gaps(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any
     with database(context) as db:
         gaps.store_gaps(db, found, now)
     numbers = {"dagster/row_count": len(found), "calls_to_fill": sum(gap.calls for gap in found)}
-    newest = dg.MetadataValue.md(gaps.as_markdown(found))
-    yield dg.MaterializeResult(metadata={**numbers, "newest": newest}, check_results=[gaps_result(found)])
+    newest = {"newest": dg.MetadataValue.md(gaps.as_markdown(found))}
+    yield dg.MaterializeResult(metadata={**numbers, **newest}, check_results=[gaps_result(found)])
 
 
 # One backfill at a time: the others wait in the queue for this tag (see dagster.yaml), where they cost nothing.
 backfills = [by_day.backfill_job(name, f"history/{name}", {"lcw/history": name}) for name in SERIES]
 resume_backfills = by_day.resume_sensor(backfills, SERIES, SCHEMA, SOURCE)
-fill_gaps = by_day.running_sensor(sensors.fill_gaps, backfills, every_s=300)
+fill_gaps = by_day.running_sensor(sensors.fill_gaps, backfills, SOURCE, every_s=300)
 
 derive = one_process_job(
     "derive",

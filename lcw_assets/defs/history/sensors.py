@@ -6,9 +6,8 @@ import dagster as dg
 
 from lcw_assets.defs.history.series import SERIES
 from lcw_assets.orchestration.backfills import fill_request, job_name, spent_today
-from lcw_assets.orchestration.guard import UNFINISHED, why_off
+from lcw_assets.orchestration.guard import UNFINISHED
 from lcw_assets.settings import Settings, SettingsError, load_settings
-from lcw_assets.sources.lcw.spec import SOURCE
 
 
 def fill_gaps(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
@@ -22,9 +21,6 @@ def fill_gaps(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipRea
 def filled(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> dg.RunRequest | dg.SkipReason:
     """One backfill at a time, within what is left of the day's credits for gaps."""
     from lcw_assets.defs.history import gaps
-
-    if off := why_off(SOURCE):
-        return dg.SkipReason(off)
 
     for job in map(job_name, SERIES):
         if instance.get_run_records(dg.RunsFilter(job_name=job, statuses=UNFINISHED), limit=1):

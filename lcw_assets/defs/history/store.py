@@ -146,16 +146,8 @@ def _missing(series: Series, spooled: Spooled) -> list[Missing]:
         for (code, start), row in last.items()
         if row["outcome"] not in ("ok", "unknown_code")  # `ok`: its response may be in the next file
     ]
-    damaged = f"{len(spooled.damaged)} lines of the spool are damaged"
-    return [
-        *lost,
-        *(
-            [Missing("", "damaged", f"{len(spooled.damaged)} lines of the spool are damaged")]
-            if spooled.damaged
-            else []
-        ),
-        *([] if spooled.end else [PROCESS_DIED]),
-    ]
+    damaged = Missing("", "damaged", f"{len(spooled.damaged)} lines of the spool are damaged")
+    return [*lost, *([damaged] if spooled.damaged else []), *([] if spooled.end else [PROCESS_DIED])]
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, int]:
