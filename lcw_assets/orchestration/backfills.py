@@ -164,7 +164,7 @@ def _written_down(
 
 
 def running_sensor(evaluate: Evaluate, jobs: Jobs, source: Source, every_s: int) -> dg.SensorDefinition:
-    """A sensor that is on from the start, with the name and the docstring of `evaluate`; it skips while `source` is off."""
+    """A sensor that is on from the start, with the name and docstring of `evaluate`; it skips while `source` is off."""
 
     def unless_off(context: dg.SensorEvaluationContext) -> Any:
         off = why_off(source)

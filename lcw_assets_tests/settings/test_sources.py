@@ -107,5 +107,5 @@ def test_a_new_source_has_its_variables(add_source: AddSource, monkeypatch: pyte
     monkeypatch.setenv("LCW_MODE", "live")
     own = load_settings().of(toy)
     assert own.off is None and own.key and own.key.get_secret_value() == KEY
-    assert own.rate == Rate(1000, 100, 25)
+    assert own.rate == Rate(1000, 2000, 500)
     assert KEY not in repr(own)

@@ -65,7 +65,7 @@ def test_what_a_removed_source_leaves_behind_is_none(add_source: AddSource) -> N
         ('"TOY"', '"toy"', "variables='toy': String should match pattern"),
         ("https://", "", "base_url='api.toy.example/v1': String should match pattern"),
         ('key_header="authorization",', "", "key_header=None: it goes together with needs_key=True: expected the HTTP"),
-        ("burst=100", "burst=25", "out of range: expected Rate(per_s=, burst=, reserve=): above 0, at least 1, and"),
+        ("burst=2000", "burst=500", "out of range: expected Rate(per_s=, burst=, reserve=): above 0, at least 1, and"),
         ("live_coin_watch", "live_coin_wach", "simulator='live_coin_wach': there is no such module: expected a module"),
         ("toy.client:Toy", "toy.cliet:Toy", "client='lcw_assets.sources.toy.cliet:Toy': there is no such module: exp"),
         ("client:Toy", "client:Tay", "client='lcw_assets.sources.toy.client:Tay': the module has no such class: expe"),

@@ -21,7 +21,7 @@ SOURCE = Source(
     base_url="https://api.toy.example/v1",
     needs_key=True,
     key_header="authorization",
-    rate=Rate(per_s=1000, burst=100, reserve=25),
+    rate=Rate(per_s=1000, burst=2000, reserve=500),
     adjustable_rate=True,
     call_s=7.0,
     simulator="live_coin_watch",
