@@ -19,33 +19,40 @@ ENDPOINT = "api/v1/contracts/active"
 
 def ours(address: str, folder: Path) -> dict[str, float]:
     """As the job does it, less Dagster."""
-    from lcw_assets.defs.registry.fetch import fetch
-    from lcw_assets.defs.registry.store import Rules, store_pending
-
-    from lcw_assets.ingest.load import Load
-    from lcw_assets.ingest.spool import Spool
+    from benchmarks.loads import Quiet, demo, runner
+    from lcw_assets.defs.registry.definitions import token_registry_sync
+    from lcw_assets.defs.registry.load import SyncHooks
+    from lcw_assets.ingest.fetch import fetch_all
+    from lcw_assets.ingest.load import Load, PlannedCall
     from lcw_assets.sources.kucoin_futures.client import KuCoinFutures
     from lcw_assets.transport.client import Client
     from lcw_assets.transport.deadline import Deadline
-    from lcw_assets.warehouse.connection import open_database
 
-    spool, now = Spool(folder / "spool"), datetime.now(timezone.utc)
+    class Large(KuCoinFutures):
+        def largest_body(self, endpoint: str, request: dict[str, Any]) -> int:  # noqa: ARG002
+            return 128_000_000  # 50,000 contracts are more than a run takes
+
+    hooks = SyncHooks(demo(folder), Quiet(), deliver=lambda _alerts: None)
+    sync_runner, now = runner(token_registry_sync, hooks), datetime.now(timezone.utc)
     name = f"{now:%Y%m%dT%H%M%S.%f}"
     sync = Load.begun(name, "token_registry_sync", now, run_id="run", source="kucoin-simulator")
-    with spool.open(sync) as sink:
+    with sync_runner.spool.open(sync) as sink:
         client = Client(address, source="kucoin-simulator", sink=sink)
         with closing(client):
-            # 50,000 contracts are more than a run takes.
-            api = KuCoinFutures(client, deadline=Deadline.after(50), simulated=True, largest_body=128_000_000)
-            asked = fetch(api)
-        end = asked.end()
+            deadline = Deadline.after(50)
+            api = Large(client, deadline=deadline, simulated=True)
+            calls = [PlannedCall("contracts", ENDPOINT, {}, ENDPOINT)]
+            fetched = fetch_all(
+                api, calls, deadline=deadline, in_flight=1, log=lambda _line: None, received=hooks.received
+            )
+        end = fetched.end(now)
         sink.end(end)
     own = sink.spooled(sync, end)
-    connect = partial(open_database, folder / "demo.duckdb")
-    [done] = store_pending(connect, spool, sys.exit, rules=Rules(), tell=lambda _alerts: None, own=own).syncs
-    if done.found.status != "applied":
-        sys.exit(f"the sync was {done.found.status}: {done.found.reason}")
-    return {f"{phase}_s": seconds or 0.0 for phase, seconds in vars(done.phases).items()}
+    [done] = sync_runner.store(own=own).loads
+    result = done.outcome.data.result
+    if result.status != "applied":
+        sys.exit(f"the sync was {result.status}: {result.reason}")
+    return {f"{phase}_s": seconds or 0.0 for phase, seconds in vars(done.outcome.data.phases).items()}
 
 
 _MARKET = ("markPrice", "indexPrice", "lastTradePrice", "fundingFeeRate", "predictedFundingFeeRate", "openInterest")

@@ -10,15 +10,13 @@ import sys
 import tempfile
 import time
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
 
-from lcw_assets.defs.market.store import store_pending
-
 from benchmarks.cycle import CALLS
+from benchmarks.loads import cycles as cycles_of
 from benchmarks.market import market
 from benchmarks.report import table
-from lcw_assets.ingest.fetch import pull
+from lcw_assets.ingest.fetch import fetch_all
 from lcw_assets.ingest.load import Load
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.sources.lcw.client import LiveCoinWatch
@@ -42,7 +40,7 @@ def fill(database: Path, ticks: int) -> None:
 
 
 def spool_cycles(spool: Spool, cycles: int) -> None:
-    """Pull as many cycles as are to be stored, and leave them all in the spool."""
+    """Fetch as many cycles as are to be stored, and leave them all in the spool."""
     with market(cycles) as server:
         for number in range(cycles):
             now = datetime.now(timezone.utc)
@@ -51,19 +49,21 @@ def spool_cycles(spool: Spool, cycles: int) -> None:
             with spool.open(cycle) as sink:
                 client = Client(server.address, source="simulator", sink=sink)
                 api = LiveCoinWatch(client, deadline=deadline, simulated=True)
-                pulled = pull(api, CALLS, deadline=deadline, in_flight=4, log=lambda _line: None)
-                sink.end(pulled.end(now))
+                fetched = fetch_all(
+                    api, CALLS, deadline=deadline, in_flight=4, log=lambda _line: None, received=lambda *_: 1
+                )
+                sink.end(fetched.end(now))
                 client.close()
             server.next_minute()
 
 
 def store_one(folder: Path, database: Path, file: Path) -> float:
     """Seconds to store one spooled cycle: open, merge, commit, close."""
-    spool = Spool(folder / "one")
-    spool.folder.mkdir(exist_ok=True)
-    shutil.copy(file, spool.folder)
+    runner = cycles_of(folder, database)
+    runner.spool.folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(file, runner.spool.folder)
     started = time.perf_counter()
-    store_pending(partial(open_database, database), spool, print, database=database)
+    runner.store()
     return time.perf_counter() - started
 
 

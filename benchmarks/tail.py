@@ -5,7 +5,7 @@ all that it met. Every variant asks a simulator of its own, with the same profil
 server's delays are divided by, so are the client's time-outs, back-offs and hedge delays; the facts that it adapts to
 are in real seconds. The original's method is run in virtual time, on the same draws.
 
-Seconds are those of the pull: queueing, start and store come on top, and are what `benchmarks.process` measures.
+Seconds are those of the fetch: queueing, start and store come on top, and are what `benchmarks.process` measures.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 import duckdb
 
 from lcw_assets.defs.market.plan import plan_cycle
-from lcw_assets.ingest.fetch import pull
+from lcw_assets.ingest.fetch import fetch_all
 from lcw_assets.ingest.tuning import Switches, look_at_breaker, read_recent, tune
 from lcw_assets.simulator.faults import Draw, Fault, september_2025
 from lcw_assets.simulator.server import Simulator
@@ -100,7 +100,7 @@ def shrunk(tuning: Tuning, scale: float) -> Tuning:
 
 
 def ours(switches: Switches, cycles: int, scale: float) -> tuple[list[float], int, int, int]:
-    """Seconds of each pull; requests, second requests, and calls that brought nothing."""
+    """Seconds of each fetch; requests, second requests, and calls that brought nothing."""
     took, requests, hedges, missing = [], 0, 0, 0
     # A server that is unwell for a whole cycle is not what this measures.
     with (
@@ -125,19 +125,20 @@ def ours(switches: Switches, cycles: int, scale: float) -> tuple[list[float], in
                 retry=RetryPolicy(first_s=0.5 * scale, longest_s=8 * scale),
             )
             started = perf_counter()
-            pulled = pull(
+            fetched = fetch_all(
                 LiveCoinWatch(client, deadline=deadline, simulated=True),
                 CALLS,
                 deadline=deadline,
                 in_flight=tuning.in_flight,
                 log=lambda _line: None,
+                received=lambda *_: 1,
             )
             took.append((perf_counter() - started) / scale)
             client.close()
             append(db, "ops.calls", facts.rows)
             requests += len(facts.rows)
             hedges += sum(row["hedge"] for row in facts.rows)
-            missing += len(pulled.missing)
+            missing += len(fetched.missing)
     return took, requests, hedges, missing
 
 
@@ -158,7 +159,7 @@ def main() -> None:
         return
     cycles = int(sys.argv[1]) if len(sys.argv) > 1 else 600
     scale = float(sys.argv[2]) if len(sys.argv) > 2 else 0.1
-    print(f"{cycles} cycles under the september latencies, seconds of the pull, at {scale:g} of their length")
+    print(f"{cycles} cycles under the september latencies, seconds of the fetch, at {scale:g} of their length")
     heads = " ".join(f"{head:>6}" for head in ("mean", "median", "min", "p95", "p99"))
     print(f"  {'':31} {heads} {'max':>7}   <=20   -30   -60   >60  % of cycles")
     print(line("the original's method", original(cycles)))

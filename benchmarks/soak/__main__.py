@@ -101,7 +101,7 @@ def main() -> None:
         soaked = soak(cycles, scale, folder)
         (folder / "alerts.jsonl").write_text("".join(alert.model_dump_json() + "\n" for alert in soaked.daemon.alerts))
         (folder / "died.json").write_text(json.dumps({number: at.isoformat() for number, at in soaked.died.items()}))
-        size_mb = (folder / "soak.duckdb").stat().st_size / 1e6
+        size_mb = (folder / "demo.duckdb").stat().st_size / 1e6
         wrong = verdict.data(folder, soaked.simulator, soaked.pulls_s, soaked.died, cycles)
         wrong += verdict.alerts(soaked.daemon.alerts, folder, soaked.died, cycles)
     requests = len(soaked.simulator.ledger.entries)

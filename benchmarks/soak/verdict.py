@@ -25,7 +25,7 @@ Held = Sequence[Sequence[float]]
 
 def data(folder: Path, simulator: Simulator, pulls_s: Sequence[float], died: Container[int], cycles: int) -> list[str]:
     """The tables against the simulator's ledger, cycle by cycle, and the deadline."""
-    with open_database(folder / "soak.duckdb") as db:
+    with open_database(folder / "demo.duckdb") as db:
         [(twice, cycles_twice, coins_twice, strays)] = db.execute(
             "SELECT (SELECT count(*) - count(DISTINCT (cycle_id, endpoint, request)) FROM raw.pulls), "
             "(SELECT count(*) - count(DISTINCT cycle_id) FROM ops.cycles), "
@@ -63,7 +63,7 @@ def data(folder: Path, simulator: Simulator, pulls_s: Sequence[float], died: Con
             if times
         ),
         *([f"{strays} rows are of no cycle"] if strays else []),
-        *(["spooled work is left"] if Spool(folder / "spool").pending() else []),
+        *(["spooled work is left"] if Spool(folder / "spool" / "simulator").pending() else []),
     ]
 
 
@@ -91,7 +91,7 @@ def flat(workers: Sequence[Held]) -> list[str]:
 
 def alerts(raised: Sequence[Alert], folder: Path, died: Mapping[int, datetime], cycles: int) -> list[str]:
     """What was raised against what must have been, and the outage as a person would hear of it."""
-    with open_database(folder / "soak.duckdb", read_only=True) as db:
+    with open_database(folder / "demo.duckdb", read_only=True) as db:
         facts = Facts.read(db)
     killed = {number: _since_noon(at) for number, at in died.items()}
     expected = expected_alerts(facts, killed, cycles + 1, folder / "sla.toml")  # one more stores what was left

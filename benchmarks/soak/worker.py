@@ -8,21 +8,20 @@ import sys
 import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
-from lcw_assets.defs.market.store import store_pending
 
+from benchmarks.loads import cycles
 from benchmarks.soak.plan import DEADLINE_S, HELD_EVERY, minute
 from benchmarks.tail import CALLS, shrunk
 from lcw_assets.defs.monitoring.checks import sla_results
 from lcw_assets.defs.monitoring.sla import load_sla
+from lcw_assets.defs.monitoring.sla_state import read_sla_state
 from lcw_assets.ingest.clock import StoreClock
-from lcw_assets.ingest.fetch import Pulled, pull
+from lcw_assets.ingest.fetch import Fetched, fetch_all
 from lcw_assets.ingest.load import FetchEnd, Load
-from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_writer import SpoolWriter
 from lcw_assets.ingest.tuning import Recent, Switches, look_at_breaker, read_recent, tune
 from lcw_assets.sources.lcw.client import LiveCoinWatch
@@ -77,7 +76,8 @@ class Minutes:
 def run_cycle(address: str, folder: Path, number: int, scale: float) -> dict[str, Any]:
     """Run one cycle as at minute `number`, and say how its run ended and what its checks said, as a step does."""
     clock = Clock(minute(number), scale)
-    spool, database = Spool(folder / "spool"), folder / "soak.duckdb"
+    runner = cycles(folder)
+    database = runner.settings.database
     recent = Recent()
     if database.exists():
         with open_database(database, read_only=True) as db:
@@ -89,9 +89,9 @@ def run_cycle(address: str, folder: Path, number: int, scale: float) -> dict[str
         f"{number:08}", "fetch_cycle", "soak", clock.tick, clock.tick, now, 0.0, start_s, False, "simulator", "USD"
     )
     deadline = Deadline.after(DEADLINE_S * scale)
-    with spool.open(cycle) as writer:
+    with runner.spool.open(cycle) as writer:
         if breaker.state == "open":
-            pulled = Pulled.nothing(CALLS, str(breaker))
+            fetched = Fetched.nothing(CALLS, "breaker_open", str(breaker))
         else:
             client = Client(
                 address,
@@ -101,35 +101,31 @@ def run_cycle(address: str, folder: Path, number: int, scale: float) -> dict[str
                 timeouts=Timeouts(4 * scale, 10 * scale, 15 * scale),
                 retry=RetryPolicy(first_s=0.5 * scale, longest_s=8 * scale),
             )
-            pulled = pull(
+            fetched = fetch_all(
                 LiveCoinWatch(client, deadline=deadline, simulated=True),
                 CALLS,
                 deadline=deadline,
                 in_flight=tuning.in_flight,
-                log=lambda _line: None,
+                log=runner.log.info,
+                received=runner.hooks.received,
                 probe=breaker.state == "half-open",
             )
             client.close()
         ended_at = clock.now()
-        writer.end(FetchEnd(ended_at, (ended_at - now).total_seconds(), pulled.missing))
-    # As in the steps: a cycle that got nothing is stored and checked as well.
+        writer.end(FetchEnd(ended_at, (ended_at - now).total_seconds(), fetched.missing))
+    # As in the step: a cycle that got nothing is stored and checked as well.
     sla = load_sla(folder / "sla.toml")
-    stored = store_pending(
-        partial(open_database, database),
-        spool,
-        lambda _line: None,
-        database=database,
-        sla=sla,
-        clock=StoreClock(clock.now, clock.seconds),
+    stored = runner.store(
+        read_extra=lambda db, row: read_sla_state(db, row, sla), clock=StoreClock(clock.now, clock.seconds)
     )
     return {
         "ended": number,
-        "at": stored.cycles[-1].row["committed_at"].isoformat(),
-        "pull_s": pulled.seconds / scale,
-        "failed": f"nothing was answered: {pulled.why}" if pulled.failed else None,
+        "at": stored.loads[-1].row["committed_at"].isoformat(),
+        "pull_s": fetched.seconds / scale,
+        "failed": f"nothing was answered: {fetched.reason}" if runner.hooks.failed(fetched) else None,
         "checks": [
             [result.check_name, result.passed, result.severity.name, result.description]
-            for result in sla_results(stored.sla_state, sla)
+            for result in sla_results(stored.extra, sla)
         ],
     }
 

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 import dagster as dg
-from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
-from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 
 from lcw_assets import definitions as product
+from lcw_assets.defs.market.definitions import fetch_cycle
+from lcw_assets.defs.registry.definitions import token_registry_sync
+from lcw_assets.ingest.declaration import LoadDeclaration
 from lcw_assets.orchestration.guard import SCHEDULED_AT_TAG, run_unless_running
 
 BEAT_S = int(os.environ.get("BENCHMARK_BEAT_S", "60"))
@@ -30,21 +31,19 @@ def until(_: dg.DagsterInstance, due_at: datetime) -> None:
 
 def until_the_cycle_is_queued(instance: dg.DagsterInstance, due_at: datetime) -> None:
     until(instance, due_at)
-    of_that_moment = dg.RunsFilter(
-        tags={SCHEDULED_AT_TAG: due_at.isoformat()}, job_name=fetch_cycle_every_minute.job_name
-    )
+    of_that_moment = dg.RunsFilter(tags={SCHEDULED_AT_TAG: due_at.isoformat()}, job_name=fetch_cycle.job)
     while datetime.now(timezone.utc) < due_at + timedelta(seconds=_WAIT_S):
         if any(run.status != dg.DagsterRunStatus.NOT_STARTED for run in instance.get_runs(of_that_moment)):
             return
         time.sleep(0.05)
 
 
-def copied(schedule: dg.ScheduleDefinition, offset_s: int, wait: Wait) -> dg.ScheduleDefinition:
-    """The same schedule, `offset_s` after each full minute."""
+def copied(load: LoadDeclaration, offset_s: int, wait: Wait) -> dg.ScheduleDefinition:
+    """A load's schedule, `offset_s` after each full minute."""
 
     @dg.schedule(
-        name=f"{schedule.name}_{offset_s}",
-        job_name=schedule.job_name,
+        name=f"{load.schedule or load.job}_{offset_s}",
+        job_name=load.job,
         cron_schedule="* * * * *",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
@@ -52,7 +51,7 @@ def copied(schedule: dg.ScheduleDefinition, offset_s: int, wait: Wait) -> dg.Sch
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         due_at = context.scheduled_execution_time + timedelta(seconds=offset_s)
         wait(context.instance, due_at)
-        outcome = run_unless_running(context, schedule.job_name)
+        outcome = run_unless_running(context, load.job)
         if isinstance(outcome, dg.SkipReason):
             return outcome
         return dg.RunRequest(tags={**outcome.tags, SCHEDULED_AT_TAG: due_at.isoformat()})
@@ -63,6 +62,6 @@ def copied(schedule: dg.ScheduleDefinition, offset_s: int, wait: Wait) -> dg.Sch
 @dg.definitions
 def defs() -> dg.Definitions:
     offsets = range(0, 60, BEAT_S)
-    cycles = [copied(fetch_cycle_every_minute, offset_s, until) for offset_s in offsets if offset_s]
-    syncs = [copied(token_registry_sync_every_minute, offset_s, until_the_cycle_is_queued) for offset_s in offsets]
+    cycles = [copied(fetch_cycle, offset_s, until) for offset_s in offsets if offset_s]
+    syncs = [copied(token_registry_sync, offset_s, until_the_cycle_is_queued) for offset_s in offsets]
     return dg.Definitions.merge(product.defs(), dg.Definitions(schedules=[*cycles, *syncs]))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 
-from lcw_assets.sources.spec import Source
+from lcw_assets.sources.spec import Source, require_class
 from lcw_assets.warehouse.schema import tables
 
 # As `Table.fresh_by`: no column says when the source last confirmed a row, and `Hooks.confirmed_at` finds it out.
@@ -114,11 +113,11 @@ class LoadDeclaration:
             for column in (*table.unique, *table.not_negative, *table.fresh_columns):
                 if column not in columns:
                     raise DeclarationError(f"the load {self.job} checks {table.name}.{column}: there is no such column")
-        module, _, name = self.hooks.partition(":")
-        if not name or find_spec(module) is None:
-            raise DeclarationError(
-                f"the load {self.job} has hooks={self.hooks!r}: expected module:Class of this project"
-            )
+        try:
+            require_class(self.hooks)
+        except ValueError as error:
+            reason = f"{error}: expected module:Class of this project"
+            raise DeclarationError(f"the load {self.job} has hooks={self.hooks!r}: {reason}") from None
         if not self.raw or not self.tables:
             raise DeclarationError(f"the load {self.job} declares no {'table' if self.raw else 'raw asset'}")
 

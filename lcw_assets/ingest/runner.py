@@ -31,7 +31,7 @@ from lcw_assets.transport.deadline import Deadline
 from lcw_assets.warehouse.connection import compact
 from lcw_assets.warehouse.errors import LockedError, WarehouseError
 from lcw_assets.warehouse.lock import LOCK_WAIT_S
-from lcw_assets.warehouse.tables import append, append_row, transaction
+from lcw_assets.warehouse.tables import append, append_row, one_row, transaction
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -132,9 +132,6 @@ class Runner:
             stored.recent = count_recent(db, self.declaration.job, self.hooks.now)
             if read_extra and loads:
                 stored.extra = read_extra(db, loads[-1].row)
-            facts = stored.tables[self.declaration.stored[-1].name].rows
-            if facts % COMPACT_EVERY == 0:
-                compact(db)
 
         stored.loads = store_pending(
             partial(self.open_database, lock_wait_s=lock_wait_s),
@@ -158,6 +155,9 @@ class Runner:
                 append_facts(db, spooled, clock, outcome.quarantine, keep_bodies=outcome.keep_bodies)
                 row = self._row(spooled, clock, outcome)
                 append_row(db, "ops.loads", row)
+                [loads] = one_row(db, "SELECT count(*) FROM ops.loads WHERE kind = ?", [self.declaration.job])
+                if loads % COMPACT_EVERY == 0:
+                    compact(db)  # before the commit, which may be what writes the file
             done = StoredLoad(spooled.load, row, outcome)
         self.hooks.committed(db, spooled.load, done.outcome if done else None)
         return done

@@ -106,13 +106,16 @@ class Step:
         if failure:
             raise failure
         done = stored.of_run(context.run.run_id) if stored else None
+        if done and not fetched:  # by a second try, of what the first one fetched
+            failed = done.row["status"] == "failed"
         if stored and done:
             yield from self._stored_results(runner, stored, done, failed=failed)
-        if fetched and failed:
-            breaker = fetched.missing[0].code == "breaker_open"
-            reason = fetched.reason if breaker else f"nothing was answered: {fetched.reason}"
-            metadata = {"missing": [str(one) for one in fetched.missing]}
-            raise dg.Failure(reason, metadata=metadata, allow_retries=False)
+        if failed:
+            missing = [str(one) for one in fetched.missing] if fetched else done.row["missing"] if done else []
+            reason = fetched.reason if fetched else next(iter(missing), "nothing could be used")
+            breaker = fetched and fetched.missing[0].code == "breaker_open"
+            reason = reason if breaker else f"nothing was answered: {reason}"
+            raise dg.Failure(reason, metadata={"missing": missing}, allow_retries=False)
 
     def _load(self) -> Load:
         """This run's load. A step that is tried again has another id."""

@@ -85,22 +85,28 @@ class Source(BaseModel):
     @field_validator("client")
     @classmethod
     def _a_class(cls, value: str) -> str:
-        """Its file is read and not imported: whoever loads definitions never calls an API."""
-        module, _, name = value.partition(":")
-        try:
-            found = find_spec(module)
-        except (ImportError, ValueError):
-            found = None
-        if not found or not found.origin or not name.isidentifier():
-            raise ValueError("there is no such module")
-        if not re.search(rf"^class {name}\b", Path(found.origin).read_text(), re.MULTILINE):
-            raise ValueError("the module has no such class")
+        require_class(value)
         return value
 
     def client_class(self) -> Any:
         """Imports it. It takes a `transport.client.Client`, `deadline`, `simulated` and the `client_settings`."""
         module, _, name = self.client.partition(":")
         return getattr(import_module(module), name)
+
+
+def require_class(address: str) -> None:
+    """Raises `ValueError` if there is no such `module:Class`. Its file is read and not imported: whoever loads
+    definitions never calls an API.
+    """
+    module, _, name = address.partition(":")
+    try:
+        found = find_spec(module)
+    except (ImportError, ValueError):
+        found = None
+    if not found or not found.origin or not name.isidentifier():
+        raise ValueError("there is no such module")
+    if not re.search(rf"^class {name}\b", Path(found.origin).read_text(), re.MULTILINE):
+        raise ValueError("the module has no such class")
 
 
 def discover() -> Mapping[str, Source]:

@@ -8,12 +8,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
-from lcw_assets.defs.registry.schedules import token_registry_sync_every_minute
 
 from lcw_assets.coordination.rate_limit import RateLimit
 from lcw_assets.definitions import defs
-from lcw_assets.defs.history.sensors import fill_gaps, resume_backfills
+from lcw_assets.defs.history.definitions import fill_gaps, resume_backfills
 from lcw_assets.defs.monitoring.sensors import watch_checks, watch_cycles, watch_runs
 from lcw_assets.ingest.connect import SourceOffError, connect
 from lcw_assets.settings import load_settings
@@ -24,7 +22,7 @@ from lcw_assets.transport.errors import CallError
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.market.test_fetch_cycle import failure, materialized
-from lcw_assets_tests.defs.market.test_schedules import TICK
+from lcw_assets_tests.ingest.test_schedules import SCHEDULES, TICK
 from lcw_assets_tests.patience import PATIENCE_S
 from lcw_assets_tests.servers import raw_server, read_request, silence
 from lcw_assets_tests.settings.test_settings import KEY
@@ -75,7 +73,7 @@ def test_a_demo_with_a_key_is_a_demo(run: Run, monkeypatch: pytest.MonkeyPatch) 
     cycle, sync = run("fetch_cycle"), run("token_registry_sync")
     assert cycle.success and sync.success
     assert {values["source"] for values in materialized(cycle).values()} == {"simulator"}
-    assert {values["source"] for values in materialized(sync).values()} == {"simulator"}
+    assert {values["source"] for values in materialized(sync).values()} == {"kucoin-simulator"}
     assert load_settings().database.name == "demo.duckdb"
     assert facts() == [("kucoin-simulator",), ("simulator",)]
     assert {path.name for path in load_settings().data_dir.glob("*.duckdb")} == {"demo.duckdb"}
@@ -109,7 +107,7 @@ def ticks(definitions: dg.Definitions) -> dict[str, str | None]:
     """What each schedule and sensor says: empty where it starts a run."""
     said: dict[str, str | None] = {}
     with dg.instance_for_test() as instance:
-        for schedule in (fetch_cycle_every_minute, token_registry_sync_every_minute):
+        for schedule in map(definitions.resolve_schedule_def, SCHEDULES.values()):
             with dg.build_schedule_context(instance=instance, scheduled_execution_time=TICK) as context:
                 result: Any = schedule(context)
             said[schedule.name] = result.skip_message if isinstance(result, dg.SkipReason) else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -193,6 +194,11 @@ def test_a_failed_cycle_leaves_its_facts(run_cycle: RunCycle, monkeypatch: pytes
     with open_database(load_settings().database, read_only=True) as db:
         [(status, calls)] = db.execute("SELECT status, calls FROM ops.cycles").fetchall()
         assert status == "failed"
+        # In words for people, and as codes for whatever reads them.
+        [(words, codes)] = db.execute("SELECT missing, detail ->> 'missing_calls' FROM ops.loads").fetchall()
+        assert "status: http://127.0.0.1:1 refuses connections" in words
+        assert [f"{one['call']}: {one['reason']}" for one in json.loads(codes)] == words
+        assert {one["code"] for one in json.loads(codes)} == {"connection"}
         assert db.execute("SELECT count(*) FROM ops.calls WHERE outcome = 'connection'").fetchall() == [(calls,)]
 
 
@@ -252,20 +258,47 @@ def test_a_folder_that_cannot_be_written_to_costs_no_credit(
     assert simulator.ledger.entries == ()
 
 
+@pytest.fixture
+def run_part(definitions: dg.Definitions, instance: dg.DagsterInstance) -> RunCycle:
+    """What the UI's "Materialize selected" does."""
+
+    def run(*keys: str) -> dg.ExecuteInProcessResult:
+        job = definitions.resolve_job_def("fetch_cycle")
+        part = job.get_subset(asset_selection={dg.AssetKey(key.split("/")) for key in keys})
+        return part.execute_in_process(instance=instance)
+
+    return run
+
+
 def test_a_part_can_be_materialized_alone(
-    definitions: dg.Definitions,
-    instance: dg.DagsterInstance,
-    start_simulator: StartSimulator,
-    monkeypatch: pytest.MonkeyPatch,
+    run_part: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the UI's "Materialize selected" does: only what is needed is asked for."""
+    """Only what is needed is fetched."""
     simulator, address = start_simulator()
     monkeypatch.setenv("LCW_BASE_URL", address)
-    keys = [dg.AssetKey(key.split("/")) for key in ("raw/overview", "market/overview_ticks")]
-    job = definitions.resolve_job_def("fetch_cycle").get_subset(asset_selection=set(keys))
-    result = job.execute_in_process(instance=instance)
+    result = run_part("raw/overview", "market/overview_ticks")
     assert set(materialized(result)) == {"raw/overview", "market/overview_ticks"}
+    assert set(checks(result)) == {"market/overview_ticks:fresh"}
     assert [entry.endpoint for entry in simulator.ledger.entries] == ["overview"]
+
+
+def test_raw_assets_alone_are_only_fetched_and_tables_alone_only_stored(
+    run_part: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator, address = start_simulator()
+    monkeypatch.setenv("LCW_BASE_URL", address)
+    assert set(materialized(run_part("raw/overview", "raw/coins"))) == {"raw/overview", "raw/coins"}
+    assert len(list(load_settings().of(LCW).spool_dir.glob("*.jsonl"))) == 1
+    assert not load_settings().database.exists()
+    requests = len(simulator.ledger.entries)
+    assert requests == 3  # two pages of coins
+    # Of what it stores, another run's, this one says nothing.
+    assert materialized(run_part("market/coins", "market/exchanges", "ops/cycles")) == {}
+    assert len(simulator.ledger.entries) == requests
+    assert list(load_settings().of(LCW).spool_dir.glob("*.jsonl")) == []
+    with open_database(load_settings().database, read_only=True) as db:
+        assert db.execute("SELECT status, coins_seen, calls FROM ops.cycles").fetchall() == [("complete", 200, 3)]
+        assert db.execute("SELECT count(*) FROM market.overview_ticks").fetchall() == [(1,)]
 
 
 def test_settings_out_of_range_fail_in_one_line(run_cycle: RunCycle, monkeypatch: pytest.MonkeyPatch) -> None:

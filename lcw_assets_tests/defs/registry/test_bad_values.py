@@ -58,10 +58,10 @@ def test_such_a_response_is_taken_over_http_and_asked_for_once(registry: Registr
 
 
 def test_more_than_a_response_of_kucoin_can_have_is_read_no_further(registry: Registry) -> None:
-    flood = b'{"code":"200000","data":[' + b" " * 3_000_000
+    flood = b'{"code":"200000","data":[' + b" " * 17_000_000
     with raw_server(answer("200 OK", flood, "Content-Type: application/json")) as address:
-        asked = registry.ask(address, largest_body=1_000_000)
-    assert "sends over 1,000,000 bytes, and is read no further" in asked.reason
+        asked = registry.ask(address)
+    assert "sends over 16,000,000 bytes, and is read no further" in asked.reason
     registry.store()
     [(reason, length)] = registry.query("SELECT reason, length(payload) FROM ops.quarantine")
     assert "sha256" in reason

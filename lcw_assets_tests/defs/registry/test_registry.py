@@ -80,7 +80,7 @@ def test_only_what_moved_gets_a_snapshot(registry: Registry) -> None:
 
 
 def test_new_for_so_many_hours(tmp_path: Path) -> None:
-    registry = Registry(tmp_path, {"REGISTRY_NEW_HOURS": "2"})
+    registry = Registry(tmp_path, {"LCW_REGISTRY_NEW_HOURS": "2"})
     opened = int(NOON.timestamp() * 1000) - 3_600_000
     fresh, old = contract("NEWUSDTM", firstOpenDate=opened), contract("OLDUSDTM")
     registry.minute(fresh, old)
@@ -407,6 +407,6 @@ def test_an_answer_that_failed_in_between_does_not_break_a_confirmation(registry
 )  # fmt: skip
 def test_how_many_may_go_at_once_is_a_setting(tmp_path: Path, limits: Limits, gone: int, status: str) -> None:
     limit = {"SHARE": limits.share, "COUNT": limits.count}
-    registry = Registry(tmp_path, {f"REGISTRY_MAX_DELISTED_{name}": str(value) for name, value in limit.items()})
+    registry = Registry(tmp_path, {f"LCW_REGISTRY_MAX_DELISTED_{name}": str(value) for name, value in limit.items()})
     registry.minute(*many(100))
     assert registry.minute(*many(100 - gone)).found.status == status
