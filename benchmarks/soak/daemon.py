@@ -10,7 +10,8 @@ import dagster as dg
 
 from benchmarks.soak.plan import minute
 from lcw_assets.alerts.incidents import Alert, Incident, Observation, Pace, advance
-from lcw_assets.defs.monitoring.looks import failed_check, failed_run
+from lcw_assets.defs.monitoring.failed_checks import failed_check
+from lcw_assets.defs.monitoring.failed_runs import failed_run
 from lcw_assets.defs.monitoring.sla import Sla
 
 LOOKS_EVERY_S = 15
@@ -67,6 +68,11 @@ class Daemon:
 def _observations(checks: Sequence[Sequence[Any]], run_id: str, at: datetime) -> Iterator[Observation]:
     for name, passed, severity, description in checks:
         if not passed:
-            yield failed_check(
-                dg.AssetCheckKey(_CYCLES, name), dg.AssetCheckSeverity[severity], description, run_id, at
+            result = dg.AssetCheckResult(
+                asset_key=_CYCLES,
+                check_name=name,
+                passed=passed,
+                severity=dg.AssetCheckSeverity[severity],
+                description=description,
             )
+            yield failed_check(result, run_id, at)

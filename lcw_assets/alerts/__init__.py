@@ -1,1 +1,1 @@
-"""Who is told what, and when. Knows no Dagster, and nothing of what an incident is about."""
+"""Who is alerted, of what, and when. Imports no Dagster, and is independent of what an incident is about."""

@@ -1,4 +1,4 @@
-"""Addresses to send alerts to, through apprise. Nothing that is said of a channel holds any part of its address."""
+"""Addresses to send alerts to, through apprise. No name and no reason contains any part of an address."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
 
 from lcw_assets import escape
-from lcw_assets.alerts.discretion import Complaints, Discretion
 from lcw_assets.alerts.incidents import Alert
+from lcw_assets.alerts.plugin_log import Captured, PluginLog
 from lcw_assets.transport.threads import bounded, fan_out
 
 if TYPE_CHECKING:
     from apprise import NotifyBase
 
-# A mail server may take its time, and a look of a sensor a minute at most.
+# A mail server may take its time, and an evaluation of a sensor a minute at most.
 _SEND_S = 10.0
 
-# Values in an address that are no secret, and are words of what may go wrong.
+# Values in an address that are no secret, and that reasons may name.
 _MODES = {"starttls", "ssl", "insecure"}
 
 _ADDRESS = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)|\s+")
@@ -37,17 +37,17 @@ class Channel:
     _address: str = field(repr=False)
 
     def send(self, alert: Alert, link: str | None) -> str | None:
-        """Null if it was taken, else the reason. Takes at most 10 seconds and raises nothing."""
+        """Null if it took the alert, else the reason. Takes at most 10 seconds and raises nothing."""
         try:
             why = bounded(partial(self._notify, alert, link), _SEND_S)
         except TimeoutError:
-            return f"no answer within {_SEND_S:g} s"
-        return self._blot_out(why) if why else None
+            return f"no response within {_SEND_S:g} s"
+        return self._without_address(why) if why else None
 
     def _notify(self, alert: Alert, link: str | None) -> str | None:
         from apprise import NotifyFormat, NotifyType
 
-        with _DISCRETION.listen() as said:
+        with _PLUGIN_LOG.capture() as log:
             try:
                 # Declared as text, it is escaped for mail that is HTML and chats that have a markup.
                 if self._notifier.notify(
@@ -60,10 +60,10 @@ class Channel:
             except Exception as error:  # noqa: BLE001 - whatever a plug-in meets is what is wrong with this channel
                 no_bundle = "CA certificate bundle" in str(error)  # requests names the path alone
                 who = "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE" if no_bundle else type(error).__name__
-                said.warnings.append(f"{who}: {error}")
-        return _why(said)
+                log.warnings.append(f"{who}: {error}")
+        return _why(log)
 
-    def _blot_out(self, reason: str) -> str:
+    def _without_address(self, reason: str) -> str:
         """Without anything that stands in the address: user names, passwords, tokens, hosts."""
         for part in sorted(_parts(self._address), key=len, reverse=True):
             reason = re.sub(re.escape(part), "***", reason, flags=re.IGNORECASE)
@@ -78,15 +78,15 @@ def read_channels(addresses: str | None) -> tuple[list[Channel], dict[str, str]]
 
     channels, wrong = [], {}
     for number, address in enumerate(filter(None, _ADDRESS.split(addresses.strip(" ,\t\n"))), 1):
-        with _DISCRETION.listen():
+        with _PLUGIN_LOG.capture():
             notifier = apprise.Apprise.instantiate(address, suppress_exceptions=True)
         if isinstance(notifier, apprise.NotifyBase):
-            # A POST that is redirected goes on as a GET, without the message, and a page there says 200.
+            # A POST that is redirected goes on as a GET, without the message, and a page there responds with 200.
             notifier.redirects = False
             channels.append(Channel(f"{number} ({notifier.service_name})", notifier, address))
         else:
             wrong[str(number)] = (
-                "no address that apprise can use: look at its beginning (slack://, mailto://) and what follows"
+                "no address that apprise can use: check its beginning (slack://, mailto://) and what follows"
             )
     return channels, wrong
 
@@ -106,14 +106,14 @@ def _parts(address: str) -> Iterator[str]:
     return (part for text in texts for part in re.split(r"[^A-Za-z0-9_.~-]+", text) if len(part) >= 3)
 
 
-def _why(said: Complaints) -> str:
-    """Why a channel did not take an alert: what its plug-in complains of, and in whose words."""
+def _why(log: Captured) -> str:
+    """Why a channel did not take an alert: the warnings of its plug-in, which has no fields for them, and the error."""
     # A mail server's words on one of several recipients stand in the warning itself, as b'...'.
-    complaint = re.sub(r"\bb(['\"])(.*?)\1", r"\2", "; ".join(warning.rstrip(".") for warning in said.warnings[-3:]))
-    if re.search(r"error=3\d\d", complaint):
-        complaint += ": it redirects, and a redirected alert may lose its message. Set the address that it leads to"
-    cause = _cause(said.errors[-1]) if said.errors else ""
-    return ": ".join(filter(None, (complaint, cause))) or "refused, without a reason"
+    warnings = re.sub(r"\bb(['\"])(.*?)\1", r"\2", "; ".join(warning.rstrip(".") for warning in log.warnings[-3:]))
+    if re.search(r"error=3\d\d", warnings):
+        warnings += ": it redirects, and a redirected alert may lose its message. Set the address that it leads to"
+    cause = _cause(log.errors[-1]) if log.errors else ""
+    return ": ".join(filter(None, (warnings, cause))) or "refused, without a reason"
 
 
 def _cause(error: BaseException) -> str:
@@ -170,4 +170,4 @@ def _kind(alert: Alert) -> str:
     return "info" if alert.kind == "news" else "failure" if alert.severity == "critical" else "warning"
 
 
-_DISCRETION = Discretion()
+_PLUGIN_LOG = PluginLog()

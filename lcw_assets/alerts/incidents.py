@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 Severity = Literal["warning", "critical"]
-# `news` is no incident: it is said once, and nothing comes after it.
+# `news` is no incident: it is sent once, and nothing follows it.
 Kind = Literal["opened", "escalated", "repeated", "recovered", "news"]
 
 
@@ -18,9 +18,13 @@ class _Model(BaseModel):
 
 
 class Observation(_Model):
-    """Something is wrong, as seen just now. The same `incident` means the same trouble as before."""
+    """Something is wrong, as seen just now. The same `incident` means the same trouble as before.
+
+    `subject` is for the one who observes: what it has to observe again, such as the name of a job.
+    """
 
     incident: str
+    subject: str | None = None
     severity: Severity
     what: str
     since: AwareDatetime
@@ -29,17 +33,17 @@ class Observation(_Model):
 
 
 class Incident(_Model):
-    """An observation that somebody was told of, and when they are told again."""
+    """An observation that was alerted, and when it is alerted again."""
 
     latest: Observation
     since: AwareDatetime
     seen_at: AwareDatetime
-    told_at: AwareDatetime
+    alerted_at: AwareDatetime
     repeat_s: float = Field(ge=0, le=1e9)
 
 
 class Alert(_Model):
-    """What is said to people, and a row of `ops.alerts`."""
+    """What is sent to people, and a row of `ops.alerts`."""
 
     incident: str
     kind: Kind
@@ -99,7 +103,7 @@ def advance(
 
 def _open(observation: Observation, now: datetime, pace: Pace) -> tuple[Incident, Kind]:
     since = min(observation.since, now)
-    return Incident(latest=observation, since=since, seen_at=now, told_at=now, repeat_s=pace.repeat_s), "opened"
+    return Incident(latest=observation, since=since, seen_at=now, alerted_at=now, repeat_s=pace.repeat_s), "opened"
 
 
 def _go_on(before: Incident, observation: Observation, now: datetime, pace: Pace) -> tuple[Incident, Kind | None]:
@@ -110,14 +114,14 @@ def _go_on(before: Incident, observation: Observation, now: datetime, pace: Pace
         observation = observation.model_copy(update={"severity": "critical"})
     if observation.severity == "critical" and before.latest.severity == "warning":
         kind = "escalated"
-    elif now - before.told_at >= timedelta(seconds=before.repeat_s):
+    elif now - before.alerted_at >= timedelta(seconds=before.repeat_s):
         kind = "repeated"
         repeat_s = min(2 * before.repeat_s, pace.repeat_at_most_s)
     after = Incident(
         latest=observation,
         since=before.since,
         seen_at=now,
-        told_at=now if kind else before.told_at,
+        alerted_at=now if kind else before.alerted_at,
         repeat_s=repeat_s,
     )
     return after, kind

@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 # A channel that fails is tried again after 30 s, 1, 2, 4, ... minutes: seven times within half an hour. By then the
-# incident is over or repeated, and the row of `ops.alerts` says who was not told.
+# incident is over or repeated, and the row of `ops.alerts` names who did not take it.
 _RETRY_S = 30.0
 _TRIES = 7
 
-# A look of a sensor may take a minute, and until it ends nobody watches.
+# An evaluation of a sensor may take a minute, and until it ends nothing is watched.
 _FLUSH_S = 10.0
 
 
 class _Letter(BaseModel):
-    """An alert in the outbox. `waits`: it was said that the database is open elsewhere."""
+    """An alert in the outbox. `waits`: it was logged that the database is open elsewhere."""
 
     alert: Alert
     delivered: list[str] = []
@@ -77,8 +77,8 @@ class Outbox:
     ) -> None:
         """Send what is due, and store it. What cannot be sent or stored stays, and is tried again by a later flush.
 
-        Takes some 20 s at most: whoever flushes also watches. So the worst come first, and a channel that fails one
-        of them is left alone for the rest.
+        Takes some 20 s at most: the sensor that flushes also watches. So the worst come first, and a channel that fails
+        one of them is left alone for the rest.
         """
         if not self._unsaved and not self._waiting():
             return
@@ -124,7 +124,7 @@ class Outbox:
         except (WarehouseError, duckdb.Error) as error:
             log(f"alerts wait in {self._folder} to be stored: {str(error).splitlines()[0]}")
 
-    def troubles(self, log: Callable[[str], None]) -> dict[str, str]:
+    def failing_channels(self, log: Callable[[str], None]) -> dict[str, str]:
         """Channels that have failed an alert at least twice and do not have it yet, each with the latest reason."""
         letters = self._letters(log).values()
         return {name: why for letter in letters if letter.tries > 1 for name, why in letter.undelivered.items()}

@@ -63,5 +63,5 @@ def _result(settings: DataSettings, query: str) -> Iterator[DuckDBPyRelation | N
         try:
             yield db.sql(query)
         except duckdb.Error as error:
-            said, _, _ = str(error).partition("\n\nLINE ")
-            raise CommandError(" ".join(said.split())) from None
+            message, _, _ = str(error).partition("\n\nLINE ")
+            raise CommandError(" ".join(message.split())) from None

@@ -1,4 +1,4 @@
-"""How the last cycle went, and how everything else is: what a person wants to know first. Asks no API."""
+"""How the last cycle went, and how everything else is: what a person wants to know first. Calls no API."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lcw_assets.cli import SQL
 from lcw_assets.cli.text import age, moment
 from lcw_assets.defs.monitoring.causes import PHASES
-from lcw_assets.defs.monitoring.sla import Sla, SlaError, load_sla
-from lcw_assets.defs.monitoring.verdicts import judge
+from lcw_assets.defs.monitoring.sla import Sla, SlaError, judge, load_sla
 from lcw_assets.ingest.measures import Window, read_measures
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.rounding import seconds
@@ -98,10 +97,10 @@ def _state(db: DuckDBPyConnection, settings: DataSettings, now: datetime) -> Ite
     yield f"alerts   {_alerts(db, settings, sla, now)}"
     for part, tables in groupby(SQL.rows(db, "ages"), key=lambda row: row["part"]):
         ages = [(row["name"], row["moment"]) for row in tables if row["moment"]]
-        said = (
+        parts = (
             f"{name} until {at:%Y-%m-%d}" if part == "history" else f"{name} {age(at, now)} old" for name, at in ages
         )
-        yield f"{part:8} {', '.join(said) or 'nothing yet'}"
+        yield f"{part:8} {', '.join(parts) or 'nothing yet'}"
 
 
 def _speed(db: DuckDBPyConnection, sla: Sla, now: datetime) -> str:
@@ -121,10 +120,10 @@ def _speed(db: DuckDBPyConnection, sla: Sla, now: datetime) -> str:
 
 
 def _credits(db: DuckDBPyConnection, now: datetime) -> str:
-    """As Live Coin Watch said it last. They begin anew at 00:00 UTC."""
+    """As of the latest response. They begin anew at 00:00 UTC."""
     found = SQL.rows(db, "credits")
     if not found:
-        return "not known: no response of the last 100 cycles says how many are left"
+        return "not known: no response of the last 100 cycles has how many are left"
     row = found[0]
     if row["received_at"].date() != now.date():
         return f"not known yet today; {row['limit_']:,} a day"
@@ -135,7 +134,7 @@ def _credits(db: DuckDBPyConnection, now: datetime) -> str:
 def _alerts(db: DuckDBPyConnection, settings: DataSettings, sla: Sla, now: datetime) -> str:
     repeated_since = now - timedelta(seconds=sla.alerts.repeat_at_most_s + sla.alerts.over_after_s)
     found = SQL.rows(db, "open_alerts", {"repeated_since": repeated_since})
-    said = ", ".join(f"{row['incident']} ({row['severity']}, since {moment(row['since'], now)})" for row in found)
+    open_ = ", ".join(f"{row['incident']} ({row['severity']}, since {moment(row['since'], now)})" for row in found)
     outbox = len(list(settings.alerts_dir.glob("*.json")))
     waiting = f"; {outbox} wait to be delivered or stored" if outbox else ""
-    return f"{len(found)} open: {said}{waiting}" if found else f"none open{waiting}"
+    return f"{len(found)} open: {open_}{waiting}" if found else f"none open{waiting}"

@@ -12,9 +12,10 @@ from lcw_assets.cli import SQL, CommandError
 from lcw_assets.cli.status import cycle_lines
 from lcw_assets.cli.text import moment
 from lcw_assets.defs.monitoring.causes import CallFact
-from lcw_assets.defs.monitoring.live import explain_running
+from lcw_assets.defs.monitoring.live import explain_spooled
 from lcw_assets.defs.monitoring.sla import SlaError, load_sla
 from lcw_assets.defs.monitoring.slow import read_slowest, read_usual
+from lcw_assets.ingest.load import load_moment
 from lcw_assets.ingest.measures import Window
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.rounding import seconds
@@ -33,7 +34,7 @@ _USUAL_OVER = timedelta(days=3)
 
 @dataclass(frozen=True)
 class _Span:
-    """What was asked for: a minute, or where seconds were given a second."""
+    """What to explain: a minute, or where seconds were given a second."""
 
     start: datetime
     end: datetime
@@ -99,7 +100,7 @@ def _cause(db: DuckDBPyConnection, row: Mapping[str, Any], settings: DataSetting
     if cause is None:
         return "it has no usable time: the clock of this machine went back while it ran"
     within = 0 <= row["cycle_s"] <= limit_s and row["status"] == "complete"
-    return f"nothing was slow, the limit is {limit_s:g} s. What took longest: {cause}" if within else cause
+    return f"nothing was slow, the limit is {limit_s:g} s. What took longest: {cause}" if within else str(cause)
 
 
 def _odd_calls(db: DuckDBPyConnection, cycle_id: str) -> Iterator[str]:
@@ -129,6 +130,6 @@ def _no_cycle(db: DuckDBPyConnection, span: _Span | None, settings: DataSettings
         yield f"nearest  {near['cycle_id']}: make why AT={near['started_at']:{form}}"
     spool = Spool(settings.of(SOURCE).spool_dir)
     for path in spool.files():
-        if span is None or path.stem.startswith(f"{span.start:%Y%m%dT%H%M}"):
-            run = path.stem.rpartition("-")[2]
-            yield f"spooled  {path.stem}: {explain_running(spool, run, now)}"
+        began_at = load_moment(path.stem)
+        if span is None or (began_at and began_at.replace(second=0, microsecond=0) == span.start.replace(second=0)):
+            yield f"spooled  {path.stem}: {explain_spooled(spool, path, now)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 _DATES = ("scheduled_at", "clock_started_at", "started_at")
@@ -13,6 +13,14 @@ _DATES = ("scheduled_at", "clock_started_at", "started_at")
 def load_id(moment: datetime, run_id: str) -> str:
     """`20261120T080100.000Z-1a2b3c4d`: sorts by time, names the run."""
     return f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03}Z-{run_id[:8]}"
+
+
+def load_moment(load_id: str) -> datetime | None:
+    """The moment in a load's id; null for what is none, such as another file's name."""
+    try:
+        return datetime.strptime(load_id[:19], "%Y%m%dT%H%M%S.%f").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """What a schedule looks at before it starts a run: never two of one job at once."""
 
 import math
-import re
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import wraps
 
@@ -62,6 +62,26 @@ def max_runtime_s(run: dg.DagsterRun | None) -> float:
     return math.inf if math.isnan(seconds) else seconds
 
 
+@dataclass(frozen=True)
+class StillRunning:
+    """Why a tick started no run. Dagster keeps its text with the tick, and nothing else of it."""
+
+    run_id: str
+    job: str
+    status: str
+    since: str
+
+    def __str__(self) -> str:
+        return f"run {self.run_id} of {self.job} is {self.status} since {self.since} UTC"
+
+    @classmethod
+    def read(cls, text: str) -> "StillRunning | None":
+        """What was written by `str()`, and null for any other text."""
+        words = text.split(" ")
+        found = cls(*words[1:8:2]) if len(words) == 9 else None
+        return found if str(found) == text else None
+
+
 def run_unless_running(
     context: dg.ScheduleEvaluationContext, job_name: str, source: Source | None = None
 ) -> dg.RunRequest | dg.SkipReason:
@@ -72,11 +92,8 @@ def run_unless_running(
         return dg.SkipReason(off)
     running = context.instance.get_run_records(dg.RunsFilter(job_name=job_name, statuses=UNFINISHED), limit=1)
     if running:
-        run = running[0]
-        return dg.SkipReason(
-            f"run {run.dagster_run.run_id} of {job_name} is {run.dagster_run.status.value} "
-            f"since {run.create_timestamp:%H:%M:%S} UTC"
-        )
+        run, since = running[0].dagster_run, f"{running[0].create_timestamp:%H:%M:%S}"
+        return dg.SkipReason(str(StillRunning(run.run_id, job_name, run.status.value, since)))
     return dg.RunRequest(tags={SCHEDULED_AT_TAG: context.scheduled_execution_time.isoformat()})
 
 
@@ -100,8 +117,3 @@ def skip_while_misconfigured(
             return dg.SkipReason(str(error))
 
     return evaluate
-
-
-def kind_of_skip(reason: str | None) -> str:
-    """A reason without the run and the moment that it names, so that the same thing counts as the same."""
-    return re.sub(r"^run \S+ of (\S+) is (\S+) since .*$", r"a run of \1 was \2", reason or "no reason given")

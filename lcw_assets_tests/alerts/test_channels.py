@@ -138,7 +138,7 @@ def test_a_server_that_never_answers_costs_a_known_time(monkeypatch: pytest.Monk
     with raw_server(silence) as address, webhook() as hook:
         silent = address.replace("http", "json") + "?rto=600"
         results = send(f"{silent} json://127.0.0.1:{hook.port}/")
-    assert results == {"1 (JSON)": "no answer within 3 s", "2 (JSON)": None}
+    assert results == {"1 (JSON)": "no response within 3 s", "2 (JSON)": None}
 
 
 def test_a_mail_server_that_hangs_up_is_a_failure() -> None:

@@ -93,9 +93,9 @@ def test_a_channel_that_is_down_is_tried_again_until_it_is_up(desk: Desk) -> Non
         assert desk.said[0].endswith("tried again from 12:00:30 UTC")
         desk.flush(channels(down.port, up.port), NOON + timedelta(seconds=29))
         assert len(desk.said) == 1  # not due yet
-        assert desk.outbox.troubles(desk.said.append) == {}
+        assert desk.outbox.failing_channels(desk.said.append) == {}
         desk.flush(channels(down.port, up.port), NOON + timedelta(seconds=30))
-        assert list(desk.outbox.troubles(desk.said.append)) == ["1 (JSON)"]  # twice: somebody should hear of it
+        assert list(desk.outbox.failing_channels(desk.said.append)) == ["1 (JSON)"]  # twice: somebody should hear of it
         down.status = 200
         desk.flush(channels(down.port, up.port), NOON + timedelta(seconds=90))
     assert (len(down.received), len(up.received)) == (1, 1)
@@ -181,7 +181,7 @@ def test_a_channel_that_is_dead_does_not_hold_up_the_rest(desk: Desk, monkeypatc
         desk.flush(both)
     assert up.received[0]["title"] == "lcw-assets critical: cycle_time"
     assert len(up.received) == 6
-    assert sum("no answer within" in line for line in desk.said) == 1
+    assert sum("no response within" in line for line in desk.said) == 1
     assert sum("it had just failed another alert" in line for line in desk.said) == 5
 
 

@@ -93,7 +93,7 @@ def test_credits_that_nobody_has_said_are_not_known(payload: str | None) -> None
         load(db, "ops.cycles", [row])
         if payload:
             load(db, "raw.pulls", [pulled_credits(row, payload)])
-    assert lines()["credits"] == "not known: no response of the last 100 cycles says how many are left"
+    assert lines()["credits"] == "not known: no response of the last 100 cycles has how many are left"
 
 
 def test_alerts_are_open_until_they_are_over() -> None:

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 from lcw_assets.defs.monitoring import SQL
 from lcw_assets.defs.monitoring.changes import read_samples
-from lcw_assets.defs.monitoring.sla import Target, load_sla
+from lcw_assets.defs.monitoring.sla import Target, judge, load_sla
+from lcw_assets.defs.monitoring.sla import shares as shares_of
 from lcw_assets.defs.monitoring.slow import read_failures
-from lcw_assets.defs.monitoring.verdicts import judge
-from lcw_assets.defs.monitoring.verdicts import shares as shares_of
 from lcw_assets.ingest.measures import Measures, Window, read_measures
 from lcw_assets.warehouse.schema import tables
 from lcw_assets.warehouse.tables import append_row
@@ -169,5 +168,5 @@ def test_calls_of_the_token_registry_are_no_cycles() -> None:
         append_row(db, "ops.loads", sync)
         after = measured()
         assert after == before
-        assert read_failures(db, HOUR) == []
+        assert read_failures(db, HOUR) is None
         assert read_measures(db, HOUR, SLA.seconds()).calls == 1

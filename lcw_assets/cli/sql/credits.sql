@@ -1,5 +1,5 @@
--- The latest response that says how many credits are left, and what the cycles since then may have spent. Only the
--- newest cycles are looked through: raw.pulls is the largest table there is.
+-- The latest response with how many credits are left, and what the cycles since then may have spent. Only the
+-- newest cycles are searched: raw.pulls is the largest table there is.
 WITH newest AS (
     SELECT cycle_id, calls FROM ops.cycles ORDER BY cycle_id DESC LIMIT 100
 )

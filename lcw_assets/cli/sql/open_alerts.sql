@@ -1,5 +1,5 @@
--- Incidents that are not over. What was last told of before `$repeated_since` nobody watches any more: it would have
--- been repeated.
+-- Incidents that are not over. One whose last alert is older than `$repeated_since` is watched by nothing any more: it
+-- would have been repeated.
 SELECT incident, severity, since
 FROM ops.alerts
 QUALIFY row_number() OVER (PARTITION BY incident ORDER BY raised_at DESC, alert_id DESC) = 1

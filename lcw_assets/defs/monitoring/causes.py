@@ -1,36 +1,19 @@
-"""Why a cycle was slow, in words, from its own facts. What they only suggest is called likely."""
+"""Why a cycle was slow, from its own facts. What they only suggest is called likely."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from lcw_assets.defs.monitoring.machine import Machine, pressure
-from lcw_assets.rounding import seconds
+from lcw_assets.defs.monitoring.codes import Cause, Code, Failure
+from lcw_assets.defs.monitoring.machine import Machine, Pressure, pressure
 from lcw_assets.warehouse.errors import Holder
 
 # In the order they happen. They add up to `cycle_s`.
 PHASES = ("queue_s", "start_s", "pull_s", "handover_s", "lock_wait_s", "store_s")
-
-_PHASE_WORDS = {
-    "queue_s": "the run waited {} in Dagster's queue before its process existed",
-    "start_s": "starting the process took {}, imports included",
-    "handover_s": "{} passed between pulling and storing, in Dagster or in the spool",
-    "store_s": "storing took {}",
-}
-_OUTCOME_WORDS = {
-    "timeout": "a time-out",
-    "connection": "a broken connection",
-    "rate_limited": "a 429",
-    "server_error": "a server error",
-    "broken_body": "a broken answer",
-    "rejected": "a refusal",
-    "unknown_code": "a refusal",
-    "deadline": "the cycle's deadline",
-}
 
 
 @dataclass(frozen=True)
@@ -56,24 +39,17 @@ class CallFact:
 
     @property
     def label(self) -> str:
-        return call_label({"endpoint": self.endpoint, "request": self.request})
+        return call_label(vars(self))
 
     @property
-    def failure(self) -> str:
-        return failure(self.outcome, self.http_status)
+    def failure(self) -> Failure:
+        return Failure(self.outcome, self.http_status)
 
 
 def call_label(row: Mapping[str, Any]) -> str:
     """Such as `coins/list offset 600`, from a row with an endpoint and a request."""
     offset = row["request"].get("offset")
     return str(row["endpoint"]) if offset is None else f"{row['endpoint']} offset {offset}"
-
-
-def failure(outcome: str, http_status: int | None) -> str:
-    """Such as `a 503`, `a time-out`."""
-    if http_status and http_status != 200:
-        return f"a {http_status}"
-    return _OUTCOME_WORDS.get(outcome, outcome)
 
 
 @dataclass(frozen=True)
@@ -100,79 +76,61 @@ def explain(
     usual: Usual,
     machine: Machine | None = None,
     lock_waits: Sequence[LockWaitFact] = (),
-) -> str:
-    """The phase that took most over the least it can take, what held it up, and whether the machine was busy.
+) -> Cause:
+    """The phase that took most over the least it can take, what delayed it, and whether the machine was busy.
 
     Not over its median: where most cycles are slow, that is slow as well.
     """
+    busy = pressure(machine, usual.machine) if machine else None
     if phases.get("pull_s") is None:
-        slowest = f" ({describe_calls(calls)[0]})" if calls else ""
-        cause = f"its process died while it pulled; a later cycle stored what it had{slowest}"
-        return cause + _machine_note(machine, usual, is_cause=False)
+        slowest = explain_calls(calls) if calls else None
+        return _with_machine(Cause(Code.process_died, {"slowest_call": slowest}), busy, explained=True)
     took = {phase: phases.get(phase) or 0.0 for phase in PHASES}
     excess = {phase: took[phase] - (usual.least.get(phase) or 0.0) for phase in PHASES}
-    # Where every cycle was as slow as this one (where it is the only one, say), the excess tells nothing.
-    tells = max(excess.values()) > sum(took.values()) / 10
-    worst = max(PHASES, key=lambda phase: excess[phase] if tells else took[phase])
-    locked = _lock_cause(worst, took[worst], lock_waits)
-    if locked:
-        return locked
-    if worst != "pull_s":
-        return _PHASE_WORDS[worst].format(seconds(took[worst])) + _machine_note(machine, usual, is_cause=True)
-    cause, explained = describe_calls(calls, pull_s=took[worst])
-    return cause + _machine_note(machine, usual, is_cause=not explained)
+    # Where every cycle was as slow as this one (where it is the only one, say), the excess shows nothing.
+    is_clear = max(excess.values()) > sum(took.values()) / 10
+    worst = max(PHASES, key=lambda phase: excess[phase] if is_clear else took[phase])
+    if worst == "pull_s":
+        cause = explain_calls(calls, pull_s=took[worst])
+        return _with_machine(cause, busy, explained=cause.code not in (Code.no_calls, Code.process_held_up))
+    took_s = {"took_s": took[worst]}
+    locked_out = next((wait for wait in lock_waits if not wait.opened), None)
+    if worst == "lock_wait_s":
+        opened = max((wait for wait in lock_waits if wait.opened), key=lambda wait: wait.waited_s, default=None)
+        return Cause(Code.lock_wait, took_s | {"holder": Holder(opened.holder, opened.pid) if opened else Holder()})
+    if worst == "handover_s" and locked_out:
+        return Cause(Code.locked_out, took_s | {"holder": Holder(locked_out.holder, locked_out.pid)})
+    return _with_machine(Cause(Code[worst.removesuffix("_s")], took_s), busy, explained=False)
 
 
-def _lock_cause(phase: str, took_s: float, lock_waits: Sequence[LockWaitFact]) -> str | None:
-    """Null if no lock explains this phase."""
-    opened = max((wait for wait in lock_waits if wait.opened), key=lambda wait: wait.waited_s, default=None)
-    gave_up = [wait for wait in lock_waits if not wait.opened]
-    if phase == "lock_wait_s":
-        by = Holder(opened.holder, opened.pid) if opened else Holder()
-        return f"it waited {seconds(took_s)} for the database, held open by {by} for most of that"
-    if phase == "handover_s" and gave_up:
-        by = Holder(gave_up[0].holder, gave_up[0].pid)
-        return (
-            f"it waited in the spool for {seconds(took_s)}: the database was held open by {by} when it was to be stored"
-        )
-    return None
+def _with_machine(cause: Cause, busy: Pressure | None, *, explained: bool) -> Cause:
+    """What the machine adds to a cause; `explained`: the cause itself explains the time."""
+    if busy is None:
+        return cause
+    role = "as usual" if not busy.unusual else "meanwhile" if explained else "cause"
+    return Cause(cause.code, {**cause.fields, "machine": busy, "machine_is": role})
 
 
-def _machine_note(machine: Machine | None, usual: Usual, *, is_cause: bool) -> str:
-    """What the machine adds to a cause. `is_cause`: the facts name nothing else that took the time."""
-    strained = pressure(machine, usual.machine) if machine else None
-    if strained is None:
-        return ""
-    if not strained.unusual:
-        return f"; the machine was as busy as it usually is ({strained.said})"
-    if is_cause:
-        return f", likely because the machine was busy ({strained.said})"
-    return f"; the machine was busy meanwhile ({strained.said})"
-
-
-def describe_calls(calls: Sequence[CallFact], *, pull_s: float | None = None) -> tuple[str, bool]:
-    """What the slowest call of a pull met, and whether that explains the time that the pull took (`pull_s`, seconds).
+def explain_calls(calls: Sequence[CallFact], *, pull_s: float = 0.0) -> Cause:
+    """What the slowest call of a pull of `pull_s` seconds met; 0: of one that never ended.
 
     A call counts from its first request on: what it waited before that is time that other calls took.
     """
     if not calls:
-        return f"pulling took {seconds(pull_s or 0.0)}, and no call left a fact", False
+        return Cause(Code.no_calls, {"took_s": pull_s})
     of_label = sorted(calls, key=lambda call: (call.label, call.attempt))
     chains = [list(chain) for _, chain in groupby(of_label, key=lambda call: call.label)]
     slowest = max(chains, key=_chain_s)
-    took = _chain_s(slowest)
-    if pull_s and took < pull_s / 2:
-        wait = max(calls, key=lambda call: call.waited_s if call.attempt == 1 else 0.0)
-        if wait.attempt == 1 and wait.waited_s > pull_s / 2 and any(call.outcome == "rate_limited" for call in calls):
-            paused = f"{wait.label} waited {seconds(wait.waited_s)} for its turn"
-            return f"likely a pause of all calls after a 429: {paused}", True
-        if sum(map(_chain_s, chains)) < pull_s / 2:
-            only = f"pulling took {seconds(pull_s)} and its slowest call only {seconds(took)}"
-            return f"{only}: the process was likely held up", False
-        each = seconds(sum(map(_chain_s, chains)) / len(chains))
-        most = f"at most {seconds(took)} ({slowest[0].label})"
-        return f"all calls were slow: {len(chains)} calls took {each} each, {most}", True
-    return _describe_chain(slowest, took), True
+    took_s, sum_s = _chain_s(slowest), sum(map(_chain_s, chains))
+    if took_s >= pull_s / 2:
+        return _explain_chain(slowest, took_s)
+    wait = max(calls, key=lambda call: call.waited_s if call.attempt == 1 else 0.0)
+    if wait.attempt == 1 and wait.waited_s > pull_s / 2 and any(call.outcome == "rate_limited" for call in calls):
+        return Cause(Code.rate_limit_pause, {"call": wait.label, "waited_s": wait.waited_s})
+    if sum_s < pull_s / 2:
+        return Cause(Code.process_held_up, {"took_s": pull_s, "slowest_s": took_s})
+    each = {"calls": len(chains), "mean_s": sum_s / len(chains), "slowest_s": took_s, "call": slowest[0].label}
+    return Cause(Code.all_calls_slow, each)
 
 
 def _chain_s(chain: Sequence[CallFact]) -> float:
@@ -180,35 +138,26 @@ def _chain_s(chain: Sequence[CallFact]) -> float:
 
 
 def _first_requests(chain: Sequence[CallFact]) -> Sequence[CallFact]:
-    """Without hedges: the first request of an attempt lasts as long as they do. A killed cycle may have left a hedge
-    alone.
-    """
+    """Without hedges: the first request of an attempt lasts as long as they do. A killed cycle may leave a hedge."""
     return [call for call in chain if not call.hedge] or chain
 
 
-def _describe_chain(chain: Sequence[CallFact], took: float) -> str:
-    label = chain[0].label
+def _explain_chain(chain: Sequence[CallFact], took_s: float) -> Cause:
     chain = _first_requests(chain)
-    failures = [call.failure for call in chain if call.outcome not in ("ok", "superseded")]
     slowest = max(chain, key=lambda call: call.latency_s)
     longest_wait = max(chain, key=lambda call: call.waited_s if call.attempt > 1 else 0.0)
-    if slowest.latency_s >= took * 0.6:
-        before = [call.failure for call in chain if call.attempt == slowest.attempt - 1]
-        text = f"{label} took {seconds(slowest.latency_s)} on attempt {slowest.attempt}"
-        text += f" after {before[0]}" if before else ""
+    failures = {call.attempt: call.failure for call in reversed(chain)}
+    if slowest.latency_s >= took_s * 0.6:
+        fields = {"call": slowest.label, "took_s": slowest.latency_s, "attempt": slowest.attempt}
+        fields |= {"after": failures.get(slowest.attempt - 1)}
         if slowest.outcome == "superseded":
-            return f"{text}, until a second request was answered"
-        return text if slowest.outcome == "ok" else f"{text} and ended in {slowest.failure}"
-    if longest_wait.attempt > 1 and longest_wait.waited_s >= took * 0.6:
-        before = [call.failure for call in chain if call.attempt == longest_wait.attempt - 1]
-        after = f" after {before[0]}" if before else ""
-        return f"{label} waited {seconds(longest_wait.waited_s)} before attempt {longest_wait.attempt}{after}"
-    return f"{label} took {seconds(took)} over {len(chain)} attempts: {_counted(failures)}"
-
-
-def _counted(failures: Iterable[str]) -> str:
-    """`a 503, a 503, a time-out` as `a 503 (2 times), a time-out`."""
-    parts = []
-    for failure, times in ((key, len(list(group))) for key, group in groupby(failures)):
-        parts.append(failure if times == 1 else f"{failure} ({times} times)")
-    return ", ".join(parts)
+            return Cause(Code.hedged_response, fields)
+        if slowest.outcome == "ok":
+            return Cause(Code.slow_response, fields)
+        return Cause(Code.slow_failure, fields | {"failure": slowest.failure})
+    if longest_wait.attempt > 1 and longest_wait.waited_s >= took_s * 0.6:
+        fields = {"call": slowest.label, "waited_s": longest_wait.waited_s, "attempt": longest_wait.attempt}
+        return Cause(Code.retry_wait, fields | {"after": failures.get(longest_wait.attempt - 1)})
+    failed = [call.failure for call in chain if call.outcome not in ("ok", "superseded")]
+    fields = {"call": slowest.label, "took_s": took_s, "attempts": len(chain), "failures": failed}
+    return Cause(Code.many_attempts, fields)

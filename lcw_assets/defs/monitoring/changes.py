@@ -14,7 +14,7 @@ from lcw_assets.ingest.measures import Window
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# More would tell nothing more of a shift that matters, and take longer: a test ranks all it gets.
+# More would show no more of a shift that matters, and take longer: the test ranks all of them.
 _SAMPLE = 4_000
 # Below that, the test can hardly find anything: four cycles against four are never beyond chance at this level.
 _FEWEST = 8

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ _PAINTS = {
 }
 _PAINT = {name: placeholder for name, (placeholder, _) in _PAINTS.items()}
 
+_SERIES = ("fastest", "slowest", "median")
 _SIZE = (6.4, 3.0)  # inches of 72 points; the text is 9 points high, so it can be read at the width of a phone
 _SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 
@@ -52,29 +53,16 @@ def time_chart(facts: Facts, bands: Bands) -> str:
     moments = [row["moment"] for row in facts.series]
     axes.set_yscale("log")
     if moments:
-        axes.fill_between(
-            moments,
-            [row["fastest_s"] for row in facts.series],
-            [row["slowest_s"] for row in facts.series],
-            color=_PAINT["fast"],
-            alpha=0.25,
-            linewidth=0,
-            step="mid",
-        )
-        axes.plot(
-            moments,
-            [row["median_s"] for row in facts.series],
-            color=_PAINT["fast"],
-            linewidth=1.2,
-            marker="." if len(moments) < 60 else None,
-        )
+        fastest, slowest, median = ([row[f"{name}_s"] for row in facts.series] for name in _SERIES)
+        axes.fill_between(moments, fastest, slowest, color=_PAINT["fast"], alpha=0.25, linewidth=0, step="mid")
+        marker = "." if len(moments) < 60 else None
+        axes.plot(moments, median, color=_PAINT["fast"], linewidth=1.2, marker=marker)
     for paint, over_s, most_s in (("slow", bands.normal_s, bands.slow_s), ("very-slow", bands.slow_s, float("inf"))):
-        points = [(at, seconds) for at, seconds in facts.marked if over_s < seconds <= most_s]
-        axes.plot(*_columns(points), "o", color=_PAINT[paint], markersize=3.5)
+        slow: dict[Any, float] = {at: took_s for at, took_s in facts.marked if over_s < took_s <= most_s}
+        axes.plot(list(slow), list(slow.values()), "o", color=_PAINT[paint], markersize=3.5)
     times = [time for row in facts.series for time in (row["fastest_s"], row["slowest_s"])]
     _seconds_axis(axes, "y", [*times, bands.slow_s])
-    for paint, limit in (("normal", bands.fast_s), ("slow", bands.normal_s), ("very-slow", bands.slow_s)):
-        axes.axhline(limit, color=_PAINT[paint], linewidth=0.9, linestyle=(0, (4, 3)))
+    _limits(axes.axhline, bands)
     axes.set_xlim(facts.shown.start, facts.shown.end)  # type: ignore[arg-type]
     _time_axis(axes, facts.shown.length)
     return _svg(figure)
@@ -95,8 +83,7 @@ def distribution_chart(facts: Facts, bands: Bands) -> str:
     )
     edges = [edge for row in facts.histogram for edge in (row["from_s"], row["to_s"])]
     _seconds_axis(axes, "x", [*edges, bands.slow_s])
-    for paint, limit in (("normal", bands.fast_s), ("slow", bands.normal_s), ("very-slow", bands.slow_s)):
-        axes.axvline(limit, color=_PAINT[paint], linewidth=0.9, linestyle=(0, (4, 3)))
+    _limits(axes.axvline, bands)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("cycles", color=_PAINT["muted"])
     return _svg(figure)
@@ -107,8 +94,10 @@ def _band(seconds: float, bands: Bands) -> str:
     return next((name for name, limit in limits.items() if seconds < limit), "very-slow")
 
 
-def _columns(points: Sequence[tuple[Any, float]]) -> tuple[list[Any], list[float]]:
-    return [at for at, _ in points], [seconds for _, seconds in points]
+def _limits(draw: Callable[..., object], bands: Bands) -> None:
+    """A dashed line where each band ends."""
+    for paint, limit in (("normal", bands.fast_s), ("slow", bands.normal_s), ("very-slow", bands.slow_s)):
+        draw(limit, color=_PAINT[paint], linewidth=0.9, linestyle=(0, (4, 3)))
 
 
 def _figure() -> tuple[Figure, Axes]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from lcw_assets import escape
 from lcw_assets.defs.monitoring.sla import CheckName, Sla, SlaError, load_sla
-from lcw_assets.rounding import rounded, seconds
 from lcw_assets.settings import DataSettings, SettingsError
 
 if TYPE_CHECKING:
-    from lcw_assets.defs.monitoring.sla_state import SlaState, WindowState
+    from lcw_assets.defs.monitoring.codes import Cause
+    from lcw_assets.defs.monitoring.sla_state import SlaState
+
+# Metadata of a failed check whose cause is known: what was measured against which target, and the cause in words.
+MEASURED, CAUSE = "measured", "cause"
 
 _ASSET = ("ops", "cycles")
 _DESCRIPTIONS: dict[CheckName, str] = {
@@ -23,7 +27,7 @@ _DESCRIPTIONS: dict[CheckName, str] = {
 
 
 def read_sla() -> Sla | SlaError:
-    """The SLA, or what is wrong with its file: that is for a check to say, and no reason for a cycle to fail."""
+    """The SLA, or what is wrong with its file: a check reports that, and it is no reason for a cycle to fail."""
     try:
         return load_sla(DataSettings().sla_file)
     except SettingsError as error:
@@ -45,49 +49,31 @@ def sla_checks() -> list[dg.AssetCheckSpec]:
 def sla_results(sla_state: SlaState | None, sla: Sla | SlaError) -> list[dg.AssetCheckResult]:
     """Each with the numbers, the targets, and where one is missed the likely cause."""
     if isinstance(sla, SlaError):
-        return [_result(name, passed=False, description=f"not checked: {sla}") for name in _DESCRIPTIONS]
-    if sla_state is None:
-        return []
-    return [_cycle_result(sla_state, sla), *(_window_result(*window, sla) for window in sla_state.windows.items())]
-
-
-def _cycle_result(sla_state: SlaState, sla: Sla) -> dg.AssetCheckResult:
-    limits = sla.checks
-    description = f"{seconds(sla_state.cycle_s)}, target at most {limits.cycle_warn_s:g} s"
-    if sla_state.cycle_s > limits.cycle_error_s:
-        description += f", and an error over {limits.cycle_error_s:g} s"
-    return _result(
-        "cycle_time",
-        passed=sla_state.cycle_s <= limits.cycle_warn_s,
-        description=description + (f". Likely cause: {escape.markdown(sla_state.cause)}" if sla_state.cause else ""),
-        error=sla_state.cycle_s > limits.cycle_error_s,
-        metadata={"cycle_s": rounded(sla_state.cycle_s)},
-    )
-
-
-def _window_result(name: CheckName, window: WindowState, sla: Sla) -> dg.AssetCheckResult:
-    broken = [verdict for verdict in window.verdicts if not verdict.passed]
-    description = f"{window.measures.cycles:,} cycles: " + "; ".join(map(str, broken or window.verdicts))
-    return _result(
-        name,
-        passed=not broken,
-        description=description + (f". Likely cause: {escape.markdown(window.cause)}" if window.cause else ""),
-        error=name in sla.checks.blocking,  # only an error blocks
-        metadata={
-            "cycles": window.measures.cycles,
-            **{verdict.target.name: rounded(verdict.value) for verdict in window.verdicts if verdict.value is not None},
-        },
-    )
+        return [_result(name, f"not checked: {sla}", passed=False) for name in _DESCRIPTIONS]
+    return [_result(**vars(check)) for check in sla_state or ()]
 
 
 def _result(
-    name: str, *, passed: bool, description: str, error: bool = False, metadata: dict[str, float] | None = None
+    name: CheckName,
+    measured: str,
+    passed: bool,
+    error: bool = False,
+    numbers: Mapping[str, float] | None = None,
+    causes: Sequence[Cause] = (),
 ) -> dg.AssetCheckResult:
+    """What was measured, and why: in one description for people, and as metadata for programs."""
+    cause = "; ".join(map(str, causes))
+    explained: dict[str, Any] = {
+        MEASURED: measured,
+        CAUSE: escape.line(cause),
+        "cause_code": ", ".join(cause.code.name for cause in causes),
+        "causes": dg.MetadataValue.json([cause.to_row() for cause in causes]),
+    }
     return dg.AssetCheckResult(
         check_name=name,
         asset_key=list(_ASSET),
         passed=passed,
         severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
-        description=description,
-        metadata=metadata or {},
+        description=measured + (f". Likely cause: {escape.markdown(cause)}" if causes else ""),
+        metadata={**(numbers or {}), **(explained if causes else {})},
     )

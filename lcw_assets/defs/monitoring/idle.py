@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,11 +44,11 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Idle:
-    """`looked_at` minutes, of which each is in `stretches` (the longest first) if it had no cycle; and the ticks since
+    """`examined` minutes, of which each is in `stretches` (the longest first) if it had no cycle; and the ticks since
     then. A tick that was skipped for a cycle that ran is of a minute that had one.
     """
 
-    looked_at: int
+    examined: int
     stretches: Sequence[Window]
     ticks: Sequence[Tick]
     ticks_known: bool = True
@@ -69,13 +68,8 @@ class Idle:
     @property
     def skipped_for_a_cycle(self) -> int:
         """Of the skipped ticks, those whose minute had a cycle all the same."""
-        spans = sorted((stretch.start, stretch.end) for stretch in self.stretches)
-        return sum(not _within(tick.due_at, spans) for tick in self.skipped)
-
-
-def _within(moment: datetime, spans: Sequence[tuple[datetime, datetime]]) -> bool:
-    before = bisect_right(spans, moment, key=lambda span: span[0]) - 1
-    return before >= 0 and moment < spans[before][1]
+        idle = {one.start + n * _MINUTE for one in self.stretches for n in range(one.length // _MINUTE)}
+        return sum(_minute(tick.due_at) not in idle for tick in self.skipped)
 
 
 def most_common_reason(ticks: Sequence[Tick]) -> str:
@@ -89,11 +83,11 @@ def read_idle(db: DuckDBPyConnection, window: Window, schedule: Schedule) -> Idl
     """Of a young database only from its first cycle on: nobody expected one before."""
     [first] = one_row(db, "SELECT min(started_at) FROM ops.cycles")
     start = _next_minute(max(window.start, first)) if first else window.end
-    looked_at = Window(start, max(start, _minute(min(window.end, schedule.now - _STILL_RUNNING))))
-    rows = db.execute(SQL.text("idle"), {**looked_at.parameters(), "spooled": list(schedule.spooled)}).fetchall()
+    examined = Window(start, max(start, _minute(min(window.end, schedule.now - _STILL_RUNNING))))
+    rows = db.execute(SQL.text("idle"), {**examined.parameters(), "spooled": list(schedule.spooled)}).fetchall()
     since = schedule.ticks_since
     return Idle(
-        looked_at=looked_at.length // _MINUTE,
+        examined=examined.length // _MINUTE,
         stretches=[Window(begin, end) for begin, end, _ in rows],
         ticks=[tick for tick in schedule.ticks if start <= tick.due_at < window.end],
         ticks_known=since is None or since < window.end,

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from lcw_assets.rounding import digits, percent
 
-# From here on something has to wait: for a processor, or for memory that is written to disk.
-_BUSY_CPU, _BUSY_LOAD, _FULL_MEMORY = 0.9, 2.0, 0.95
-
-# What is beyond the usual by so much is more than the machine's everyday.
-_MORE_CPU, _MORE_LOAD, _MORE_MEMORY = 0.1, 1.0, 0.03
+# By resource: from where on something has to wait (for a processor, or for memory that is written to disk), and how
+# much beyond the usual is more than the machine's everyday.
+_LIMITS = {"cpu": (0.9, 0.1), "load_each": (2.0, 1.0), "memory": (0.95, 0.03)}
+_NAMES = {"cpu": "CPU in use", "load_each": "load", "memory": "memory in use"}
 
 
 @dataclass(frozen=True)
 class Machine:
     """Over a cycle's time: shares of the CPU and the memory in use, and processes that wanted one of the `processors`.
 
-    Null where the system does not tell. As what is usual: the medians of a window's cycles.
+    Null where the system has no such number. As what is usual: the medians of a window's cycles.
     """
 
     cpu: float | None = None
@@ -30,32 +28,34 @@ class Machine:
     def load_each(self) -> float | None:
         return self.load / self.processors if self.load is not None and self.processors else None
 
+    def reading(self, name: str) -> str:
+        """Such as `98.3 %`, `12.3 on 2 processors`."""
+        if name == "load_each":
+            return f"{digits(self.load or 0.0)} on {round(self.processors or 0)} processors"
+        return percent(getattr(self, name))
+
 
 @dataclass(frozen=True)
 class Pressure:
-    """That a machine was busy, in words with the numbers, and whether it was busier than it usually is."""
+    """That a machine had too little of the resources in `short`, and whether that was `unusual`."""
 
-    said: str
+    machine: Machine
+    usual: Machine
+    short: tuple[str, ...]
     unusual: bool
+
+    def __str__(self) -> str:
+        """Such as `CPU in use 98.3 %, usually 35.0 %`."""
+        return "; ".join(f"{_NAMES[name]} {self.machine.reading(name)}{self._usually(name)}" for name in self.short)
+
+    def _usually(self, name: str) -> str:
+        return "" if getattr(self.usual, name) is None else f", usually {self.usual.reading(name)}"
 
 
 def pressure(machine: Machine, usual: Machine) -> Pressure | None:
     """Null if the machine had enough of everything. Where nothing is known of the usual, busy is unusual."""
-    found = list(_found(machine, usual))
-    if not found:
+    short = tuple(name for name, (least, _) in _LIMITS.items() if (getattr(machine, name) or 0.0) >= least)
+    if not short:
         return None
-    return Pressure("; ".join(said for said, _ in found), any(unusual for _, unusual in found))
-
-
-def _found(machine: Machine, usual: Machine) -> Iterator[tuple[str, bool]]:
-    def load(of: Machine) -> Callable[[float], str]:
-        return lambda _: f"{digits(of.load or 0.0)} on {round(of.processors or 0)} processors"
-
-    for name, value, least, normal, more, say, say_usual in (
-        ("CPU in use", machine.cpu, _BUSY_CPU, usual.cpu, _MORE_CPU, percent, percent),
-        ("load", machine.load_each, _BUSY_LOAD, usual.load_each, _MORE_LOAD, load(machine), load(usual)),
-        ("memory in use", machine.memory, _FULL_MEMORY, usual.memory, _MORE_MEMORY, percent, percent),
-    ):
-        if value is not None and value >= least:
-            usually = "" if normal is None else f", usually {say_usual(normal)}"
-            yield f"{name} {say(value)}{usually}", normal is None or value >= normal + more
+    excess = {name: getattr(machine, name) - (getattr(usual, name) or float("-inf")) for name in short}
+    return Pressure(machine, usual, short, any(excess[name] >= _LIMITS[name][1] for name in short))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lcw_assets import escape
-from lcw_assets.coordination import files
 from lcw_assets.defs.monitoring.charts import distribution_chart, on_page, on_white, time_chart
 from lcw_assets.defs.monitoring.idle import most_common_reason
 from lcw_assets.defs.monitoring.report import Report, Row
-from lcw_assets.defs.monitoring.verdicts import Verdict
-from lcw_assets.defs.monitoring.verdicts import shares as shares_of
+from lcw_assets.defs.monitoring.sla import Verdict
+from lcw_assets.defs.monitoring.sla import shares as shares_of
 from lcw_assets.rounding import digits, percent, seconds
 
 if TYPE_CHECKING:
@@ -26,6 +25,10 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 # Stretches without a cycle that are named.
 _STRETCHES = 5
+
+
+# By heading: which value of a row, and how it is shown.
+_Columns = dict[str, tuple[str, Callable[[Any], str]]]
 
 
 @dataclass(frozen=True)
@@ -41,14 +44,9 @@ def render(report: Report, title: str) -> tuple[str, str]:
     """Markdown and HTML."""
     from markupsafe import Markup
 
-    charts: Mapping[str, str] = {}
-    if report.facts.measures.timed:
-        bands = report.sla.bands
-        charts = {
-            "time_chart": time_chart(report.facts, bands),
-            "distribution_chart": distribution_chart(report.facts, bands),
-        }
-    told = {
+    drawn = {"time_chart": time_chart, "distribution_chart": distribution_chart} if report.facts.measures.timed else {}
+    charts = {name: draw(report.facts, report.sla.bands) for name, draw in drawn.items()}
+    values = {
         "title": title,
         "report": report,
         "facts": report.facts,
@@ -61,13 +59,8 @@ def render(report: Report, title: str) -> tuple[str, str]:
     }
     on_pages = {name: Markup(on_page(svg)) for name, svg in charts.items()}  # noqa: S704 - drawn here
     images = {name: _data_uri(on_white(svg)) for name, svg in charts.items()}
-    markdown = _templates().get_template("performance.md.jinja").render(**told, **images)
-    return markdown, _templates().get_template("performance.html.jinja").render(**told, **on_pages)
-
-
-def write_html(html: str, file: Path) -> None:
-    """Whole or not at all: somebody may have it open."""
-    files.write_file(file, html)
+    markdown = _templates().get_template("performance.md.jinja").render(**values, **images)
+    return markdown, _templates().get_template("performance.html.jinja").render(**values, **on_pages)
 
 
 def _data_uri(svg: str) -> str:
@@ -99,13 +92,8 @@ def _idle(report: Report) -> _Table:
     idle = report.facts.idle
     longest = [f"{_moment(stretch.start)} to {_moment(stretch.end)}" for stretch in idle.stretches[:_STRETCHES]]
     more = len(idle.stretches) - len(longest)
-    rows = [
-        [
-            "minutes without a cycle",
-            f"{idle.minutes:,} of {idle.looked_at:,}",
-            "; ".join(longest) + (f"; and {more:,} shorter" if more else ""),
-        ]
-    ]
+    which = "; ".join([*longest, *([f"and {more:,} shorter"] if more else [])])
+    rows = [["minutes without a cycle", f"{idle.minutes:,} of {idle.examined:,}", which]]
     if idle.ticks_known:
         reason = most_common_reason(idle.skipped)
         while_one_ran = f"{idle.skipped_for_a_cycle:,} while a cycle ran; most often: {reason}" if reason else ""
@@ -117,49 +105,28 @@ def _idle(report: Report) -> _Table:
 
 
 def _phases(report: Report) -> _Table:
-    columns = ("phase", "mean", "median", "p95", "p99", "slowest", "share")
-    rows = [
-        [
-            _words(row["phase"].removesuffix("_s")),
-            *(_seconds(row[f"{name}_s"]) for name in columns[1:-1]),
-            _percent(row["share"]),
-        ]
-        for row in report.facts.phases
-    ]
-    return _Table("Where the seconds went", columns, rows)
+    numbers = {name: (f"{name}_s", _seconds) for name in ("mean", "median", "p95", "p99", "slowest")}
+    columns: _Columns = {"phase": ("phase", _words), **numbers, "share": ("share", _percent)}
+    return _table("Where the seconds went", columns, report.facts.phases)
 
 
 def _endpoints(report: Report) -> _Table:
-    columns = ("endpoint", "calls", "errors", "median", "p95", "p99", "bytes", "retries", "hedges")
-    rows = [
-        [
-            row["endpoint"],
-            f"{row['calls']:,}",
-            _percent(row["error_rate"]),
-            *(_seconds(row[f"{name}_s"]) for name in ("median", "p95", "p99")),
-            _bytes(row["bytes"]),
-            f"{row['retries']:,}",
-            f"{row['hedges']:,}",
-        ]
-        for row in report.facts.endpoints
-    ]
-    return _Table("The endpoints", columns, rows)
+    columns: _Columns = {"endpoint": ("endpoint", str), "calls": ("calls", digits), "errors": ("error_rate", _percent)}
+    columns |= {name: (f"{name}_s", _seconds) for name in ("median", "p95", "p99")}
+    columns |= {"bytes": ("bytes", _bytes), "retries": ("retries", digits), "hedges": ("hedges", digits)}
+    return _table("The endpoints", columns, report.facts.endpoints)
+
+
+def _table(title: str, columns: _Columns, rows: Sequence[Row]) -> _Table:
+    return _Table(title, list(columns), [[show(row[key]) for key, show in columns.values()] for row in rows])
 
 
 def _changes(report: Report) -> _Table:
-    rows = [
-        [
-            change.measure,
-            _seconds(change.before_s),
-            _seconds(change.now_s),
-            _seconds(change.mean_before_s),
-            _seconds(change.mean_now_s),
-            seconds(change.difference_s, "+"),
-            "" if change.chance is None else f"{change.chance:.2g}",
-            change.trend,
-        ]
-        for change in report.changes
-    ]
+    rows = []
+    for change in report.changes:
+        times = (change.before_s, change.now_s, change.mean_before_s, change.mean_now_s)
+        chance = "" if change.chance is None else f"{change.chance:.2g}"
+        rows.append([change.measure, *map(seconds, times), seconds(change.difference_s, "+"), chance, change.trend])
     before = report.facts.before
     note = (
         f"{before.cycles:,} cycles then, with {before.partial:,} partial and {before.failed:,} failed. "
@@ -182,11 +149,9 @@ def _resources(report: Report) -> _Table:
         ("database", "database", _bytes),
     )
     moments: list[Row] = list(report.facts.resources)
-    columns = ["", *(f"{row['moment']}, {kind}" for row in moments for kind in ("mean", "most"))]
-    rows = [
-        [label, *(say(row[f"{name}_{kind}"]) for row in moments for kind in ("mean", "most"))]
-        for label, name, say in kinds
-    ]
+    cells = [(row, kind) for row in moments for kind in ("mean", "most")]
+    columns = ["", *(f"{row['moment']}, {kind}" for row, kind in cells)]
+    rows = [[label, *(show(row[f"{name}_{kind}"]) for row, kind in cells)] for label, name, show in kinds]
     return _Table("The machine at the start and the end of a cycle", columns, rows if moments else [])
 
 
@@ -198,16 +163,12 @@ def _sla_word(verdicts: Sequence[Verdict]) -> Any:
     return Markup('<b class="{}">{}</b>').format(kind, word)
 
 
-def _seconds(value: float | None) -> str:
-    return "" if value is None else seconds(value)
+def _known(show: Callable[[float], str]) -> Callable[[float | None], str]:
+    """Nothing for what was not measured."""
+    return lambda value: "" if value is None else show(value)
 
 
-def _percent(share: float | None) -> str:
-    return "" if share is None else percent(share)
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else digits(value)
+_seconds, _percent, _number = _known(seconds), _known(percent), _known(digits)
 
 
 def _bytes(value: float | None) -> str:
@@ -225,7 +186,7 @@ def _moment(value: datetime) -> str:
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return name.removesuffix("_s").replace("_", " ")
 
 
 @cache

@@ -11,9 +11,8 @@ from lcw_assets.defs.monitoring import SQL
 from lcw_assets.defs.monitoring.causes import PHASES
 from lcw_assets.defs.monitoring.changes import Change, Samples, compare, read_samples
 from lcw_assets.defs.monitoring.idle import Idle, Schedule, read_idle
-from lcw_assets.defs.monitoring.sla import Sla
+from lcw_assets.defs.monitoring.sla import Sla, Verdict, judge, shares
 from lcw_assets.defs.monitoring.slow import SlowCycle, read_slowest, read_usual
-from lcw_assets.defs.monitoring.verdicts import Verdict, judge, shares
 from lcw_assets.ingest.measures import Measures, Window, read_measures
 from lcw_assets.warehouse.tables import one_row
 
@@ -33,7 +32,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Facts:
-    """What the tables say of a window, of which `shown` is the part that a chart shows.
+    """What the tables have of a window, of which `shown` is the part that a chart shows.
 
     Rows are as the queries in `sql/` name them: seconds, bytes, shares.
     """
@@ -93,13 +92,11 @@ def read_facts(db: DuckDBPyConnection, window: Window, sla: Sla, schedule: Sched
     parameters = window.parameters()
     measures = read_measures(db, window, sla.seconds())
     phases = sorted(SQL.rows(db, "phases", parameters), key=lambda row: PHASES.index(row["phase"]))
-    sources = db.execute(
-        "SELECT DISTINCT source FROM ops.cycles WHERE started_at >= $start AND started_at < $end ORDER BY source",
-        parameters,
-    ).fetchall()
+    window_sql = "FROM ops.cycles WHERE started_at >= $start AND started_at < $end"
+    sources = db.execute(f"SELECT DISTINCT source {window_sql} ORDER BY source", parameters).fetchall()
     marked = db.execute(
-        "SELECT started_at, cycle_s FROM ops.cycles WHERE started_at >= $start AND started_at < $end "
-        "AND cycle_s > $over_s AND isfinite(cycle_s) ORDER BY cycle_s DESC LIMIT $most",
+        f"SELECT started_at, cycle_s {window_sql} AND cycle_s > $over_s AND isfinite(cycle_s) "
+        "ORDER BY cycle_s DESC LIMIT $most",
         {**parameters, "over_s": sla.bands.normal_s, "most": _MARKED},
     ).fetchall()
     before = read_measures(db, window.previous(), sla.seconds())

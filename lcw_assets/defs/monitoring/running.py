@@ -1,6 +1,6 @@
 """Cycles that run right now: those that take too long, and those that must be ended."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -8,30 +8,33 @@ from functools import partial
 import dagster as dg
 
 from lcw_assets.alerts.incidents import Observation, Severity
+from lcw_assets.defs.monitoring.live import explain_running
 from lcw_assets.defs.monitoring.sla import Sla
 from lcw_assets.ingest.run_clock import read_clock
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.orchestration.dagster_private import DefaultRunLauncher
 from lcw_assets.orchestration.guard import UNFINISHED, TagError, max_runtime_s, scheduled_at
 
-# On runs that `watch_cycles` has spoken of, so that the other sensors do not say the same again; also good for finding
-# them in the UI. Such as `cycle_time warning 1a2b3c4d`: a run that is started again inherits the tag, and not the id.
-SLOW_TAG = "lcw/slow"
+# The job whose runs are cycles.
+CYCLES = "fetch_cycle"
+
+# On runs that `watch_cycles` has reported, so that the other sensors do not report the same; also good for finding them
+# in the UI: the incident, how bad it is, and the run. A run that Dagster starts again inherits all tags, and has
+# another id.
+INCIDENT_TAG, SEVERITY_TAG, RUN_TAG = "lcw/slow", "lcw/slow_severity", "lcw/slow_run"
 
 
 @dataclass(frozen=True)
-class Seen:
+class Finding:
     """What is wrong, and what is to be done about it once the alert cannot be lost any more."""
 
     observation: Observation
     act: Callable[[], None]
 
 
-def running_cycles(instance: dg.DagsterInstance, spool: Spool, sla: Sla, now: datetime) -> Iterator[Seen]:
+def running_cycles(instance: dg.DagsterInstance, spool: Spool, sla: Sla, now: datetime) -> Iterator[Finding]:
     """Cycles that run for too long. One whose process is dead, or that is past its maximum runtime, is to be ended."""
-    from lcw_assets.defs.monitoring.live import explain_running
-
-    filters = dg.RunsFilter(job_name="fetch_cycle", statuses=UNFINISHED)
+    filters = dg.RunsFilter(job_name=CYCLES, statuses=UNFINISHED)
     for record in instance.get_run_records(filters):
         run = record.dagster_run
         started_at = _started_at(record, now)
@@ -60,32 +63,31 @@ def running_cycles(instance: dg.DagsterInstance, spool: Spool, sla: Sla, now: da
             severity=severity,
             what=what,
             since=started_at,
-            cause=explain_running(spool, run.run_id, now),
+            cause=str(explain_running(spool, run.run_id, now)),
             run_id=run.run_id,
         )
-        yield Seen(observation, partial(_act, instance, run, f"{incident} {severity} {run.run_id[:8]}", why))
+        tags = {INCIDENT_TAG: incident, SEVERITY_TAG: severity, RUN_TAG: run.run_id}
+        yield Finding(observation, partial(_act, instance, run, tags, why))
 
 
-def _act(instance: dg.DagsterInstance, run: dg.DagsterRun, tag: str, why: str) -> None:
+def _act(instance: dg.DagsterInstance, run: dg.DagsterRun, tags: Mapping[str, str], why: str) -> None:
     """Tag the run, and end it if there is a reason `why`."""
-    if run.tags.get(SLOW_TAG) != tag:
-        instance.add_run_tags(run.run_id, {SLOW_TAG: tag})
-    if why and tag.startswith("cycle_ended"):
+    if any(run.tags.get(name) != value for name, value in tags.items()):
+        instance.add_run_tags(run.run_id, tags)
+    if why and tags[INCIDENT_TAG] == "cycle_ended":
         _end(instance, run, why)
     elif why:
         instance.report_run_failed(run, why)
 
 
-def was_told(run: dg.DagsterRun, severity: Severity) -> bool:
-    """Has `watch_cycles` said that this run is slow, and that it is as bad as this?"""
-    said = run.tags.get(SLOW_TAG, "").split(" ")
-    return said[-1] == run.run_id[:8] and (severity == "warning" or "critical" in said)
+def is_reported(run: dg.DagsterRun, severity: Severity) -> bool:
+    """Has `watch_cycles` reported that this run is slow, and that it is as bad as this?"""
+    return run.tags.get(RUN_TAG) == run.run_id and run.tags.get(SEVERITY_TAG) in (severity, "critical")
 
 
-def was_ended(run: dg.DagsterRun) -> bool:
-    """Has `watch_cycles` ended it, and said so? That a run was slow says nothing of why it failed."""
-    said = run.tags.get(SLOW_TAG, "")
-    return said.startswith(("cycle_died", "cycle_ended")) and said.endswith(run.run_id[:8])
+def is_ended(run: dg.DagsterRun) -> bool:
+    """Has `watch_cycles` ended it, and reported that? That a run was slow does not explain why it failed."""
+    return run.tags.get(RUN_TAG) == run.run_id and run.tags.get(INCIDENT_TAG) in ("cycle_died", "cycle_ended")
 
 
 def _started_at(record: dg.RunRecord, now: datetime) -> datetime:
@@ -93,7 +95,7 @@ def _started_at(record: dg.RunRecord, now: datetime) -> datetime:
     try:
         tick = scheduled_at(record.dagster_run, now)
     except TagError:
-        tick = None  # started by a person; the run says what is wrong with the tag
+        tick = None  # started by a person; the run reports what is wrong with the tag
     clock = read_clock(
         scheduled_at=tick,
         run_created_at=record.create_timestamp,
@@ -104,7 +106,7 @@ def _started_at(record: dg.RunRecord, now: datetime) -> datetime:
 
 
 def _dead_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int | None:
-    """The id of the process that should run this and does not exist. Null if it does, or if nobody can tell from here.
+    """The id of the process that should run this and does not exist. Null if it does, or if that cannot be known here.
 
     Dagster's default launcher has no such check: the run would count as running until its maximum runtime, and the
     schedule would skip so long. Its runs are processes of this machine; those of other launchers need not be.
@@ -124,7 +126,7 @@ def _dead_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int | Non
                 dead = True
             except psutil.AccessDenied:
                 dead = False  # somebody's, so it is there
-            # Asked again: it may have ended, and well, since the run was read.
+            # Read again: it may have ended, and well, since the run was read.
             again = instance.get_run_by_id(run.run_id) if dead else None
             return pid if again and again.status == dg.DagsterRunStatus.STARTED else None
     return None
@@ -136,7 +138,7 @@ def _end(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None:
         return  # Dagster's run monitoring does what is left
     try:
         ended = instance.run_launcher.terminate(run.run_id)
-    except dg.DagsterError:  # its code server is gone, say
+    except dg.DagsterError:  # such as that its code server is gone
         ended = False
     if not ended:
         instance.report_run_failed(run, why)

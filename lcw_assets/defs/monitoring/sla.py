@@ -1,17 +1,20 @@
-"""The SLA: one TOML file, typed. Says what is fast enough, for the report, the checks and the sensors."""
+"""The SLA: one TOML file, typed, of what is fast enough; and whether the measures of a window meet it."""
 
 from __future__ import annotations
 
 import operator
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lcw_assets import rounding
+from lcw_assets.ingest.measures import Measures
 from lcw_assets.settings.user_files import UserFileError, read_text
 
 if sys.version_info >= (3, 11):
@@ -65,7 +68,7 @@ class Target(_Section):
         word, _, bound = self._bound()
         return f"{word} {bound:g} s" if self.measure.endswith("_s") else f"{word} {100 * bound:g} %"
 
-    def say(self, value: float | None) -> str:
+    def show(self, value: float | None) -> str:
         """A measured value, with its unit."""
         if value is None:
             return "none"
@@ -147,14 +150,56 @@ def load_sla(file: Path | None = None) -> Sla:
     except UserFileError as error:
         raise SlaError(f"the SLA file {error}") from None
     except tomllib.TOMLDecodeError as error:
-        # The place alone: what else the error says may be words of the file, and it may be another file than was meant.
+        # The place alone: the rest of the error may quote the file, and it may be another file than was meant.
         place = re.search(r"at line \d+, column \d+", str(error))
         raise SlaError(f"the SLA file {path} is not TOML {place[0] if place else 'at its end'}") from None
     except ValidationError as error:
-        wrong = "; ".join(_say(problem["loc"], str(problem["msg"])) for problem in error.errors())
+        wrong = "; ".join(_problem(problem["loc"], str(problem["msg"])) for problem in error.errors())
         raise SlaError(f"the SLA file {path}: {wrong}") from None
 
 
-def _say(place: tuple[int | str, ...], message: str) -> str:
+def _problem(place: tuple[int | str, ...], message: str) -> str:
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
     return f"{where}: {message.removeprefix('Value error, ')}"
+
+
+def shares(measures: Measures, sla: Sla) -> dict[str, float | None]:
+    """The share of each band; they add up to 1."""
+    limits = [sla.bands.fast_s, sla.bands.normal_s, sla.bands.slow_s]
+    counts = [0, *(measures.within[limit] for limit in limits), measures.timed]
+    names = ("fast", "normal", "slow", "very_slow")
+    sizes = [upper - lower for lower, upper in pairwise(counts)]
+    return {name: size / measures.timed if measures.timed else None for name, size in zip(names, sizes, strict=True)}
+
+
+def value_of(target: Target, measures: Measures) -> float | None:
+    """What `target` limits; null if there is nothing to measure yet."""
+    if target.measure == "complete":
+        return measures.complete / measures.cycles if measures.cycles else None
+    if target.seconds is not None:
+        within = measures.within[target.seconds]
+        wanted = within if target.measure == "share_within" else measures.timed - within
+        return wanted / measures.timed if measures.timed else None
+    value: float | None = getattr(measures, target.measure)
+    return value
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A target and what was measured. Without cycles nothing is broken: `passed` is true and `value` is null."""
+
+    target: Target
+    value: float | None
+
+    @property
+    def passed(self) -> bool:
+        return self.value is None or self.target.meets(self.value)
+
+    def __str__(self) -> str:
+        """Such as `p99 78.7 s, target under 45 s`."""
+        return f"{self.target.name} {self.target.show(self.value)}, target {self.target.limit}"
+
+
+def judge(targets: Sequence[Target], measures: Measures) -> Iterator[Verdict]:
+    for target in targets:
+        yield Verdict(target, value_of(target, measures))

@@ -1,65 +1,71 @@
-"""How the latest cycle, the last hour and the last 72 hours stand to the SLA: what the checks of each cycle say."""
+"""The latest cycle, the last hour and the last 72 hours against the SLA: what the checks of each cycle report."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lcw_assets.defs.monitoring.sla import CheckName, Sla, Target
+from lcw_assets.defs.monitoring.codes import Cause, Code
+from lcw_assets.defs.monitoring.sla import CheckName, Sla, judge
 from lcw_assets.defs.monitoring.slow import read_failures, read_slowest, read_usual
-from lcw_assets.defs.monitoring.verdicts import Verdict, judge
-from lcw_assets.ingest.measures import Measures, Window, read_measures
-from lcw_assets.rounding import seconds
+from lcw_assets.ingest.measures import Window, read_measures
+from lcw_assets.rounding import rounded, seconds
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
 @dataclass(frozen=True)
-class WindowState:
-    """A window's verdicts. `cause`, in words, is looked up only where one of them is a breach."""
+class CheckState:
+    """A check with its numbers, in words and by name; `causes` are read only where it failed."""
 
-    measures: Measures
-    verdicts: Sequence[Verdict]
-    cause: str | None
+    name: CheckName
+    measured: str
+    passed: bool
+    error: bool = False
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    causes: Sequence[Cause] = ()
 
 
-@dataclass(frozen=True)
-class SlaState:
-    """`cycle_s` of the latest cycle (seconds), why if that is too much, and each window by the name of its check."""
-
-    cycle_s: float
-    cause: str | None
-    windows: Mapping[CheckName, WindowState]
+SlaState = Sequence[CheckState]
 
 
 def read_sla_state(db: DuckDBPyConnection, cycle: Mapping[str, Any], sla: Sla) -> SlaState:
-    """`cycle` is a row of `ops.loads`, already stored. Takes 10 ms; where something is wrong, 30."""
+    """`cycle` is a row of `ops.cycles`, already stored. Takes 10 ms; where something is wrong, 30."""
     now: datetime = cycle["committed_at"]
-    started_at: datetime = cycle["started_at"]
-    windows: dict[CheckName, WindowState] = {
-        "sla_1h": _window(db, Window.before(now, 1), sla.checks.sla_1h, sla),
-        "sla_72h": _window(db, Window.before(now, 72), sla.checks.sla_72h, sla),
-    }
-    cause = None
-    if cycle["load_s"] > sla.checks.cycle_warn_s:
+    return [_cycle(db, cycle, sla), _window(db, "sla_1h", Window.before(now, 1), sla),
+            _window(db, "sla_72h", Window.before(now, 72), sla)]  # fmt: skip
+
+
+def _cycle(db: DuckDBPyConnection, cycle: Mapping[str, Any], sla: Sla) -> CheckState:
+    started_at, cycle_s, limits = cycle["started_at"], cycle["load_s"], sla.checks
+    passed, error = cycle_s <= limits.cycle_warn_s, cycle_s > limits.cycle_error_s
+    measured = f"{seconds(cycle_s)}, target at most {limits.cycle_warn_s:g} s"
+    measured += f", and an error over {limits.cycle_error_s:g} s" if error else ""
+    causes: list[Cause] = []
+    if not passed:
+        usual = read_usual(db, Window(cycle["committed_at"] - timedelta(hours=1), started_at))
         own = Window(started_at, started_at + timedelta(microseconds=1))
-        usual = read_usual(db, Window(now - timedelta(hours=1), started_at))
-        slow = read_slowest(db, own, over_s=sla.checks.cycle_warn_s, most=1, usual=usual)
-        cause = slow[0].cause if slow else None
-    return SlaState(cycle["load_s"], cause, windows)
+        causes = [slow.cause for slow in read_slowest(db, own, over_s=limits.cycle_warn_s, most=1, usual=usual)]
+    return CheckState("cycle_time", measured, passed, error, {"cycle_s": rounded(cycle_s)}, causes)
 
 
-def _window(db: DuckDBPyConnection, window: Window, targets: Sequence[Target], sla: Sla) -> WindowState:
+def _window(db: DuckDBPyConnection, name: CheckName, window: Window, sla: Sla) -> CheckState:
     measures = read_measures(db, window, sla.seconds())
-    verdicts = list(judge(targets, measures))
-    broken = {verdict.target.measure for verdict in verdicts if not verdict.passed}
-    causes = []
-    if broken & {"complete", "error_rate"}:
-        causes += read_failures(db, window)
+    verdicts = list(judge(getattr(sla.checks, name), measures))
+    failed = [verdict for verdict in verdicts if not verdict.passed]
+    broken = {verdict.target.measure for verdict in failed}
+    causes: list[Cause] = []
+    if broken & {"complete", "error_rate"} and (failures := read_failures(db, window)):
+        causes.append(failures)
     if broken - {"complete", "error_rate"}:
-        slowest = read_slowest(db, window, over_s=0.0, most=1, usual=read_usual(db, window))
-        causes += [f"the slowest, {cycle.cycle_id} with {seconds(cycle.cycle_s)}: {cycle.cause}" for cycle in slowest]
-    return WindowState(measures, verdicts, "; ".join(causes) or None)
+        for slow in read_slowest(db, window, over_s=0.0, most=1, usual=read_usual(db, window)):
+            fields = {"cycle_id": slow.cycle_id, "cycle_s": slow.cycle_s, "cause": slow.cause}
+            causes.append(Cause(Code.slowest_cycle, fields))
+    measured = f"{measures.cycles:,} cycles: " + "; ".join(map(str, failed or verdicts))
+    known = {verdict.target.name: rounded(verdict.value) for verdict in verdicts if verdict.value is not None}
+    # Only an error blocks.
+    error = name in sla.checks.blocking
+    return CheckState(name, measured, not failed, error, {"cycles": measures.cycles, **known}, causes)

@@ -11,7 +11,7 @@ import pytest
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from lcw_assets.definitions import defs
-from lcw_assets.defs.monitoring import looks
+from lcw_assets.defs.monitoring.failed_checks import failed_checks
 from lcw_assets.defs.monitoring.sensors import watch_checks, watch_runs
 from lcw_assets.settings import load_settings
 from lcw_assets.warehouse.connection import open_database
@@ -167,17 +167,17 @@ def test_one_alert_says_it_while_the_api_is_dead_and_the_checks_say_what_is_left
 ) -> None:
     runs, evaluations = Watch(watch_runs, instance, definitions), Watch(watch_checks, instance, definitions)
     address = start_simulator()[1]
-    runs.look()
+    runs.evaluate()
     monkeypatch.setenv("LCW_BASE_URL", DEAD)
     for _ in range(2):
         run_cycle()
-        assert runs.look().startswith("open: job fetch_cycle since ")
-        assert evaluations.look() == "nothing is wrong"
+        assert runs.evaluate().startswith("open: job fetch_cycle since ")
+        assert evaluations.evaluate() == "nothing is wrong"
     assert alerts() == [("job fetch_cycle", "opened", "critical")]
     monkeypatch.setenv("LCW_BASE_URL", address)
     assert run_cycle().success
     # The run is well, and the last hour is not: that is news.
-    assert "ops/cycles:sla_1h since " in evaluations.look()
+    assert "ops/cycles:sla_1h since " in evaluations.evaluate()
     assert {(incident, kind) for incident, kind, _ in alerts()} == {
         ("job fetch_cycle", "opened"), ("ops/cycles:sla_1h", "opened"), ("ops/cycles:sla_72h", "opened"),
     }  # fmt: skip
@@ -197,11 +197,11 @@ def test_a_check_that_was_told_of_before_is_not_told_as_over_by_a_failed_cycle(
     watch = Watch(watch_checks, instance, definitions)
     monkeypatch.setenv("LCW_BASE_URL", start_simulator(profile=faulty("exchanges/list", Fault("error", status=400)))[1])
     run_cycle()
-    assert "ops/cycles:complete since " in watch.look()
+    assert "ops/cycles:complete since " in watch.evaluate()
     monkeypatch.setenv("LCW_BASE_URL", DEAD)
     run_cycle()
     watch.later(200)
-    assert "ops/cycles:complete since " in watch.look()
+    assert "ops/cycles:complete since " in watch.evaluate()
     assert {kind for _, kind, _ in alerts()} == {"opened"}
 
 
@@ -215,12 +215,12 @@ def test_a_run_that_a_blocking_check_failed_is_told_by_the_check(
     monkeypatch.chdir(project.folder)  # its dagster.yaml names folders from there
     with dg.DagsterInstance.from_config(str(project.folder)) as instance:
         runs = Watch(watch_runs, instance, definitions)
-        runs.look()
+        runs.evaluate()
         sla = str(tmp_path / "sla.toml")
         done = project.cycle(LCW_BASE_URL=start_simulator()[1], LCW_COINS="100", LCW_SLA_FILE=sla)
         assert done.returncode == 1, done.stdout
-        assert runs.look() == "nothing is wrong"
-        assert Watch(watch_checks, instance, definitions).look().startswith("open: ops/cycles:cycle_time since ")
+        assert runs.evaluate() == "nothing is wrong"
+        assert Watch(watch_checks, instance, definitions).evaluate().startswith("open: ops/cycles:cycle_time since ")
     assert alerts() == [("ops/cycles:cycle_time", "opened", "critical")]
 
 
@@ -243,7 +243,7 @@ def test_a_check_of_a_run_that_may_fail_in_a_moment_is_not_told_before_that_is_k
     at = datetime.fromtimestamp(record.create_timestamp, timezone.utc)
 
     def seen(seconds: float) -> list[str]:
-        found = looks.failed_checks(instance, [key], {}, at + timedelta(seconds=seconds))
+        found = failed_checks(instance, [key], {}, at + timedelta(seconds=seconds))
         return [observation.incident for observation in found]
 
     assert seen(19) == []

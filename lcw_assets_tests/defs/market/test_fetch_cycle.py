@@ -224,7 +224,7 @@ def test_a_locked_database_is_no_failure_and_the_next_cycle_stores_both(
             "FROM ops.lock_waits JOIN ops.cycles ON load_id = cycle_id WHERE NOT opened"
         ).fetchall()
         [cause] = [
-            slow.cause
+            str(slow.cause)
             for slow in read_slowest(db, Window.before(datetime.now(timezone.utc), 1), over_s=0, most=9, usual=Usual())
             if slow.run_id == result.run_id
         ]

@@ -1,13 +1,21 @@
-"""Why a cycle was slow, in words: one test a story that the facts can tell."""
+"""Why a cycle was slow, as a code and in words: one test a story that the facts show."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from lcw_assets.defs.monitoring.causes import PHASES, CallFact, LockWaitFact, Usual, explain, failure
+from lcw_assets.defs.monitoring.causes import PHASES, CallFact, LockWaitFact, Usual
+from lcw_assets.defs.monitoring.causes import explain as explain_cause
+from lcw_assets.defs.monitoring.codes import Failure
 from lcw_assets.defs.monitoring.machine import Machine
+
+
+def explain(*args: Any) -> str:
+    return str(explain_cause(*args))
+
 
 LEAST: dict[str, float | None] = dict(zip(PHASES, (0.4, 0.5, 1.0, 0.1, 0.0, 0.05), strict=True))
 USUAL = Usual(LEAST, Machine(cpu=0.35, processors=2.0, load=0.7, memory=0.6))
@@ -54,7 +62,7 @@ QUICK = [fact for offset in range(0, 600, 100) for fact in made(offset, ok(0.3))
         ),
         (
             made(600, (0.0, 0.2, "broken_body", 200), (0.7, 20.0, "ok", 200)),
-            "took 20.0 s on attempt 2 after a broken answer",
+            "took 20.0 s on attempt 2 after a broken response",
         ),
     ],
 )
@@ -135,6 +143,59 @@ def test_a_killed_cycle_says_so_and_how_far_it_came() -> None:
     assert explain(killed, made(600, ok(12.0)), USUAL).endswith("(coins/list offset 600 took 12.0 s on attempt 1)")
 
 
+def code(*args: Any) -> str:
+    """The code of a cause, whose fields are JSON that keeps their numbers."""
+    row = explain_cause(*args).to_row()
+    assert json.loads(json.dumps(row)) == row
+    return str(row["code"])
+
+
+def test_each_cause_has_its_code() -> None:
+    refused = (0.0, 0.1, "rate_limited", 429)
+    waited = [CallFact("coins/list", {"offset": 100}, 1, 25.1, 0.3, 200, "ok")]
+    superseded = [CallFact("coins/list", {"offset": 600}, 1, 0.0, 31.0, None, "superseded")]
+    all_slow = [fact for offset in range(0, 1000, 100) for fact in made(offset, ok(9.0))]
+    locked_out = [LockWaitFact(5.0, "/usr/bin/duckdb", 7, opened=False)]
+    found = [
+        *(code(phases(**{f"{name}_s": 41.2}), QUICK, USUAL) for name in ("queue", "start", "handover", "store")),
+        code(phases(handover_s=66.0), QUICK, USUAL, None, locked_out),
+        code(phases(lock_wait_s=66.0), QUICK, USUAL),
+        code(phases(pull_s=None), QUICK, USUAL, BUSY),
+        code(phases(pull_s=31.0), [], USUAL, BUSY),
+        code(phases(pull_s=50.0), QUICK, USUAL),
+        code(phases(pull_s=26.0), [*made(0, refused), *waited], USUAL),
+        code(phases(pull_s=27.0), all_slow, USUAL),
+        code(phases(pull_s=41.2), made(600, ok(41.2)), USUAL),
+        code(phases(pull_s=31.0), superseded, USUAL),
+        code(phases(pull_s=15.9), made(600, (0.0, 15.0, "timeout", None), (0.6, 0.3, "ok", 200)), USUAL),
+        code(phases(pull_s=30.4), made(600, refused, (30.0, 0.3, "ok", 200)), USUAL),
+        code(phases(pull_s=24.0), made(600, *[(1.0, 7.0, "server_error", 502)] * 3), USUAL),
+    ]
+    assert found == [
+        "queue", "start", "handover", "store", "locked_out", "lock_wait", "process_died", "no_calls",
+        "process_held_up", "rate_limit_pause", "all_calls_slow", "slow_response", "hedged_response", "slow_failure",
+        "retry_wait", "many_attempts",
+    ]  # fmt: skip
+
+
+def test_the_fields_of_a_cause_are_numbers_and_names() -> None:
+    attempts = made(600, (0.0, 0.2, "server_error", 503), (0.7, 41.2, "ok", 200))
+    assert explain_cause(phases(pull_s=42.1), attempts, USUAL, BUSY).to_row() == {
+        "code": "slow_response",
+        "call": "coins/list offset 600",
+        "took_s": 41.2,
+        "attempt": 2,
+        "after": {"outcome": "server_error", "http_status": 503},
+        "machine": {
+            "machine": {"cpu": 0.983, "processors": 2.0, "load": 12.34, "memory": 0.61},
+            "usual": {"cpu": 0.35, "processors": 2.0, "load": 0.7, "memory": 0.6},
+            "short": ["cpu", "load_each"],
+            "unusual": True,
+        },
+        "machine_is": "meanwhile",
+    }
+
+
 # Who had the database, and how the machine was.
 
 
@@ -210,4 +271,4 @@ def test_a_killed_cycle_is_not_blamed_on_the_machine() -> None:
 
 def test_an_unknown_code_reads_as_any_other_refusal() -> None:
     for http_status in (400, 200, None):
-        assert failure("unknown_code", http_status) == failure("rejected", http_status)
+        assert str(Failure("unknown_code", http_status)) == str(Failure("rejected", http_status))

@@ -48,7 +48,7 @@ def spans(found: Idle) -> list[tuple[float, float]]:
 
 def test_a_cycle_in_every_minute_leaves_none() -> None:
     found = idle(every_minute(*range(-1, 61)))
-    assert (found.looked_at, found.minutes, found.stretches, found.ticks) == (60, 0, [], [])
+    assert (found.examined, found.minutes, found.stretches, found.ticks) == (60, 0, [], [])
 
 
 def test_the_longest_stretches_come_first() -> None:
@@ -65,13 +65,13 @@ def test_what_is_no_cycle_any_more_is_looked_for_to_the_end_of_the_window() -> N
 def test_a_young_installation_is_looked_at_from_its_first_cycle_on() -> None:
     early = [Tick(minute(3), skipped=True, reason=RUNNING), Tick(minute(45), skipped=True, reason=RUNNING)]
     found = idle(every_minute(40, 41, *range(44, 60)), ticks=early)
-    assert (found.looked_at, spans(found)) == (19, [(42, 44)])
+    assert (found.examined, spans(found)) == (19, [(42, 44)])
     assert [tick.due_at for tick in found.ticks] == [minute(45)]
 
 
 def test_before_any_cycle_nothing_is_missing() -> None:
     found = idle([], ticks=[Tick(minute(3), skipped=True, reason=RUNNING)])
-    assert (found.looked_at, found.minutes, found.ticks) == (0, 0, [])
+    assert (found.examined, found.minutes, found.ticks) == (0, 0, [])
 
 
 def test_the_minutes_in_which_a_cycle_was_still_running_had_one() -> None:
@@ -114,7 +114,7 @@ def test_a_cycle_that_a_person_started_counts() -> None:
 def test_the_minute_that_is_not_over_yet_is_not_missed() -> None:
     """The report's own minute: its cycle runs, or is about to be stored."""
     found = idle(every_minute(-1, *range(30)), Window(HOUR.start, minute(31.5)), now=minute(31.5))
-    assert (found.looked_at, found.minutes) == (29, 0)
+    assert (found.examined, found.minutes) == (29, 0)
 
 
 @pytest.mark.parametrize("cycle_s", [None, float("nan"), -3600.0, 1e6])

@@ -64,6 +64,7 @@ def test_a_report_is_in_the_ui_in_a_table_and_in_a_file(
     assert "coins/list offset 600 took 43.0 s on attempt 1" in file.read_text()
     slow = found["reports/slow_cycles"]
     assert (slow["dagster/row_count"], slow["rows_added"]) == (1, 1)
+    assert slow["cause_codes"] == {"slow_response": 1}
     with open_database(DataSettings().database, read_only=True) as db:
         assert db.execute("SELECT cycles, slowest_s FROM reports.performance_72h").fetchall() == [(3, 45.0)]
         assert db.execute("SELECT cause FROM reports.slow_cycles").fetchall() == [

@@ -25,17 +25,22 @@ from dagster._core.scheduler.instigation import (
 )
 
 from lcw_assets.alerts.incidents import Observation
-from lcw_assets.defs.market.definitions import fetch_cycle
-from lcw_assets.defs.monitoring import looks, running
+from lcw_assets.defs.monitoring import running, schedules
+from lcw_assets.defs.monitoring.checks import CAUSE, MEASURED, sla_results
+from lcw_assets.defs.monitoring.codes import Cause, Code
+from lcw_assets.defs.monitoring.live import explain_running, explain_spooled
+from lcw_assets.defs.monitoring.schedules import every_minute, silent_schedules, watching_since
 from lcw_assets.defs.monitoring.sensors import watch_checks, watch_cycles, watch_runs
 from lcw_assets.defs.monitoring.sla import BUILT_IN, load_sla
-from lcw_assets.defs.registry.definitions import token_registry_sync
-from lcw_assets.ingest.load import Load
+from lcw_assets.defs.monitoring.sla_state import CheckState
+from lcw_assets.defs.monitoring.spools import growing_spool, watched_spools
+from lcw_assets.ingest.load import FetchEnd, Load
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_writer import SpoolWriter
 from lcw_assets.orchestration.guard import SCHEDULED_AT_TAG
 from lcw_assets.settings import DataSettings
 from lcw_assets.sources.lcw.spec import SOURCE as LCW
+from lcw_assets.sources.spec import discover
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import Holder, LockWait
 from lcw_assets_tests.alerts.receivers import webhook
@@ -54,7 +59,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 class Watch:
-    """A sensor with its cursor, looked at again and again as the daemon does."""
+    """A sensor with its cursor, evaluated again and again as the daemon does."""
 
     def __init__(self, sensor: dg.SensorDefinition, instance: dg.DagsterInstance, definitions: dg.Definitions) -> None:
         self.sensor = sensor
@@ -62,7 +67,7 @@ class Watch:
         self.repository = definitions.get_repository_def()
         self.cursor: str | None = None
 
-    def look(self) -> str:
+    def evaluate(self) -> str:
         """What the tick says in the UI."""
         with dg.build_sensor_context(
             instance=self.instance, cursor=self.cursor, repository_def=self.repository
@@ -139,7 +144,9 @@ def test_a_cycle_is_slow_after_30_s_and_critical_after_60(
     [critical] = seen_running(instance, 61)
     assert (critical.incident, critical.severity) == ("cycle_time", "critical")
     tagged = instance.get_run_by_id(run.run_id)
-    assert tagged and tagged.tags[running.SLOW_TAG] == f"cycle_time critical {run.run_id[:8]}"
+    assert tagged
+    expected = {"lcw/slow": "cycle_time", "lcw/slow_severity": "critical", "lcw/slow_run": run.run_id}
+    assert expected.items() <= tagged.tags.items()
 
 
 def test_the_time_of_a_scheduled_cycle_counts_from_its_tick(
@@ -175,7 +182,25 @@ def test_the_cause_is_what_the_cycle_waits_for_right_now(
         assert seen.cause == "coins/list offset 100 has not answered for 41 s on attempt 2 after a 503"
         spool.answer(Row(endpoint="coins/list", request={"offset": 100}, payload="[]"))
         [seen] = seen_running(instance, 42, now=now)
-        assert seen.cause == "every answer is there, and the process has not gone on"
+        assert seen.cause == "every response is there, and the process has not gone on"
+
+
+def test_the_cause_of_a_cycle_that_still_runs_has_a_code(
+    instance: dg.DagsterInstance, definitions: dg.Definitions
+) -> None:
+    run, now = add_run(instance, definitions), datetime.now(timezone.utc)
+    spool = Spool(DataSettings().of(LCW).spool_dir)
+    codes = [explain_running(spool, run.run_id, now).code]
+    with spooling(run, now) as writer:
+        codes.append(explain_running(spool, run.run_id, now).code)
+        waits = explain_running(spool, run.run_id, now + timedelta(seconds=31))
+        assert waits.fields == {"call": "status", "waited_s": 31, "missing": 3, "planned": 3}
+        writer.end(FetchEnd(now, 2.5, []))
+        codes.append(explain_running(spool, run.run_id, now).code)
+    [path] = spool.files()
+    path.write_text("no json")
+    codes.append(explain_spooled(spool, path, now).code)
+    assert codes == [Code.not_pulling, Code.no_response, Code.not_stored, Code.spool_unreadable]
 
 
 class Row(dict[str, Any]):
@@ -248,17 +273,17 @@ def test_a_slow_cycle_is_alerted_once_escalated_and_recovered(
     with webhook() as hook:
         monkeypatch.setenv("LCW_ALERT_URLS", f"json://127.0.0.1:{hook.port}/")
         monkeypatch.setenv("LCW_UI_URL", "http://ui:3000/")
-        assert watch.look() == "nothing is wrong"
+        assert watch.evaluate() == "nothing is wrong"
         assert not DataSettings().database.exists()  # nothing is opened while all is well
         run = add_run(instance, definitions, tags={SCHEDULED_AT_TAG: tick.isoformat()})
         for _ in range(3):
-            assert watch.look() == f"open: cycle_time since {tick:%H:%M:%S}"
+            assert watch.evaluate() == f"open: cycle_time since {tick:%H:%M:%S}"
         event = dg.DagsterEvent(event_type_value="PIPELINE_SUCCESS", job_name="fetch_cycle")
         instance.report_dagster_event(event, run.run_id)
         watch.later(100)
-        assert watch.look().startswith("open: cycle_time")  # it may come back with the next cycle
+        assert watch.evaluate().startswith("open: cycle_time")  # it may come back with the next cycle
         watch.later(151)
-        assert watch.look() == "nothing is wrong"
+        assert watch.evaluate() == "nothing is wrong"
     assert [received["title"] for received in hook.received] == [
         "lcw-assets warning: cycle_time",
         "lcw-assets recovered: cycle_time",
@@ -276,7 +301,7 @@ def add_tick(
     at: datetime,
     status: InstigatorStatus,
     on_since: datetime | None = None,
-    name: str = fetch_cycle.schedule,
+    name: str = schedules.CYCLES,
 ) -> None:
     [schedule] = [schedule for schedule in definitions.get_repository_def().schedule_defs if schedule.name == name]
     from dagster._core.remote_origin import (
@@ -300,8 +325,11 @@ def add_tick(
     )  # fmt: skip
 
 
+EVERY_MINUTE = {schedules.CYCLES, "token_registry_sync"}
+
+
 def silent(instance: dg.DagsterInstance, watching_since: datetime, now: datetime) -> list[Observation]:
-    return list(looks.silent_schedules(instance, watching_since, SLA, now))
+    return list(silent_schedules(instance, EVERY_MINUTE, watching_since, SLA, now))
 
 
 @pytest.mark.parametrize("status", [InstigatorStatus.RUNNING, InstigatorStatus.DECLARED_IN_CODE])
@@ -321,10 +349,43 @@ def test_schedules_that_are_silent_together_are_one_incident(
     instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     now = datetime.now(timezone.utc)
-    for name in (fetch_cycle.schedule, token_registry_sync.job):
+    for name in (schedules.CYCLES, "token_registry_sync"):
         add_tick(instance, definitions, now - timedelta(seconds=200), InstigatorStatus.RUNNING, name=name)
     [seen] = silent(instance, now - timedelta(hours=1), now)
     assert seen.what.endswith(" UTC: fetch_cycle_every_minute, token_registry_sync")
+
+
+def test_every_schedule_of_the_repository_that_is_due_each_minute_is_watched(
+    instance: dg.DagsterInstance, definitions: dg.Definitions
+) -> None:
+    """A concept that declares a new one edits no list here."""
+
+    @dg.job
+    def quote_prices(): ...  # type: ignore[no-untyped-def]
+
+    own = [
+        dg.ScheduleDefinition(name="quotes", job=quote_prices, cron_schedule="* * * * *"),
+        dg.ScheduleDefinition(name="hourly", job=quote_prices, cron_schedule="7 * * * *"),
+    ]
+    more = dg.Definitions.merge(definitions, dg.Definitions(schedules=own))
+    assert every_minute(more.get_repository_def()) == {*EVERY_MINUTE, "quotes"}
+    now = datetime.now(timezone.utc)
+    for schedule in own:
+        add_tick(instance, more, now - timedelta(hours=1), InstigatorStatus.RUNNING, name=schedule.name)
+    watch = Watch(watch_cycles, instance, more)
+    watch.evaluate()
+    watch.cursor = json.dumps(
+        {"evaluated_at": now.isoformat(), "watching_since": (now - timedelta(hours=2)).isoformat()}
+    )
+    assert watch.evaluate().startswith("open: schedule since ")
+    with open_database(DataSettings().database) as db:
+        [(what,)] = db.execute("SELECT what FROM ops.alerts").fetchall()
+    assert what.endswith(" UTC: quotes")
+
+
+def test_the_names_that_watching_knows_are_those_of_the_cycle(definitions: dg.Definitions) -> None:
+    assert definitions.resolve_job_def(running.CYCLES)
+    assert every_minute(definitions.get_repository_def()) >= {schedules.CYCLES}
 
 
 def test_a_schedule_that_somebody_stopped_may_be_silent(
@@ -349,8 +410,8 @@ def test_a_schedule_of_another_code_location_does_not_matter(
     now = datetime.now(timezone.utc)
     add_tick(instance, definitions, now - timedelta(hours=1), InstigatorStatus.RUNNING)
     ever = now - timedelta(days=1)
-    assert len(list(looks.silent_schedules(instance, ever, SLA, now, "lcw_assets"))) == 1
-    assert list(looks.silent_schedules(instance, ever, SLA, now, "another")) == []
+    assert len(list(silent_schedules(instance, EVERY_MINUTE, ever, SLA, now, "lcw_assets"))) == 1
+    assert list(silent_schedules(instance, EVERY_MINUTE, ever, SLA, now, "another")) == []
 
 
 @pytest.mark.parametrize(
@@ -368,11 +429,11 @@ def test_a_night_in_which_nothing_ran_is_no_silence(instance: dg.DagsterInstance
     """The daemon was off as well: its first look in the morning comes before the schedule's first tick."""
     now = datetime.now(timezone.utc)
     add_tick(instance, definitions, now - timedelta(hours=8), InstigatorStatus.RUNNING)
-    since = looks.watching_since(now - timedelta(hours=8), now - timedelta(days=3), now)
+    since = watching_since(now - timedelta(hours=8), now - timedelta(days=3), now)
     assert since == now
     assert silent(instance, since, now) == []
     later = now + timedelta(seconds=190)
-    since = looks.watching_since(later - timedelta(seconds=10), since, later)
+    since = watching_since(later - timedelta(seconds=10), since, later)
     assert len(silent(instance, since, later)) == 1
 
 
@@ -384,14 +445,19 @@ def test_spooled_work_that_grows_is_told_and_what_shrinks_is_not(tmp_path: Path)
     depths = []
     for number in range(4):
         (spool.folder / f"{number}.jsonl").write_text("")
-        depth, seen = looks.growing_spool([spool, syncs], number, SLA, now)
+        depth, seen = growing_spool([spool, syncs], number, SLA, now)
         depths.append((depth, len(seen)))
     assert depths == [(1, 0), (2, 0), (3, 1), (4, 1)]
     (spool.folder / "0.jsonl").unlink()
-    assert looks.growing_spool([spool, syncs], 4, SLA, now) == (3, [])
+    assert growing_spool([spool, syncs], 4, SLA, now) == (3, [])
     (syncs.folder / "0.jsonl").write_text("")
-    _, [growing] = looks.growing_spool([spool, syncs], 4, SLA, now)
-    assert growing.what.startswith(f"answers wait, 3 in {spool.folder} and 1 in {syncs.folder}, and are not stored: ")
+    _, [growing] = growing_spool([spool, syncs], 4, SLA, now)
+    assert growing.what.startswith(f"responses wait, 3 in {spool.folder} and 1 in {syncs.folder}, and are not stored: ")
+
+
+def test_the_spool_of_every_source_is_watched() -> None:
+    folders = {spool.folder.name for spool in watched_spools(DataSettings())}
+    assert folders == {source.demo_name for source in discover().values()} >= {"simulator", "kucoin-simulator"}
 
 
 def test_who_keeps_the_spool_from_being_stored_is_named(
@@ -403,12 +469,12 @@ def test_who_keeps_the_spool_from_being_stored_is_named(
     for run in runs:
         with spooling(run, now):
             pass
-    _, [seen] = looks.growing_spool([spool], 0, SLA, now)
+    _, [seen] = growing_spool([spool], 0, SLA, now)
     assert seen.cause and seen.cause.startswith("the database is open elsewhere or cannot be written")
     newest = next(run for run in runs if run.run_id[:8] in spool.pending()[-1].name)
     spool.locked_out(newest.run_id, LockWait(NOON, 5.0, Holder("/bin/jupyter", 41)), print)
     spool.locked_out(newest.run_id, LockWait(NOON + timedelta(minutes=1), 5.0, Holder("/bin/duckdb", 42)), print)
-    _, [seen] = looks.growing_spool([spool], 0, SLA, now)
+    _, [seen] = growing_spool([spool], 0, SLA, now)
     assert seen.cause == "the database was held open by /bin/duckdb (process 42) at 12:01:00 UTC"
 
 
@@ -418,8 +484,8 @@ def test_an_address_that_is_none_is_told_to_the_others_once(
     watch = Watch(watch_cycles, instance, definitions)
     with webhook() as hook:
         monkeypatch.setenv("LCW_ALERT_URLS", f"slakc://T0kenABC/s3cret json://127.0.0.1:{hook.port}/")
-        watch.look()
-        watch.look()
+        watch.evaluate()
+        watch.evaluate()
     [received] = hook.received
     assert received["title"] == "lcw-assets warning: channel 1"
     assert "address 1 of LCW_ALERT_URLS is not used: no address that apprise can use" in received["message"]
@@ -435,10 +501,10 @@ def test_a_channel_that_fails_is_told_to_the_others(
     add_run(instance, definitions, tags={SCHEDULED_AT_TAG: _ago(40)})
     with webhook(500) as down, webhook() as up:
         monkeypatch.setenv("LCW_ALERT_URLS", f"json://127.0.0.1:{down.port}/ json://127.0.0.1:{up.port}/")
-        watch.look()
+        watch.evaluate()
         hurry(DataSettings().alerts_dir)
-        watch.look()
-        watch.look()
+        watch.evaluate()
+        watch.evaluate()
     assert [received["title"] for received in up.received] == [
         "lcw-assets warning: cycle_time",
         "lcw-assets warning: channel 1 (JSON)",
@@ -474,16 +540,26 @@ def test_a_locked_database_delays_no_alert_and_loses_none(
     with webhook() as hook:
         monkeypatch.setenv("LCW_ALERT_URLS", f"json://127.0.0.1:{hook.port}/")
         with held_open(DataSettings().database):
-            watch.look()
+            watch.evaluate()
             assert len(hook.received) == 1
-        watch.look()
+        watch.evaluate()
     assert len(hook.received) == 1
     assert alerts() == [("cycle_time", "opened", "warning")]
 
 
 INCIDENT = (
     '{"incidents": {"x": {"latest": {"incident": "x", "severity": "warning", "what": "x", "since": "2026-11-20T12:00Z"}'
-    ', "since": "2026-11-20T12:00Z", "seen_at": "2026-11-20T12:00Z", "told_at": "2026-11-20T12:00Z", "repeat_s": %s}}}'
+    ', "since": "2026-11-20T12:00Z", "seen_at": "2026-11-20T12:00Z", "alerted_at": "2026-11-20T12:00Z"'
+    ', "repeat_s": %s}}}'
+)
+
+
+# An open incident as version 0.1 wrote it.
+OLD_INCIDENT = (
+    '{"incidents": {"job derive": {"latest": {"incident": "job derive", "severity": "critical", "what": "it failed", '
+    '"since": "2026-11-20T12:00:00Z", "cause": null, "run_id": "1a2b"}, "since": "2026-11-20T12:00:00Z", '
+    '"seen_at": "2026-11-20T12:00:00Z", "told_at": "2026-11-20T12:00:00Z", "repeat_s": 300.0}}, '
+    '"looked_at": "2026-11-20T12:00:00Z", "watching_since": null, "spooled": 0}'
 )
 
 
@@ -492,6 +568,8 @@ INCIDENT = (
     "cursor",
     [
         '{"looked_at": "2026-11-20T12:00:00"}',
+        '{"evaluated_at": "2026-11-20T12:00:00"}',
+        OLD_INCIDENT,
         '{"looked_at": "0001-01-01T00:00:00+00:00"}',
         INCIDENT % "1e300",
         INCIDENT % "-1",
@@ -501,12 +579,17 @@ INCIDENT = (
     ],
 )
 def test_a_cursor_of_another_version_is_started_anew(
-    instance: dg.DagsterInstance, definitions: dg.Definitions, sensor: dg.SensorDefinition, cursor: str
+    instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    sensor: dg.SensorDefinition,
+    cursor: str,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Or one that somebody wrote in the UI."""
     watch = Watch(sensor, instance, definitions)
     watch.cursor = cursor
-    assert watch.look() == "nothing is wrong"
+    assert watch.evaluate() == "nothing is wrong"
+    assert "the cursor is not one that this version wrote: open incidents are alerted again" in capfd.readouterr().err
     assert alerts() == []  # nor is anything over that never was
 
 
@@ -523,7 +606,8 @@ def evaluate(instance: dg.DagsterInstance) -> Any:
             return dg.AssetCheckResult(
                 passed=passed,
                 severity=dg.AssetCheckSeverity[severity],
-                description="p99 78.7 s, target under 45 s. Likely cause: coins/list offset 600 took 41.2 s",
+                description="p99 78.7 s, target under 45 s. Likely cause: a person reads this",
+                metadata={MEASURED: "p99 78.7 s, target under 45 s", CAUSE: "coins/list offset 600 took 41.2 s"},
             )
 
         result = (
@@ -547,7 +631,7 @@ def test_a_failed_check_is_seen_behind_the_next_one_that_is_planned(
         asset_selection=None,
         status=Status.NOT_STARTED,
     )
-    assert watch.look().startswith("open: ops/cycles:sla_72h since ")
+    assert watch.evaluate().startswith("open: ops/cycles:sla_72h since ")
 
 
 def test_a_failed_check_that_blocks_nothing_is_told_until_it_passes(
@@ -555,15 +639,15 @@ def test_a_failed_check_that_blocks_nothing_is_told_until_it_passes(
 ) -> None:
     watch = Watch(watch_checks, instance, definitions)
     evaluate("sla_72h", passed=True)
-    assert watch.look() == "nothing is wrong"
+    assert watch.evaluate() == "nothing is wrong"
     run_id = evaluate("sla_72h", passed=False)
     for _ in range(2):
-        assert watch.look().startswith("open: ops/cycles:sla_72h since ")
+        assert watch.evaluate().startswith("open: ops/cycles:sla_72h since ")
     evaluate("sla_72h", passed=False, severity="ERROR")
-    watch.look()
+    watch.evaluate()
     evaluate("sla_72h", passed=True)
     watch.later(151)
-    assert watch.look() == "nothing is wrong"
+    assert watch.evaluate() == "nothing is wrong"
     assert alerts() == [
         ("ops/cycles:sla_72h", "opened", "warning"),
         ("ops/cycles:sla_72h", "escalated", "critical"),
@@ -579,32 +663,62 @@ def test_a_failed_check_that_blocks_nothing_is_told_until_it_passes(
     )
 
 
+def test_the_alert_of_a_check_repeats_the_words_of_its_cause(
+    instance: dg.DagsterInstance, definitions: dg.Definitions
+) -> None:
+    """Whatever the words are: the sensor reads them from the metadata."""
+    error = "no pipe. Likely cause: a second sentence | `of` an API"
+    measured = "72.0 s, target at most 30 s"
+    state = CheckState("cycle_time", measured, False, causes=[Cause(Code.spool_unreadable, {"error": error})])
+    [result] = sla_results([state], SLA)
+    assert result.description == (
+        f"{measured}. Likely cause: ``no pipe. Likely cause: a second sentence | `of` an API``"
+    )
+    assert result.metadata["cause_code"].value == "spool_unreadable"
+    assert result.metadata["causes"].value == [{"code": "spool_unreadable", "error": error}]
+
+    @dg.asset_check(asset=["ops", "cycles"], name="cycle_time")
+    def check() -> dg.AssetCheckResult:
+        return result
+
+    dg.Definitions(asset_checks=[check]).resolve_job_def("__ASSET_JOB").execute_in_process(instance=instance)
+    Watch(watch_checks, instance, definitions).evaluate()
+    with open_database(DataSettings().database) as db:
+        assert db.execute("SELECT what, cause FROM ops.alerts").fetchall() == [(measured, error)]
+
+
+def reported(run_id: str, severity: str) -> dict[str, str]:
+    """The tags that `watch_cycles` leaves on a slow run."""
+    values = ("cycle_time", severity, run_id)
+    return dict(zip((running.INCIDENT_TAG, running.SEVERITY_TAG, running.RUN_TAG), values, strict=True))
+
+
 def test_a_slow_cycle_that_was_told_while_it_ran_is_not_told_again(
     instance: dg.DagsterInstance, definitions: dg.Definitions, evaluate: Any
 ) -> None:
     watch = Watch(watch_checks, instance, definitions)
     run_id = evaluate("cycle_time", passed=False, severity="ERROR")
-    instance.add_run_tags(run_id, {running.SLOW_TAG: f"cycle_time critical {run_id[:8]}"})
-    assert watch.look() == "nothing is wrong"
-    instance.add_run_tags(run_id, {running.SLOW_TAG: f"cycle_time warning {run_id[:8]}"})
-    assert watch.look().startswith("open: ops/cycles:cycle_time since ")  # it got worse after the last look
+    instance.add_run_tags(run_id, reported(run_id, "critical"))
+    assert watch.evaluate() == "nothing is wrong"
+    instance.add_run_tags(run_id, reported(run_id, "warning"))
+    assert watch.evaluate().startswith("open: ops/cycles:cycle_time since ")  # it got worse after the last look
     evaluate("cycle_time", passed=False, severity="ERROR")  # one that ended between two looks
-    assert watch.look().startswith("open: ops/cycles:cycle_time since ")
+    assert watch.evaluate().startswith("open: ops/cycles:cycle_time since ")
 
 
 def test_a_failed_run_is_told_with_its_reason_until_the_job_works_again(
     instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     watch = Watch(watch_runs, instance, definitions)
-    assert watch.look() == "nothing is wrong"
+    assert watch.evaluate() == "nothing is wrong"
     add_run(instance, definitions, Status.FAILURE, job="performance_report")
-    assert watch.look().startswith("open: job performance_report since ")
+    assert watch.evaluate().startswith("open: job performance_report since ")
     watch.later(200)
     add_run(instance, definitions, Status.SUCCESS)  # of another job
-    assert watch.look().startswith("open: job performance_report since ")
+    assert watch.evaluate().startswith("open: job performance_report since ")
     add_run(instance, definitions, Status.SUCCESS, job="performance_report")
     watch.later(200)
-    assert watch.look() == "nothing is wrong"
+    assert watch.evaluate() == "nothing is wrong"
     assert alerts() == [
         ("job performance_report", "opened", "critical"),
         ("job performance_report", "recovered", "critical"),
@@ -613,6 +727,16 @@ def test_a_failed_run_is_told_with_its_reason_until_the_job_works_again(
         [(what, cause)] = db.execute("SELECT what, cause FROM ops.alerts WHERE kind = 'opened'").fetchall()
     assert what.endswith(" of performance_report failed")
     assert cause == "it broke"
+
+
+def test_a_failure_between_the_last_look_of_an_old_version_and_the_first_of_this_one_is_seen(
+    instance: dg.DagsterInstance, definitions: dg.Definitions
+) -> None:
+    watch = Watch(watch_runs, instance, definitions)
+    add_run(instance, definitions, Status.FAILURE)
+    watch.cursor = json.dumps({"incidents": {}, "looked_at": _ago(600)})
+    watch.later(0)
+    assert watch.evaluate().startswith("open: job fetch_cycle since ")
 
 
 def test_a_run_that_a_check_blocked_is_told_once_by_the_check(instance: dg.DagsterInstance) -> None:
@@ -624,10 +748,10 @@ def test_a_run_that_a_check_blocked_is_told_once_by_the_check(instance: dg.Dagst
 
     own = dg.Definitions(assets=[cycles])
     runs, checks = (Watch(sensor, instance, own) for sensor in (watch_runs, watch_checks))
-    runs.look()
+    runs.evaluate()
     assert not dg.materialize([cycles], instance=instance, raise_on_error=False).success
-    assert runs.look() == "nothing is wrong"
-    checks.look()
+    assert runs.evaluate() == "nothing is wrong"
+    checks.evaluate()
     with open_database(DataSettings().database) as db:
         assert db.execute("SELECT incident, what FROM ops.alerts").fetchall() == [
             ("cycles:cycle_time", "72 s, limit 60 s")
@@ -639,9 +763,9 @@ def test_an_alert_is_one_line_of_the_log(
 ) -> None:
     """Which is the terminal of `make dev`."""
     watch = Watch(watch_runs, instance, definitions)
-    watch.look()
+    watch.evaluate()
     run = add_run(instance, definitions, Status.FAILURE)
-    watch.look()
+    watch.evaluate()
     [line] = [line for line in capfd.readouterr().err.splitlines() if "lcw-assets critical" in line]
     assert f"job fetch_cycle; run {run.run_id[:8]} of fetch_cycle failed; Since: " in line
     assert line.endswith("; Likely cause: it broke")
@@ -652,13 +776,13 @@ def test_a_cycle_that_was_slow_and_then_failed_is_told_as_failed(
 ) -> None:
     """An API that is silent makes every cycle slow, and then fail at its deadline."""
     watch = Watch(watch_runs, instance, definitions)
-    watch.look()
+    watch.evaluate()
     for _ in range(2):
         run = add_run(instance, definitions)
         assert seen_running(instance, 31)
         event = dg.DagsterEvent(event_type_value="PIPELINE_FAILURE", job_name="fetch_cycle", message="no answer")
         instance.report_dagster_event(event, run.run_id)
-        assert watch.look().startswith("open: job fetch_cycle since ")
+        assert watch.evaluate().startswith("open: job fetch_cycle since ")
         watch.later(200)
     assert [kind for _, kind, _ in alerts()] == ["opened"]
 
@@ -667,20 +791,20 @@ def test_a_run_that_somebody_cancelled_is_no_recovery(
     instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     watch = Watch(watch_runs, instance, definitions)
-    watch.look()
+    watch.evaluate()
     add_run(instance, definitions, Status.FAILURE)
-    watch.look()
+    watch.evaluate()
     instance.report_run_canceled(add_run(instance, definitions))
     watch.later(200)
-    assert watch.look().startswith("open: job fetch_cycle since ")
+    assert watch.evaluate().startswith("open: job fetch_cycle since ")
 
 
 def test_a_failure_every_minute_is_one_incident(instance: dg.DagsterInstance, definitions: dg.Definitions) -> None:
     watch = Watch(watch_runs, instance, definitions)
-    watch.look()
+    watch.evaluate()
     for _ in range(4):
         add_run(instance, definitions, Status.FAILURE)
-        watch.look()
+        watch.evaluate()
         watch.later(60)
     assert alerts() == [("job fetch_cycle", "opened", "critical")]
 
@@ -689,26 +813,26 @@ def test_a_failure_that_is_known_or_tried_again_is_left_alone(
     instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     watch = Watch(watch_runs, instance, definitions)
-    watch.look()
+    watch.evaluate()
     add_run(instance, definitions, Status.FAILURE, tags={"dagster/will_retry": "true"})
     ended = add_run(instance, definitions)
     seen_running(instance, 100)
-    assert watch.look() == "nothing is wrong"
+    assert watch.evaluate() == "nothing is wrong"
     # The run that Dagster starts in its place inherits its tags, and is another run.
     known = instance.get_run_by_id(ended.run_id)
-    assert known and running.SLOW_TAG in known.tags
+    assert known and known.tags[running.INCIDENT_TAG] == "cycle_ended"
     add_run(instance, definitions, Status.FAILURE, tags=dict(known.tags))
-    assert watch.look().startswith("open: job fetch_cycle since ")
+    assert watch.evaluate().startswith("open: job fetch_cycle since ")
 
 
 def test_a_real_failed_cycle_says_what_its_log_says(
     instance: dg.DagsterInstance, definitions: dg.Definitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch = Watch(watch_runs, instance, definitions)
-    watch.look()
+    watch.evaluate()
     monkeypatch.setenv("LCW_COINS", "-1")
     definitions.resolve_job_def("fetch_cycle").execute_in_process(instance=instance, raise_on_error=False)
-    watch.look()
+    watch.evaluate()
     with open_database(DataSettings().database) as db:
         [(cause,)] = db.execute("SELECT cause FROM ops.alerts").fetchall()
     assert cause == "LCW_COINS=-1 is out of range: it must be a number from 1 to 50000"

@@ -37,7 +37,7 @@ def usual_cycles(db: DuckDBPyConnection) -> None:
 
 def causes(db: DuckDBPyConnection, window: Window = HOUR) -> list[str]:
     found = read_slowest(db, window, over_s=20.0, most=9, usual=read_usual(db, window))
-    return [slow.cause for slow in found]
+    return [str(slow.cause) for slow in found]
 
 
 def test_the_usual_is_the_median_machine_and_the_least_of_each_phase() -> None:
@@ -94,7 +94,7 @@ def test_who_had_the_database_is_read_with_the_cycle_that_waited() -> None:
             "be stored",
         ]
         added, _ = add_slow_cycles(db, over_s=20, now=NOON)
-        assert [slow.cause for slow in added] == causes(db)[::-1]
+        assert [str(slow.cause) for slow in added] == causes(db)[::-1]
 
 
 def test_several_facts_of_one_cycle_multiply_nothing() -> None:

@@ -139,7 +139,7 @@ def test_the_sensors_deliver_it_within_one_look_and_once(
         monkeypatch.setenv("LCW_ALERT_URLS", f"json://127.0.0.1:{hook.port}/")
         watch = Watch(watch_cycles, stored_instance, definitions)
         for _ in range(2):
-            assert watch.look() == "nothing is wrong"
+            assert watch.evaluate() == "nothing is wrong"
         [told] = hook.received
     assert told["title"] == "lcw-assets news: KuCoin futures listing"
     assert told["message"].splitlines()[0] == "1 listed: NEWUSDTM"

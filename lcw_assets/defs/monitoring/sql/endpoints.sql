@@ -1,4 +1,4 @@
--- How each endpoint answered in a window. Attempts that found no time left were never sent. Quantiles keep every value
+-- How each endpoint did in a window. Attempts that found no time left were never sent. Quantiles keep every value
 -- in memory: as whole microseconds a year of seven million calls takes 150 MB, as doubles 290.
 WITH calls AS (
     SELECT *, (1e6 * least(latency_s, 2000))::INTEGER AS latency_us

@@ -1,4 +1,4 @@
-"""What a channel's plug-in complains of while it sends, and nobody else hears: addresses are full of secrets."""
+"""What a channel's plug-in logs while it sends, kept from everybody else's logs: addresses are full of secrets."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Complaints:
+class Captured:
     """The warnings of a plug-in, and the errors that it had caught when it logged, oldest first."""
 
     warnings: list[str] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
 
 
-class Discretion(logging.Filter):
+class PluginLog(logging.Filter):
     """Keeps what apprise logs, and while a thread sends also what urllib3 logs, from everybody else's logs.
 
     While a thread sends, ~/.netrc is not read there: a default entry would be sent to every channel's host.
@@ -30,28 +30,28 @@ class Discretion(logging.Filter):
         self._installed = False
 
     @property
-    def said(self) -> Complaints | None:
-        return getattr(self._local, "said", None)
+    def captured(self) -> Captured | None:
+        return getattr(self._local, "captured", None)
 
     @contextmanager
-    def listen(self) -> Iterator[Complaints]:
+    def capture(self) -> Iterator[Captured]:
         self._install()
-        said = Complaints()
-        self._local.said = said
+        captured = Captured()
+        self._local.captured = captured
         try:
-            yield said
+            yield captured
         finally:
-            self._local.said = None
+            self._local.captured = None
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if self.said is None:
+        if self.captured is None:
             return record.name != "apprise"
         if record.name == "apprise":
             error = sys.exc_info()[1]
-            if isinstance(error, OSError) and error not in self.said.errors:  # those of requests and smtplib are
-                self.said.errors.append(error)
+            if isinstance(error, OSError) and error not in self.captured.errors:  # those of requests and smtplib are
+                self.captured.errors.append(error)
             if record.levelno >= logging.WARNING:
-                self.said.warnings.append(record.getMessage())
+                self.captured.warnings.append(record.getMessage())
         return False
 
     def _install(self) -> None:
@@ -60,13 +60,13 @@ class Discretion(logging.Filter):
         self._installed = True
         for name in ("apprise", "urllib3.connectionpool"):
             logging.getLogger(name).addFilter(self)
-        # What a mail server says is logged at DEBUG alone. This filter lets nothing of it pass.
+        # The replies of a mail server are logged at DEBUG alone. This filter lets nothing of them pass.
         logging.getLogger("apprise").setLevel(logging.DEBUG)
         from requests import sessions
 
         original = sessions.get_netrc_auth
 
         def netrc_auth(url: str | bytes, raise_errors: bool = False) -> tuple[str, str] | None:
-            return original(url, raise_errors) if self.said is None else None
+            return original(url, raise_errors) if self.captured is None else None
 
         sessions.get_netrc_auth = netrc_auth

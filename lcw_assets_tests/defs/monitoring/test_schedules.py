@@ -19,12 +19,10 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster_shared.error import SerializableErrorInfo
 
-from lcw_assets.defs.market.definitions import fetch_cycle
 from lcw_assets.defs.monitoring.idle import Tick
-from lcw_assets.defs.monitoring.ticks import read_schedule
-from lcw_assets.defs.registry.definitions import token_registry_sync
+from lcw_assets.defs.monitoring.schedules import CYCLES, read_schedule
 from lcw_assets.ingest.spool import Spool
-from lcw_assets.orchestration.guard import kind_of_skip, run_unless_running
+from lcw_assets.orchestration.guard import StillRunning, run_unless_running
 from lcw_assets.settings import DataSettings
 from lcw_assets.sources.lcw.spec import SOURCE as LCW
 from lcw_assets.warehouse.connection import open_database
@@ -43,7 +41,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 def add_ticks(
     instance: dg.DagsterInstance,
     *ticks: tuple[datetime, TickStatus, str],
-    name: str = fetch_cycle.schedule,
+    name: str = CYCLES,
     location: str = "lcw_assets",
 ) -> None:
     """Ticks of a schedule: when, what came of it, and why."""
@@ -95,7 +93,7 @@ def test_skipped_and_failed_ticks_are_read_without_what_differs_each_time(
         (minutes[2], TickStatus.SUCCESS, ""),
         (minutes[1], TickStatus.FAILURE, "no module named x"),
     )
-    add_ticks(instance, (minutes[2], TickStatus.SKIPPED, "another"), name=token_registry_sync.job)
+    add_ticks(instance, (minutes[2], TickStatus.SKIPPED, "another"), name="token_registry_sync")
     # The same minute in another code location, where the schedule was on as well, is no other minute.
     add_ticks(instance, (minutes[3], TickStatus.SKIPPED, "a run of fetch_cycle was STARTED"), location="other")
     found = read_schedule(instance, Spool(DataSettings().of(LCW).spool_dir), minutes[4], now)
@@ -107,9 +105,20 @@ def test_skipped_and_failed_ticks_are_read_without_what_differs_each_time(
     assert (found.now, found.spooled) == (now, [])
 
 
-def test_reasons_that_are_not_ours_stay_as_they_are() -> None:
-    assert kind_of_skip("nothing to do") == "nothing to do"
-    assert kind_of_skip(None) == "no reason given"
+def test_reasons_that_are_not_ours_stay_as_they_are(instance: dg.DagsterInstance) -> None:
+    now = datetime.now(timezone.utc).replace(microsecond=0)
+    reasons = ["nothing to do", "", "run 1 of derive is late since 12:00:00 CET", "run  of a b is c since d UTC"]
+    minutes = [now - timedelta(minutes=back) for back in range(len(reasons))]
+    add_ticks(instance, *((at, TickStatus.SKIPPED, why) for at, why in zip(minutes, reasons, strict=True)))
+    found = read_schedule(instance, Spool(DataSettings().of(LCW).spool_dir), minutes[-1], now)
+    ticks = sorted(found.ticks, key=lambda tick: tick.due_at, reverse=True)
+    assert [tick.reason for tick in ticks] == ["nothing to do", "no reason given", *reasons[2:]]
+
+
+def test_the_reason_of_a_skipped_tick_is_read_by_the_class_that_writes_it() -> None:
+    running = StillRunning("1a2b3c4d-0000", "fetch_cycle", "STARTED", "12:00:00")
+    assert StillRunning.read(str(running)) == running
+    assert StillRunning.read(f"{running}.") is None
 
 
 def test_an_instance_without_schedules_knows_of_no_tick(definitions: dg.Definitions) -> None:
