@@ -8,6 +8,7 @@ they ended. So the first run of such a backfill gives the rest to the daemon.
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from functools import wraps
 from typing import Any
 
 import dagster as dg
@@ -166,18 +167,17 @@ def _written_down(
 def running_sensor(evaluate: Evaluate, jobs: Jobs, source: Source, every_s: int) -> dg.SensorDefinition:
     """A sensor that is on from the start, with the name and docstring of `evaluate`; it skips while `source` is off."""
 
+    @wraps(evaluate)
     def unless_off(context: dg.SensorEvaluationContext) -> Any:
         off = why_off(source)
         return dg.SkipReason(off) if off else evaluate(context)
 
-    return dg.SensorDefinition(
-        name=evaluate.__name__,
-        evaluation_fn=unless_off,
+    return dg.sensor(
         jobs=jobs,
         minimum_interval_seconds=every_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=evaluate.__doc__,
-    )
+    )(unless_off)
 
 
 def resume_sensor(jobs: Jobs, ops: Iterable[str], fields: Collection[str], source: Source) -> dg.SensorDefinition:

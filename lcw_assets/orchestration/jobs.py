@@ -25,12 +25,11 @@ def guarded_schedule(
     name: str, job: UnresolvedAssetJobDefinition, cron: str, description: str
 ) -> dg.ScheduleDefinition:
     """In UTC, on from the start. It skips while a run goes on."""
-    return dg.ScheduleDefinition(
+    return dg.schedule(
         name=name,
         job=job,
         cron_schedule=cron,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=description,
-        execution_fn=lambda context: run_unless_running(context, job.name),
-    )
+    )(lambda context: run_unless_running(context, job.name))

@@ -18,6 +18,7 @@ from lcw_assets.orchestration.backfills import (
     chosen_days,
     fill_request,
     results,
+    resume_sensor,
     resumed,
     spent_today,
 )
@@ -116,6 +117,24 @@ def test_a_run_is_gone_on_with_as_it_was_begun(instance: dg.DagsterInstance) -> 
         "signals": {"config": {"refresh": True, "coins": "BTC", "refreshed_since": record.create_timestamp.isoformat()}}
     }
     assert list(resumed(instance, ["signals"], (), record.update_timestamp + 15 * DAY)) == []
+
+
+def test_a_sensor_is_on_from_the_start_and_says_that_nothing_waits(instance: dg.DagsterInstance) -> None:
+    job = backfill_job("signals", "toy/signals", {})
+    sensor: Any = resume_sensor([job], ["signals"], ())
+    assert sensor.name == "resume_backfills"
+    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+    [skipped] = sensor(dg.build_sensor_context(instance))
+    assert skipped.skip_message == "no backfill waits for credits"
+    instance.add_run(
+        dg.DagsterRun(
+            job_name="backfill_signals",
+            tags={"lcw/stopped-signals": "credits", **FEBRUARY},
+            status=dg.DagsterRunStatus.SUCCESS,
+        )
+    )
+    [record] = instance.get_run_records()
+    assert len(list(resumed(instance, ["signals"], (), record.update_timestamp + DAY))) == 1
 
 
 def test_what_sensors_started_today_is_spent(instance: dg.DagsterInstance) -> None:

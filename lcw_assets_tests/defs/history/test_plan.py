@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lcw_assets.defs.history.plan import Plan, Span, uncovered, windows
+from lcw_assets.defs.history.plan import Plan, Span, joined, uncovered, windows
 from lcw_assets.defs.history.series import FIRST, SERIES
 from lcw_assets.ingest.clock import DAY
 
@@ -22,7 +22,7 @@ def days(first: int, last: int) -> Span:
 
 
 def plan(series: str, wanted: Span, *codes: str) -> Plan:
-    return Plan(SERIES[series], wanted, TODAY, dict.fromkeys(codes, ()), {})
+    return Plan(SERIES[series], wanted, TODAY, dict.fromkeys(codes, ()))
 
 
 @pytest.mark.parametrize(
@@ -121,3 +121,9 @@ def _union(given_spans: list[Span]) -> list[Span]:
         else:
             joined.append(span)
     return joined
+
+
+def test_spans_that_touch_or_overlap_are_one_stretch() -> None:
+    assert joined([days(5, 3), days(20, 10), days(10, 8), days(4, 2)]) == [days(20, 8), days(5, 2)]
+    assert joined([days(20, 1), days(10, 8)]) == [days(20, 1)]
+    assert joined([]) == []

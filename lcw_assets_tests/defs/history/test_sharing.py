@@ -17,7 +17,7 @@ from lcw_assets.settings import load_settings
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.sources.lcw.spec import SOURCE as LCW
 from lcw_assets_tests.conftest import StartSimulator
-from lcw_assets_tests.defs.history.test_backfills import query
+from lcw_assets_tests.defs.history.test_runs import query
 
 
 def run(definitions: dg.Definitions, instance: dg.DagsterInstance, job: str, **tags: str) -> dg.ExecuteInProcessResult:

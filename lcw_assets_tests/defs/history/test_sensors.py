@@ -21,7 +21,7 @@ from lcw_assets.sources.lcw.spec import SOURCE as LCW
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.history.harness import TODAY, Desk
-from lcw_assets_tests.defs.history.test_backfills import query, said
+from lcw_assets_tests.defs.history.test_runs import query, said
 from lcw_assets_tests.defs.history.test_store import daily
 from lcw_assets_tests.patience import until
 
