@@ -85,7 +85,7 @@ def test_settings_from_a_dotenv_file_count(project: Project) -> None:
     (project.folder / ".env").write_text("LCW_COINS=0\n")
     done = project.cycle()
     assert done.returncode == 1
-    assert "pull: failed: LCW_COINS=0 is out of range: it must be a number from 1 to 50000" in done.stdout
+    assert "cycle: failed: LCW_COINS=0 is out of range: it must be a number from 1 to 50000" in done.stdout
     assert "Stack Trace" not in done.stdout
 
 
@@ -95,7 +95,7 @@ def test_the_terminal_misses_nothing_where_the_mirror_is_late(project: Project, 
     late.write_text("#!/bin/sh\nexec sleep 600\n")
     late.chmod(0o755)
     done = project.cycle(LCW_COINS="0", PATH=f"{tmp_path}:{os.environ['PATH']}")
-    assert "pull: failed: LCW_COINS=0 is out of range" in done.stdout
+    assert "cycle: failed: LCW_COINS=0 is out of range" in done.stdout
     assert "run: failed\n" in done.stdout
 
 
@@ -103,9 +103,9 @@ def test_where_runs_share_a_terminal_a_cycle_is_a_line(project: Project) -> None
     """Under `dagster dev`, which says so to the runs that it starts."""
     done = project.cycle(LCW_COINS="200", DAGSTER_IS_DEV_CLI="1")
     [line] = done.stdout.splitlines()
-    assert re.fullmatch(r"\d\d:\d\d:\d\d store: stored .* 200 coins seen, .* the cycle took [\d.]+ s", line)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d cycle: stored .* 200 coins seen, .* the cycle took [\d.]+ s", line)
     failed = project.cycle(LCW_COINS="0", DAGSTER_IS_DEV_CLI="1")
-    assert "pull: failed: LCW_COINS=0 is out of range" in failed.stdout
+    assert "cycle: failed: LCW_COINS=0 is out of range" in failed.stdout
 
 
 def test_a_run_that_is_interrupted_says_so_in_a_line(project: Project) -> None:

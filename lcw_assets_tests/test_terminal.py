@@ -67,17 +67,19 @@ def test_the_terminal_has_a_line_a_cycle_and_a_line_for_what_is_wrong(
             )
             done = project.shell(launch, **variables)
             assert done.returncode == 0, done.stdout
-        until(lambda: any("store: stored " in line for line in lines), lambda: lines)
+        until(lambda: any("cycle: stored " in line for line in lines), lambda: lines)
         until(lambda: any("job backfill_coin_daily" in line for line in lines), lambda: lines)
         said = list(lines)
     assert said[0].endswith("a line a cycle follows, and one for whatever is wrong; Ctrl-C stops")
     with open_database(project.data / "demo.duckdb", lock_wait_s=60) as db:
         [(cycles,)] = db.execute("SELECT count(*) FROM ops.cycles").fetchall()
-    assert 1 <= sum("store: stored " in line for line in said) <= cycles
+    assert 1 <= sum("cycle: stored " in line for line in said) <= cycles
     assert sum("history/coin_daily is filled by days: name a partition or a range" in line for line in said) >= 1
     [alert] = [line for line in said if "critical: job backfill_coin_daily" in line]
     assert "Likely cause: history/coin_daily is filled by days" in alert  # all of it in one line
-    assert not [line for line in said if "pull: " in line or "SensorDaemon" in line or "SchedulerDaemon" in line]
+    assert not [
+        line for line in said if "coins/list page" in line or "SensorDaemon" in line or "SchedulerDaemon" in line
+    ]
     known = re.compile(r"\d\d:\d\d:\d\d \w+: .*|.* - (WARNING|ERROR)\S* - .*|http://.*|.*lcw-assets recovered.*|$")
     assert not [line for line in said if not known.fullmatch(re.sub(r"\x1b\[\d*m", "", line))]
 

@@ -145,7 +145,7 @@ class Hooks:
         return {}
 
     def describe(self, stored: StoredLoad) -> str:
-        """One line for the log of the run that stored it."""
+        """One line for the log of the run that stored it, which every terminal shows; empty where there is none."""
         row = stored.row
         return f"{row['records_seen']:,} records seen, {row['records_changed']:,} changed"
 

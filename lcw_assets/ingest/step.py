@@ -160,7 +160,8 @@ class Step:
             waiting = f"it waits in {runner.spool.folder}, with {len(runner.spool.pending())} loads in all"
             raise dg.Failure(f"{error}. Nothing is lost: {waiting}", allow_retries=False) from None
         for done in stored.loads:
-            runner.log.result(runner.hooks.describe(done))
+            if line := runner.hooks.describe(done):
+                runner.log.result(line)
         return stored
 
     def _raw_results(self, runner: Runner, fetched: Fetched) -> Iterator[Event]:

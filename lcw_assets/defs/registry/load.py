@@ -166,19 +166,21 @@ class SyncHooks(Hooks):
         return status | {"sync_s": rounded(data.phases.total), **phases}
 
     def describe(self, stored: StoredLoad) -> str:
+        """Where a terminal has a line a cycle, it has of syncs only what is new."""
         data: SyncData = stored.outcome.data
         result, changes = data.result, data.result.changes
-        if result.status != "applied":
+        if result.status == "applied":
+            self.log.info(
+                f"{result.contracts:,} contracts: {changes.listed:,} listed, {changes.relisted:,} back, "
+                f"{changes.delisted:,} delisted, {changes.status_changes:,} changes of status, "
+                f"{changes.parameter_changes:,} of parameters, {changes.snapshots:,} moved"
+            )
+        else:
             self.log.warning(f"{stored.load.load_id} is {result.status}: {result.reason}")
-            return str(data.phases)
         for event, names in data.news.items():
             self.log.result(f"{event}: {escape.some(sorted(names))}")
         self.log.info(str(data.phases))
-        return (
-            f"{result.contracts:,} contracts: {changes.listed:,} listed, {changes.relisted:,} back, "
-            f"{changes.delisted:,} delisted, {changes.status_changes:,} changes of status, "
-            f"{changes.parameter_changes:,} of parameters, {changes.snapshots:,} moved"
-        )
+        return ""
 
     def _apply(
         self, db: DuckDBPyConnection, spooled: Spooled, phases: Phases

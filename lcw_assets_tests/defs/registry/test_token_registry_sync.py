@@ -94,8 +94,9 @@ def test_without_a_key_a_sync_fills_the_demo_and_says_so(run_sync: RunSync, inst
     assert all(check.passed for check in found.values())
     number = r"[\d.,]+"
     line = rf"sync {number} s: api {number}, load {number}, process {number}, write {number}, checks {number}"
-    assert any(re.fullmatch(line, said) for said in logs(instance, result))
-    assert logs(instance, result)[-1].startswith(f"{tokens['contracts']:,} contracts: {tokens['contracts']:,} listed, ")
+    *_, counts, phases = logs(instance, result)
+    assert re.fullmatch(line, phases)
+    assert counts.startswith(f"{tokens['contracts']:,} contracts: {tokens['contracts']:,} listed, ")
     assert query("SELECT source, endpoint, outcome FROM ops.calls") == [
         ("kucoin-simulator", "api/v1/contracts/active", "ok")
     ]
@@ -122,6 +123,20 @@ def test_a_listing_and_a_delisting_are_told_once(
     assert f"listed: {names} and 3 more" in logs(instance, result)
     run_sync()
     assert len(waiting_alerts()) == 2
+
+
+def test_where_runs_share_a_terminal_a_sync_says_only_what_is_new(
+    run_sync: RunSync,
+    serve: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Under `dagster dev`, which says so to the runs that it starts: a line a cycle follows there, and none a sync."""
+    monkeypatch.setenv("DAGSTER_IS_DEV_CLI", "1")
+    for contracts in ([contract("AUSDTM")], [contract("AUSDTM"), contract("NEWUSDTM")]):
+        serve(body(*contracts))
+        run_sync()
+    assert [line[9:] for line in capfd.readouterr().err.splitlines()] == ["sync: listed: NEWUSDTM"]
 
 
 def test_the_sensors_deliver_it_within_one_look_and_once(
