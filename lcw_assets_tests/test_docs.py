@@ -14,8 +14,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from pydantic_settings import BaseSettings
 
 from lcw_assets.settings import Settings
+from lcw_assets.settings.sources import variables_of
+from lcw_assets.sources.spec import discover
 from lcw_assets.warehouse.schema import migrate
 from lcw_assets_tests.commands import ROOT, Project
 
@@ -58,13 +61,14 @@ def test_every_path_and_link_exists() -> None:
         text = file.read_text()
         links = re.findall(r"\]\((?!http)([^)]+)\)", text) + re.findall(r'src="([^"]+)"', text)
         for link in links:
-            assert (file.parent / link).exists(), (file, link)
+            assert (file.parent / link.partition("#")[0]).exists(), (file, link)
         for path in re.findall(r"`((?:lcw_assets|lcw_assets_tests|benchmarks)/[\w/.*]+)`", text):
             assert list(ROOT.glob(path.rstrip("/"))) or path == "lcw_assets/defs/movers.py", (file, path)
 
 
 def test_every_variable_that_is_named_exists() -> None:
-    known = {str(field.alias) for field in Settings.model_fields.values()} | {"LCW_RECORDED_DIR"}
+    models: list[type[BaseSettings]] = [Settings, *map(variables_of, discover().values())]
+    known = {str(field.alias) for model in models for field in model.model_fields.values()} | {"LCW_RECORDED_DIR"}
     for file in PAGES:
         assert set(re.findall(r"\bLCW_[A-Z_]+\b", file.read_text())) <= known, file
 

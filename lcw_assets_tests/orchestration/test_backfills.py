@@ -23,6 +23,7 @@ from lcw_assets.orchestration.backfills import (
     spent_today,
 )
 from lcw_assets.orchestration.dagster_private import RANGE_END_TAG, RANGE_START_TAG
+from lcw_assets.sources.kucoin_futures.spec import SOURCE as KUCOIN
 
 FIRST = datetime(2026, 1, 1, tzinfo=timezone.utc)
 DAYS = Days(start_date="2026-01-01", timezone="UTC")
@@ -121,10 +122,10 @@ def test_a_run_is_gone_on_with_as_it_was_begun(instance: dg.DagsterInstance) -> 
 
 def test_a_sensor_is_on_from_the_start_and_says_that_nothing_waits(instance: dg.DagsterInstance) -> None:
     job = backfill_job("signals", "toy/signals", {})
-    sensor: Any = resume_sensor([job], ["signals"], ())
+    sensor: Any = resume_sensor([job], ["signals"], (), KUCOIN)
     assert sensor.name == "resume_backfills"
     assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
-    [skipped] = sensor(dg.build_sensor_context(instance))
+    skipped = sensor(dg.build_sensor_context(instance))
     assert skipped.skip_message == "no backfill waits for credits"
     instance.add_run(
         dg.DagsterRun(
