@@ -138,7 +138,7 @@ def cycle(env: dict[str, str], title: str, *also: str) -> None:
     else:
         command = ["job", "execute", "-j", "fetch_cycle"]
     said, well = dagster(env, *command, "-m", "lcw_assets.definitions")
-    lines = [line for line in said.splitlines() if re.search(r"store: stored|: failed|: not run$", line)]
+    lines = [line for line in said.splitlines() if re.search(r"cycle: stored|: failed|: not run$", line)]
     print("\n".join(f"        {line}" for line in lines) if lines else said)
     print(f"RUN     {'succeeded' if well else 'failed'}", flush=True)
     show_checks("__ASSET_JOB" if also else "fetch_cycle")
