@@ -164,11 +164,11 @@ def test_the_summary_says_what_is_wrong(project: Project) -> None:
 TICK = """
 from datetime import datetime, timezone
 import dagster as dg
-from lcw_assets.defs.market.schedules import fetch_cycle_every_minute
+from lcw_assets.definitions import defs
 with dg.DagsterInstance.get() as instance:
     moment = datetime(2026, 11, 20, 12, 1, tzinfo=timezone.utc)
     with dg.build_schedule_context(instance=instance, scheduled_execution_time=moment) as context:
-        print(instance.get_runs()[0].run_id, fetch_cycle_every_minute(context))
+        print(instance.get_runs()[0].run_id, defs().resolve_schedule_def("fetch_cycle_every_minute")(context))
 """
 
 
