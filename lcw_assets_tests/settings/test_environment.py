@@ -115,7 +115,7 @@ def test_a_missing_bundle_is_one_line_and_a_failed_cycle_with_its_facts(
         done = project.cycle(LCW_BASE_URL=front, REQUESTS_CA_BUNDLE="/no/such/ca.pem")
     why = "REQUESTS_CA_BUNDLE=/no/such/ca.pem: this file does not exist: mend the path, or set the variable to nothing"
     assert done.returncode == 1
-    assert f"pull: failed: nothing was answered: {why}\n" in done.stdout
+    assert f"cycle: failed: nothing was answered: {why}\n" in done.stdout
     assert "Traceback" not in done.stdout
     assert "Stack Trace" not in done.stdout
     assert not simulator.ledger.entries
@@ -189,5 +189,5 @@ def test_a_key_that_the_server_echoes_in_an_error_is_nowhere(project: Project, s
 def test_a_coins_code_is_no_key(project: Project) -> None:
     done = project.cycle(LCW_API_KEY="C1")
     assert done.returncode == 1
-    assert "pull: failed: LCW_API_KEY: 2 characters are no key of Live Coin Watch" in done.stdout
+    assert "cycle: failed: LCW_API_KEY: 2 characters are no key of Live Coin Watch" in done.stdout
     assert "Traceback" not in done.stdout
