@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import dagster as dg
-from lcw_assets.defs.market.specs import pull_specs, store_specs
 
+from lcw_assets.defs.market.definitions import fetch_cycle
 from lcw_assets.defs.monitoring.sla import BUILT_IN
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.simulator.server import Simulator
@@ -132,7 +132,7 @@ def cycle(env: dict[str, str], title: str, *also: str) -> None:
     """Run one; `also` names assets that follow in the same run."""
     print(f"\nCYCLE   {title}", flush=True)
     if also:
-        keys = [spec.key.to_user_string() for spec in (*pull_specs(), *store_specs())]
+        keys = [*(f"raw/{part}" for part in fetch_cycle.raw), *(table.key for table in fetch_cycle.stored)]
         brief = ["--config-json", '{"loggers": {"console": {}}}']
         command = ["asset", "materialize", "--select", ",".join([*keys, *also]), *brief]
     else:

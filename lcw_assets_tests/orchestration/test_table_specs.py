@@ -29,7 +29,8 @@ def test_every_asset_explains_itself(definitions: dg.Definitions) -> None:
         [code] = spec.metadata["dagster/code_references"].code_references
         line = Path(code.file_path).read_text().splitlines()[code.line_number - 1]
         assert re.search(r"spec\(|Table\(|LoadDeclaration\(", line), (key, line)
-        assert spec.tags["lcw/concept"] == Path(code.file_path).parent.name
+        concept = Path(code.file_path).parent
+        assert (concept.parent.name, concept.name) == ("defs", spec.tags["lcw/concept"])
         assert (spec.freshness_policy is None) == (key in HISTORY)  # the past does not age
         table = spec.metadata["dagster/table_name"]
         assert table == ("raw.pulls" if key.startswith("raw/") else key.replace("/", "."))
