@@ -133,19 +133,18 @@ def fetch_all(
                 cut = over is not None and isinstance(error, CallError) and error.outcome == "deadline"
                 missing = _missing(call, over if over is not None and cut else error)
                 fetched.missing.append(missing)
-                log(f"{call.label} is missing: {missing.reason}")
                 none = not any(part.answered for part in fetched.parts.values())
                 given_up = none and len(fetched.missing) >= (1 if probe else _GIVE_UP_AFTER)
                 if given_up or isinstance(error, RefusedError | SpoolFullError):
-                    over = over or error
+                    over = over or error  # before the line, which takes as long as several calls
+                    deadline.cancel()  # no retries of what is in flight
+                log(f"{call.label} is missing: {missing.reason}")
             else:
                 part = fetched.parts[call.part]
                 part.answered += 1
                 part.entries += received(call, document)
                 part.seconds += seconds
                 log(f"{call.label} in {rounding.seconds(seconds)}")
-            if over is not None:
-                deadline.cancel()  # no retries of what is in flight
     finally:
         deadline.cancel()  # the result of what still runs is of no use to anybody
     if over is not None:

@@ -23,6 +23,7 @@ from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.sources.lcw.client import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
+from lcw_assets.transport.errors import RefusedError
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tuning import Tuning
 from lcw_assets.warehouse.connection import open_database
@@ -521,6 +522,26 @@ def test_a_pull_that_gives_up_repeats_nothing_that_is_on_its_way(tmp_path: Path)
     sent = [attempt for attempt in sink.attempts if attempt.outcome != "deadline"]
     assert {attempt.attempt for attempt in sent} == {1}
     assert len(sent) < 14
+
+
+def test_an_error_that_every_call_meets_ends_the_fetch_before_it_is_logged(tmp_path: Path) -> None:
+    """A line into Dagster's log takes 10 ms, and what is refused at once takes none: all calls would have been made."""
+    deadline, left = Deadline.after(PATIENCE_S), list[float]()
+
+    class Refusing:
+        def fetch(self, endpoint: str, request: dict[str, Any]) -> Any:
+            raise RefusedError(endpoint, "the key is wrong", outcome="rejected")
+
+    fetch_all(
+        Refusing(),
+        plan_cycle(coins=1000, exchanges=100, currency="USD", meta=False),
+        deadline=deadline,
+        in_flight=1,
+        log=lambda _line: left.append(deadline.left()),
+        received=lambda _call, _document: 1,
+    )
+    assert left
+    assert set(left) == {0.0}
 
 
 def test_a_store_that_fails_in_the_middle_leaves_nothing_of_its_cycle(
