@@ -136,7 +136,7 @@ def fetch_all(
                 none = not any(part.answered for part in fetched.parts.values())
                 given_up = none and len(fetched.missing) >= (1 if probe else _GIVE_UP_AFTER)
                 if given_up or isinstance(error, RefusedError | SpoolFullError):
-                    over = over or error  # before the line, which takes as long as several calls
+                    over = over or error  # before anything else: threads take the next call meanwhile
                     deadline.cancel()  # no retries of what is in flight
                 log(f"{call.label} is missing: {missing.reason}")
             else:
