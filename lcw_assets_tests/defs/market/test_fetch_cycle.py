@@ -18,10 +18,11 @@ from lcw_assets.defs.monitoring.causes import Usual
 from lcw_assets.defs.monitoring.slow import read_slowest
 from lcw_assets.ingest.fetch import Fetched
 from lcw_assets.ingest.measures import Window
+from lcw_assets.ingest.spool import Spool
 from lcw_assets.orchestration.guard import SCHEDULED_AT_TAG
 from lcw_assets.settings import load_settings
 from lcw_assets.simulator.faults import Fault
-from lcw_assets.sources.lcw.records import Credits
+from lcw_assets.sources.lcw.records import Credits, read_records
 from lcw_assets.sources.lcw.spec import SOURCE as LCW
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets_tests.conftest import StartSimulator
@@ -102,6 +103,25 @@ def test_without_a_key_a_cycle_fills_the_demo_and_says_so(run_cycle: RunCycle, i
     assert len(story) < 20
     assert any(re.fullmatch(r"coins/list page 2 of 2 in \d\.\d+ s", line) for line in story)
     assert any("complete: 200 coins seen, 200 changed" in line for line in story)
+
+
+def test_what_a_run_has_just_spooled_is_neither_read_nor_decoded_again(
+    run_cycle: RunCycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two megabytes a cycle, and each page is decoded once: as it comes."""
+    reads: list[Path] = []
+    monkeypatch.setattr(Spool, "read", lambda _spool, path: reads.append(path))
+    decoded: list[int] = []
+
+    def finish(_hooks: CycleHooks, _db: object, _stored: object) -> None:
+        decoded.append(read_records.cache_info().misses)
+        read_records.cache_clear()
+
+    monkeypatch.setattr(CycleHooks, "finish", finish)
+    read_records.cache_clear()
+    assert run_cycle().success
+    assert reads == []
+    assert decoded == [2 + 1 + 2]  # pages of coins and exchanges; and overview and credits, which are one record each
 
 
 def test_the_second_cycle_reports_its_counts_too(
