@@ -11,6 +11,9 @@ from datetime import datetime, timezone
 
 from lcw_assets import escape
 from lcw_assets.cli import CommandError
+from lcw_assets.cli.query import csv, table
+from lcw_assets.cli.status import status
+from lcw_assets.cli.why import why
 from lcw_assets.settings import DataSettings, SettingsError, load_dotenv_settings
 from lcw_assets.settings.environment import hidden_by_dotenv
 from lcw_assets.sources.spec import SourceError
@@ -56,20 +59,14 @@ def _run(given: argparse.Namespace, settings: DataSettings, now: datetime) -> in
         _print(lines)
         return 0 if well else 1
     if given.command == "sql":
-        from lcw_assets.cli.query import csv, table
-
         if given.csv:
             csv(settings, given.query, sys.stdout)
         else:
             _print(table(settings, given.query, rows=given.rows, width=_width()))
         return 0
     if given.command == "why":
-        from lcw_assets.cli.why import why
-
         _print(why(settings, given.at, now))
         return 0
-    from lcw_assets.cli.status import status
-
     _print(status(settings, now))
     return 0
 

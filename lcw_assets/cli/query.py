@@ -10,6 +10,8 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+import duckdb
+
 from lcw_assets.cli import CommandError
 from lcw_assets.settings import DataSettings
 from lcw_assets.warehouse.connection import open_database
@@ -54,8 +56,6 @@ def csv(settings: DataSettings, query: str, to: TextIO) -> None:
 @contextmanager
 def _result(settings: DataSettings, query: str) -> Iterator[DuckDBPyRelation | None]:
     """Null for a statement without a result. `python_enable_replacements` would offer our variables as tables."""
-    import duckdb
-
     if not query.strip():
         raise CommandError('there is no query: make sql Q="SELECT code, rate FROM market.current_coins LIMIT 10"')
     config = {"python_enable_replacements": False}

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+import duckdb
+
 from lcw_assets.cli import SQL
 from lcw_assets.cli.text import age, moment
 from lcw_assets.defs.monitoring.causes import PHASES
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
 
 def status(settings: DataSettings, now: datetime) -> list[str]:
     """A line a subject. Raises `WarehouseError`."""
-    import duckdb
-
     spooled = "".join(f"; {state}" for _, state in _sources(settings))
     try:
         with open_database(settings.database, read_only=True) as db:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+import duckdb
+
 from lcw_assets.cli import SQL, CommandError
 from lcw_assets.cli.status import cycle_lines
 from lcw_assets.cli.text import moment
@@ -42,8 +44,6 @@ class _Span:
 
 def why(settings: DataSettings, at: str, now: datetime) -> list[str]:
     """The cycle of the moment `at`, or the last one. Raises `CommandError` and `WarehouseError`."""
-    import duckdb
-
     span = _read_moment(at, now) if at else None
     with open_database(settings.database, read_only=True) as db:
         try:

@@ -8,6 +8,8 @@ from math import isnan
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Literal
 
+from scipy.stats import mannwhitneyu
+
 from lcw_assets.defs.monitoring import SQL
 from lcw_assets.ingest.measures import Window
 
@@ -69,8 +71,6 @@ def read_samples(db: DuckDBPyConnection, window: Window) -> dict[str, list[float
 
 def compare(before: Samples, now: Samples) -> list[Change]:
     """What can be compared, in the order of `now`. A measure that one of the windows lacks is left out."""
-    from scipy.stats import mannwhitneyu
-
     changes = []
     for measure, values in now.items():
         earlier = before.get(measure, ())

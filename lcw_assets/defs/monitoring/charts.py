@@ -10,14 +10,16 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, DateFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lcw_assets.defs.monitoring.report import Facts
 from lcw_assets.defs.monitoring.sla import Bands
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # What is painted, with the placeholder it is painted in, and its colour on a light page.
 _PAINTS = {
@@ -70,8 +72,6 @@ def time_chart(facts: Facts, bands: Bands) -> str:
 
 def distribution_chart(facts: Facts, bands: Bands) -> str:
     """How many cycles took how long."""
-    from matplotlib.ticker import MaxNLocator
-
     figure, axes = _figure()
     axes.set_xscale("log")
     axes.bar(
@@ -101,9 +101,6 @@ def _limits(draw: Callable[..., object], bands: Bands) -> None:
 
 
 def _figure() -> tuple[Figure, Axes]:
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
     with mpl.rc_context({"font.size": 9, "axes.linewidth": 0.8}):
         figure = Figure(figsize=_SIZE, layout="constrained")
         figure.patch.set_alpha(0)
@@ -128,8 +125,6 @@ def _seconds_axis(axes: Axes, name: str, values: Sequence[float]) -> None:
 
 
 def _time_axis(axes: Axes, length: timedelta) -> None:
-    from matplotlib.dates import AutoDateLocator, DateFormatter
-
     forms = {timedelta(days=7): "%d %b", timedelta(days=1): "%a %H:%M", timedelta(minutes=10): "%H:%M"}
     form = next((form for limit, form in forms.items() if length > limit), "%H:%M:%S")
     axes.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=7, tz="UTC"))  # type: ignore[no-untyped-call]
@@ -137,8 +132,6 @@ def _time_axis(axes: Axes, length: timedelta) -> None:
 
 
 def _svg(figure: Figure) -> str:
-    import matplotlib as mpl
-
     text = io.StringIO()
     # Text stays text: small, sharp, and found by a search. A fixed salt gives the same names each time.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "lcw"}):

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from lcw_assets import escape
 from lcw_assets.defs.monitoring.charts import distribution_chart, on_page, on_white, time_chart
@@ -17,9 +20,6 @@ from lcw_assets.defs.monitoring.report import Report, Row
 from lcw_assets.defs.monitoring.sla import Verdict
 from lcw_assets.defs.monitoring.sla import shares as shares_of
 from lcw_assets.rounding import digits, percent, seconds
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -42,8 +42,6 @@ class _Table:
 
 def render(report: Report, title: str) -> tuple[str, str]:
     """Markdown and HTML."""
-    from markupsafe import Markup
-
     drawn = {"time_chart": time_chart, "distribution_chart": distribution_chart} if report.facts.measures.timed else {}
     charts = {name: draw(report.facts, report.sla.bands) for name, draw in drawn.items()}
     values = {
@@ -156,8 +154,6 @@ def _resources(report: Report) -> _Table:
 
 
 def _sla_word(verdicts: Sequence[Verdict]) -> Any:
-    from markupsafe import Markup
-
     failed = sum(not verdict.passed for verdict in verdicts)
     kind, word = ("fail", f"{failed} of {len(verdicts)} missed") if failed else ("pass", "met")
     return Markup('<b class="{}">{}</b>').format(kind, word)
@@ -191,8 +187,6 @@ def _words(name: str) -> str:
 
 @cache
 def _templates() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
     templates = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=select_autoescape(enabled_extensions=("html.jinja",)),
