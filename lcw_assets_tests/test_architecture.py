@@ -77,6 +77,29 @@ def test_no_concept_imports_another(concept: str) -> None:
         assert found <= {concept}, file
 
 
+@pytest.mark.parametrize("concept", sorted(CONCEPTS - MAY_KNOW_ALL))
+def test_what_a_concept_spends_on_dagster_is_small(concept: str) -> None:
+    """What it shares with others is in `orchestration/` and `ingest/`; its logic knows no Dagster."""
+    folder = ROOT / "defs" / concept
+    files = [file for file in folder.glob("*.py") if file.name in ("definitions.py", "checks.py", "sensors.py")]
+    assert sum(len(file.read_text().splitlines()) for file in files) < 200
+    for file in set(folder.rglob("*.py")) - set(files):
+        assert not {name for name in imports(file) if name.split(".")[0] == "dagster"}, file
+
+
+def test_imports_within_functions_are_few() -> None:
+    """Each is there because a server of Dagster, or a command, would load what only a run needs."""
+    found = {
+        (file, node.lineno)
+        for file in ROOT.rglob("*.py")
+        for function in ast.walk(ast.parse(file.read_text()))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    assert len(found) < 30, sorted(found)
+
+
 @pytest.mark.parametrize("module", sorted(FOR_ALL))
 def test_what_all_may_import_imports_nothing_of_ours(module: str) -> None:
     assert not [name for name in imports(ROOT / f"{module}.py") if name.startswith(("lcw_assets", "dagster"))]
