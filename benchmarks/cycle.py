@@ -59,9 +59,9 @@ def plain(address: str, folder: Path) -> float:
     started = time.perf_counter()
     coins = []
     for call in CALLS:
-        answer = requests.post(f"{address}/{call.endpoint}", json=call.request, timeout=30).json()
+        response = requests.post(f"{address}/{call.endpoint}", json=call.request, timeout=30).json()
         if call.part == "coins":
-            coins += answer
+            coins += response
     rows = [[coin["code"], coin["rate"], coin["volume"], coin["cap"], json.dumps(coin)] for coin in coins]
     with duckdb.connect(str(folder / "plain.duckdb")) as db:
         db.execute("CREATE TABLE IF NOT EXISTS ticks (code VARCHAR, rate DOUBLE, volume DOUBLE, cap DOUBLE, raw JSON)")

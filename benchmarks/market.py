@@ -1,4 +1,4 @@
-"""The server that benchmarks ask: the simulator in a process of its own, with every answer worked out beforehand.
+"""The server that benchmarks ask: the simulator in a process of its own, with every response worked out beforehand.
 
 So it answers at once, and its coins still move from one cycle to the next: `next_minute` is what moves them.
 """
@@ -28,10 +28,10 @@ class Market:
     process: subprocess.Popen[str]
 
     def next_minute(self) -> None:
-        ask(self.process, "next")
+        send_line(self.process, "next")
 
 
-def ask(process: subprocess.Popen[str], line: str) -> str:
+def send_line(process: subprocess.Popen[str], line: str) -> str:
     """Send the server a line; gives the line that it answers."""
     if process.stdin is None or process.stdout is None:
         raise ValueError("the server's standard input and output are not piped")
@@ -45,7 +45,7 @@ def market(minutes: int, coins: int = 1000) -> Iterator[Market]:
     """Serve `minutes` of the simulated market, for cycles of `coins`; each takes a fifth of a second to work out."""
     command = [sys.executable, "-m", "benchmarks.market"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        address = ask(process, f"{minutes} {coins}")
+        address = send_line(process, f"{minutes} {coins}")
         yield Market(address, process)
         process.communicate()  # closes its standard input, which ends it
 

@@ -38,11 +38,11 @@ def by_dlt(address: str, folder: Path) -> float:
         @dlt.transformer(
             data_from=calls, name=name, write_disposition="merge" if key else "append", primary_key=key or ()
         )
-        def answers(call: Any) -> Iterator[Any]:
+        def responses(call: Any) -> Iterator[Any]:
             if call.part == name:
                 yield dlt.defer(fetch)(call)
 
-        return answers
+        return responses
 
     started = time.perf_counter()
     pipeline = dlt.pipeline(
@@ -59,15 +59,15 @@ def by_dlt(address: str, folder: Path) -> float:
 def one_after_another(address: str, folder: Path) -> float:
     started = time.perf_counter()
     with requests.Session() as session:
-        answers = [
+        responses = [
             (call.part, session.post(f"{address}/{call.endpoint}", json=call.request, timeout=30).json())
             for call in CALLS
         ]
     rows = [
         [part, entry["code"], entry["rate"] if part == "coins" else None, entry["volume"], json.dumps(entry)]
-        for part, answer in answers
+        for part, response in responses
         if part in ("coins", "exchanges")
-        for entry in answer
+        for entry in response
     ]
     with duckdb.connect(str(folder / "sequential.duckdb")) as db:
         db.execute(

@@ -47,7 +47,7 @@ def measure(arguments: list[str], folder: Path, **variables: str) -> tuple[float
 
 
 def scheduled() -> list[str]:
-    """The tag that the schedule gives a run. Not of a full hour: those cycles ask for names and supplies as well."""
+    """The tag that the schedule gives a run. Not of a full hour: those cycles request names and supplies as well."""
     tick = datetime.now(timezone.utc) - timedelta(seconds=2)
     tick -= timedelta(minutes=1) if tick.minute == 0 else timedelta()
     return ["--tags", json.dumps({SCHEDULED_AT_TAG: tick.isoformat()})]

@@ -4,8 +4,8 @@
 ten million events.
 
 All three methods ask the same server for the same minute, in turn, each in a process of its own: ours spools, keeps the
-answer, validates, compares, writes, checks and keeps its facts; the others keep the answer, validate, compare and
-upsert row by row, with a commit a row ("before") or a hundred ("after"). The first answer, in which every contract is
+response, validates, compares, writes, checks and keeps its facts; the others keep the response, validate, compare and
+upsert row by row, with a commit a row ("before") or a hundred ("after"). The first response, in which every contract is
 new, is left out of the medians.
 """
 
@@ -23,7 +23,7 @@ from statistics import median
 
 import requests
 
-from benchmarks.market import ask
+from benchmarks.market import send_line
 from lcw_assets.simulator.server import Simulator
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
@@ -35,7 +35,7 @@ _MOST_ROWS = 5_000
 
 
 def serve(contracts: int, minutes: int) -> None:
-    """The simulator, with every answer worked out beforehand; a line on standard input moves it on by a minute."""
+    """The simulator, with every response worked out beforehand; a line on standard input moves it on by a minute."""
     now = START
     simulator = Simulator(contracts=contracts, clock=lambda: now, kucoin_limit=10**9)
     with simulator.serve() as address:
@@ -76,8 +76,8 @@ def measure(contracts: int, rounds: int) -> dict[str, list[dict[str, float]]]:
                     for name in methods
                 }
             for name, worker in workers.items():
-                said[name].append(json.loads(ask(worker, "sync")))
-            ask(server, "next")
+                said[name].append(json.loads(send_line(worker, "sync")))
+            send_line(server, "next")
         for worker in workers.values():
             worker.communicate()
     return said

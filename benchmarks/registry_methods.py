@@ -61,7 +61,7 @@ _MOVES = {*_MARKET, "nextFundingRateTime", "turnoverOf24h", "volumeOf24h", "lowP
 
 
 def sqlite(address: str, folder: Path, *, batch: int) -> dict[str, float]:
-    """Keep the answer; then a row at a time: validate, look up, compare, write what changed, upsert.
+    """Keep the response; then a row at a time: validate, look up, compare, write what changed, upsert.
 
     A commit after each `batch` of rows.
     """
@@ -86,8 +86,8 @@ def sqlite(address: str, folder: Path, *, batch: int) -> dict[str, float]:
             f"INSERT INTO tokens ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) "  # noqa: S608 - own names
             f"ON CONFLICT (symbol) DO UPDATE SET {updates}"
         )
-        db.execute("CREATE TABLE IF NOT EXISTS answers (observed_at, payload)")
-        db.execute("INSERT INTO answers VALUES (?, ?)", [now, text])
+        db.execute("CREATE TABLE IF NOT EXISTS responses (observed_at, payload)")
+        db.execute("INSERT INTO responses VALUES (?, ?)", [now, text])
         for first in range(0, len(records), batch):
             db.execute("BEGIN")
             for record in records[first : first + batch]:

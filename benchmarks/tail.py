@@ -23,7 +23,7 @@ import duckdb
 
 from lcw_assets.defs.market.plan import plan_cycle
 from lcw_assets.ingest.fetch import fetch_all
-from lcw_assets.ingest.tuning import Switches, look_at_breaker, read_recent, tune
+from lcw_assets.ingest.tuning import Switches, read_breaker, read_recent, tune
 from lcw_assets.simulator.faults import Draw, Fault, september_2025
 from lcw_assets.simulator.server import Simulator
 from lcw_assets.sources.lcw.client import LiveCoinWatch
@@ -86,9 +86,9 @@ class Facts:
         times = {"started_at": self._at.isoformat(), "latency_s": latency_s, "cycle_id": self._cycle_id}
         self.rows.append({**attempt.to_row(), **times})
 
-    def answer(self, answer: Response) -> None: ...
+    def response(self, response: Response) -> None: ...
 
-    def refused(self, answer: Response, reason: str) -> None: ...
+    def refused(self, response: Response, reason: str) -> None: ...
 
 
 def shrunk(tuning: Tuning, scale: float) -> Tuning:
@@ -111,8 +111,8 @@ def ours(switches: Switches, cycles: int, scale: float) -> tuple[list[float], in
         for number in range(cycles):
             now = NOON + timedelta(minutes=number)
             recent = read_recent(db, "simulator", now)
-            if look_at_breaker(recent, switches, now).state != "closed":
-                sys.exit("three cycles in a row had no answer")
+            if read_breaker(recent, switches, now).state != "closed":
+                sys.exit("three cycles in a row had no response")
             tuning = shrunk(tune(recent, switches), scale)
             facts = Facts(f"{number:08}", now, scale)
             deadline = Deadline.after(45 * scale)

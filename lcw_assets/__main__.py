@@ -30,7 +30,7 @@ def main() -> int:
         return _run(given, settings, datetime.now(timezone.utc))
     except (CommandError, SettingsError, SourceError, WarehouseError) as error:
         sys.stderr.write(f"{escape.line(error, _LONGEST)}\n")
-    except BrokenPipeError:  # `| head` has seen enough
+    except BrokenPipeError:  # `| head` has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -77,7 +77,7 @@ def _print(lines: Iterable[str]) -> None:
 
 
 def _width() -> int:
-    """Of the terminal; what is piped on has room for the widest table, and not for a payload of raw.pulls."""
+    """The width of the terminal; for a pipe, enough for the widest table but not for a payload of raw.pulls."""
     return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 500
 
 

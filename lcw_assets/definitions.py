@@ -1,4 +1,4 @@
-"""The one door that Dagster opens: what each concept declares in `defs/`, and the policies that all of it shares."""
+"""What Dagster loads: the declarations of each concept in `defs/`, and the policies that all of them share."""
 
 import gc
 import warnings
@@ -30,7 +30,7 @@ def modules() -> Iterator[ModuleType]:
 @dg.definitions
 def defs() -> dg.Definitions:
     gc.freeze()
-    discover()  # before any module that imports a declaration: what is wrong with one is said in a line
+    discover()  # before any module that imports a declaration, so that a wrong one is reported in a line
     found = list(modules())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)

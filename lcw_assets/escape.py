@@ -1,7 +1,7 @@
-"""Foreign text is data wherever it is shown: symbols, codes, names, what a server or an exception says.
+"""Escapes foreign text where it is shown: symbols, codes, names, messages of servers and exceptions.
 
-Whoever chooses a name on an exchange chooses what stands in an alert, on a terminal and in Dagster's UI. Tables keep
-values as they came; these functions are for the moment in which a person sees them.
+A name that somebody chooses on an exchange is shown in alerts, on a terminal and in Dagster's UI. Tables keep values as
+they came; these functions are used when a person sees them.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-# Nothing in such a text means anything to Markdown. (`__META` may begin an emphasis, `cycle_time` may not; an address
+# Nothing in such a text is Markdown. (`__META` may begin an emphasis, `cycle_time` may not; an address
 # becomes a link by itself, which no backslash prevents.)
 _NO_MARKDOWN = re.compile(r"(?!.*(?:://|www\.))(?:[^\W_]|[ ,;()%+$'=?/.:-]|(?<=[^\W_])_(?=[^\W_]))*", re.DOTALL)
 
-# What makes mentions, tags and links in one chat or another: `@everyone`, `<!channel>`, `<users/all>`, `[x](https://y)`.
+# Mentions, tags and links in chats: `@everyone`, `<!channel>`, `<users/all>`, `[x](https://y)`.
 _BEGINS_CHAT_MARKUP = re.compile(r"(?<=[@<\]])")
 _INVISIBLE = "\u200b"
 
@@ -21,7 +21,7 @@ _SOME = 10
 
 
 def line(text: object, most: int = 1000) -> str:
-    """One line: control characters, line breaks and marks that nobody sees become `\\x1b`, `\\n`, `\\u202e`.
+    """One line: control characters, line breaks and invisible marks become `\\x1b`, `\\n`, `\\u202e`.
 
     Cut after `most` characters.
     """
@@ -36,7 +36,7 @@ def lines(text: object) -> str:
 
 
 def name(text: object) -> str:
-    """A symbol or code among others. In quotes if it holds what separates them, so that one cannot look like two."""
+    """A symbol or code among others. In quotes if it contains a separator, so that one cannot look like two."""
     said = line(text, 64)
     return said if said and not re.search(r'[\s,;:"]', said) else '"' + said.replace('"', '\\"') + '"'
 
@@ -48,7 +48,7 @@ def some(texts: Sequence[object], say: Callable[[object], str] = name) -> str:
 
 
 def markdown(text: object) -> str:
-    """Text within a line of Markdown: as it is, or as code where Markdown would make more of it."""
+    """Text within a line of Markdown: as it is, or as code if it has Markdown."""
     said = line(text)
     if _NO_MARKDOWN.fullmatch(said):
         return said
@@ -63,5 +63,5 @@ def cell(text: object) -> str:
 
 
 def chat(text: str) -> str:
-    """Text that reads the same and mentions nobody, in whichever chat it ends up."""
+    """Text that reads the same and mentions nobody, in any chat."""
     return _BEGINS_CHAT_MARKUP.sub(_INVISIBLE, text)

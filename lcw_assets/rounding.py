@@ -1,4 +1,4 @@
-"""Numbers as people read them: three significant digits, wherever one is shown. More would be noise."""
+"""Numbers for people: three significant digits everywhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _MOST_DECIMALS = 6
 
 
 def rounded(value: float) -> float:
-    """`value` to three significant digits, for metadata. What is a whole number by its type is a count, and stays."""
+    """`value` to three significant digits, for metadata. An `int` is a count, and stays."""
     if isinstance(value, int) or not math.isfinite(value):
         return value
     return float(f"{value:.3g}")

@@ -1,4 +1,4 @@
-"""What many tests start from: a clean environment, simulators, recorded answers, and a cycle to run."""
+"""What many tests start from: a clean environment, simulators, recorded responses, and a cycle to run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PATIENCE_MS = 1000 * PATIENCE_S
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 
-# Answers that the real service gave. They are not part of the project: see SOURCES.md beside them.
+# Responses that the real service gave. They are not part of the project: see SOURCES.md beside them.
 RECORDED = Path(os.environ.get("LCW_RECORDED_DIR", Path(__file__).parents[2] / "shared" / "recorded"))
 
 StartSimulator = Callable[..., tuple[Simulator, str]]
@@ -90,7 +90,7 @@ def run_cycle(definitions: dg.Definitions, instance: dg.DagsterInstance) -> Call
 
 @pytest.fixture
 def recorded_lcw() -> Path:
-    """The folder of recorded Live Coin Watch answers. Without it a test skips, except in CI, where it fails unless
+    """The folder of recorded Live Coin Watch responses. Without it a test skips, except in CI, where it fails unless
     `LCW_RECORDED_DIR=none` says that there are none."""
     return recorded_folder("lcw")
 
@@ -104,7 +104,7 @@ def recorded_kucoin() -> Path:
 def recorded_folder(source: str) -> Path:
     folder = RECORDED / source
     if not folder.is_dir():
-        message = f"recorded answers are not at {folder}: set LCW_RECORDED_DIR"
+        message = f"recorded responses are not at {folder}: set LCW_RECORDED_DIR"
         if os.environ.get("CI") and RECORDED.name != "none":
             pytest.fail(message)
         pytest.skip(message)

@@ -75,7 +75,7 @@ def relay(port: int) -> Talk:
 
 
 def proxy(behind: Talk, heads: list[bytes]) -> Talk:
-    """An HTTP proxy. `behind` is what every host is, and `heads` are what clients asked for."""
+    """An HTTP proxy. `behind` is what every host is, and `heads` are what clients requested."""
 
     def talk(connection: socket.socket) -> None:
         head = connection.recv(65536, socket.MSG_PEEK)

@@ -10,7 +10,7 @@ PATIENCE_S = 600.0
 
 
 def until(true: Callable[[], object], *, every_s: float = 0.05) -> None:
-    """Wait until it is `true`, looked at every so many seconds."""
+    """Wait until it is `true`, checked every so many seconds."""
     ends = time.monotonic() + PATIENCE_S
     while not true():
         assert time.monotonic() < ends, "it did not happen"

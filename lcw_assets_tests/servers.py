@@ -81,8 +81,8 @@ def silence(connection: socket.socket) -> None:
     time.sleep(PATIENCE_S)
 
 
-def answer(status: str, body: bytes, *headers: str, announced: int | None = None) -> Callable[[socket.socket], None]:
-    """Send one answer to whatever is asked, and close. `announced` is the length that it claims to have."""
+def reply(status: str, body: bytes, *headers: str, announced: int | None = None) -> Callable[[socket.socket], None]:
+    """Send one response to any request, and close. `announced` is the length that it claims to have."""
     length = len(body) if announced is None else announced
     head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {length}", "Connection: close", *headers])
 

@@ -89,11 +89,11 @@ class House:
 
     def ask_ui(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         """As the page in the browser does."""
-        answer = requests.post(
+        response = requests.post(
             f"{self.ui}/graphql", json={"query": query, "variables": variables}, timeout=PATIENCE_S
         ).json()
-        assert "errors" not in answer, answer
-        document: dict[str, Any] = answer["data"]
+        assert "errors" not in response, response
+        document: dict[str, Any] = response["data"]
         return document
 
 

@@ -43,17 +43,17 @@ CONTROL = "A\x1b[2J\n09:00:00 run: fine\u202e"
 HOSTILE = [IMAGE, MENTION, LINK, CONTROL]
 SAID = "\x1b[31m<b>busy</b>\n12:00:00 store: stored, all is well\n@everyone |"
 
-Answers = dict[str, tuple[int, Any]]
+Responses = dict[str, tuple[int, Any]]
 
 
 @contextmanager
-def server(answers: Mapping[str, tuple[int, Any]]) -> Iterator[str]:
+def server(responses: Mapping[str, tuple[int, Any]]) -> Iterator[str]:
     """Answers each path with its status and document, as long as the block lasts; they may change meanwhile."""
 
     class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
+        def respond(self) -> None:
             self.rfile.read(int(self.headers.get("content-length") or 0))
-            status, document = answers[self.path.strip("/").partition("?")[0]]
+            status, document = responses[self.path.strip("/").partition("?")[0]]
             sent = json.dumps(document).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
@@ -62,10 +62,10 @@ def server(answers: Mapping[str, tuple[int, Any]]) -> Iterator[str]:
             self.wfile.write(sent)
 
         def do_GET(self) -> None:
-            self.answer()
+            self.respond()
 
         def do_POST(self) -> None:
-            self.answer()
+            self.respond()
 
         def log_message(self, *_: object) -> None: ...
 
@@ -78,7 +78,7 @@ def server(answers: Mapping[str, tuple[int, Any]]) -> Iterator[str]:
         listening.server_close()
 
 
-def market() -> Answers:
+def market() -> Responses:
     coins = [
         {"code": code, "name": f"Rocket {code}", "symbol": code, "rank": rank, "rate": -1.0, "volume": 1.0, "cap": 1.0}
         for rank, code in enumerate([*HOSTILE, "BTC"], 1)
@@ -97,21 +97,21 @@ def contracts(*symbols: str) -> tuple[int, Any]:
 
 
 @pytest.fixture
-def lcw(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
-    answers = market()
-    with server(answers) as address:
+def lcw(monkeypatch: pytest.MonkeyPatch) -> Iterator[Responses]:
+    responses = market()
+    with server(responses) as address:
         monkeypatch.setenv("LCW_BASE_URL", address)
         monkeypatch.setenv("LCW_COINS", "5")
         monkeypatch.setenv("LCW_CYCLE_DEADLINE_S", "5")
-        yield answers
+        yield responses
 
 
 @pytest.fixture
-def kucoin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
-    answers = {"api/v1/contracts/active": contracts("XBTUSDTM")}
-    with server(answers) as address:
+def kucoin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Responses]:
+    responses = {"api/v1/contracts/active": contracts("XBTUSDTM")}
+    with server(responses) as address:
         monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", address)
-        yield answers
+        yield responses
 
 
 def query(sql: str) -> list[tuple[Any, ...]]:
@@ -128,7 +128,7 @@ def is_harmless(markdown: str) -> None:
 def test_coins_with_hostile_codes_and_a_server_that_says_hostile_things(
     run_cycle: Callable[..., dg.ExecuteInProcessResult],
     instance: dg.DagsterInstance,
-    lcw: Answers,
+    lcw: Responses,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     result = run_cycle()
@@ -153,7 +153,7 @@ def test_coins_with_hostile_codes_and_a_server_that_says_hostile_things(
     assert "exchanges/list page 1 of 1 is missing: 503 \\x1b[31m<b>busy</b>" in printed
 
 
-def test_a_status_that_is_read_on_a_terminal_shows_what_a_server_said(lcw: Answers, tmp_path: Any) -> None:
+def test_a_status_that_is_read_on_a_terminal_shows_what_a_server_said(lcw: Responses, tmp_path: Any) -> None:
     project = Project.make(tmp_path / "project")
     project.run("instance", "info")
     with server(lcw) as address:
@@ -170,7 +170,7 @@ def test_a_status_that_is_read_on_a_terminal_shows_what_a_server_said(lcw: Answe
 
 
 def test_contracts_with_hostile_symbols_reach_people_as_text(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, kucoin: Answers, capfd: pytest.CaptureFixture[str]
+    definitions: dg.Definitions, instance: dg.DagsterInstance, kucoin: Responses, capfd: pytest.CaptureFixture[str]
 ) -> None:
     sync = definitions.resolve_job_def("token_registry_sync")
     assert sync.execute_in_process(instance=instance).success
@@ -251,7 +251,7 @@ def test_a_hostile_coin_that_stopped_is_a_row_of_the_gaps(
     run_cycle: Callable[..., dg.ExecuteInProcessResult],
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
-    lcw: Answers,
+    lcw: Responses,
 ) -> None:
     run_cycle()
     with open_database(DataSettings().database) as db:
@@ -320,7 +320,7 @@ def test_no_newline_of_an_alert_adds_a_header_or_a_line() -> None:
 
 
 def test_what_a_server_says_of_every_call_is_one_line_of_a_failure(
-    run_cycle: Callable[..., dg.ExecuteInProcessResult], lcw: Answers
+    run_cycle: Callable[..., dg.ExecuteInProcessResult], lcw: Responses
 ) -> None:
     for path in lcw:
         lcw[path] = (503, {"error": {"code": 503, "status": SAID, "description": SAID * 500}})
@@ -330,7 +330,7 @@ def test_what_a_server_says_of_every_call_is_one_line_of_a_failure(
     assert len(said) < 1500
 
 
-def test_the_ui_shows_hostile_symbols_as_text(page: Page, kucoin: Answers, tmp_path: Any) -> None:
+def test_the_ui_shows_hostile_symbols_as_text(page: Page, kucoin: Responses, tmp_path: Any) -> None:
     """In Chromium: no image is fetched, no link is made, and the symbols can be read."""
     project = Project.make(tmp_path / "project")
     project.run("instance", "info")

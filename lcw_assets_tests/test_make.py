@@ -69,7 +69,9 @@ def test_clean_keeps_data_and_run_history(make: Make, project: Project, used: li
 
 
 @pytest.mark.parametrize("typed", ["n\n", "\n", "", "yes please\n"])
-def test_purge_removes_nothing_unless_it_is_told_to(make: Make, project: Project, used: list[Path], typed: str) -> None:
+def test_purge_removes_nothing_unless_it_is_ordered_to(
+    make: Make, project: Project, used: list[Path], typed: str
+) -> None:
     done = make("purge", stdin=typed)
     assert done.returncode != 0
     assert "all data and run history of this folder? [y/N]" in done.stdout
@@ -79,7 +81,7 @@ def test_purge_removes_nothing_unless_it_is_told_to(make: Make, project: Project
 
 
 @pytest.mark.parametrize(("arguments", "typed"), [(["YES=1"], ""), ([], "y\n")])
-def test_purge_removes_everything_once_it_is_told_to(
+def test_purge_removes_everything_once_it_is_ordered_to(
     make: Make, project: Project, used: list[Path], arguments: list[str], typed: str
 ) -> None:
     done = make("purge", *arguments, stdin=typed)

@@ -1,4 +1,4 @@
-"""What the kill tests go by: an answer that was given up is not called lost, and hides none that was."""
+"""What the kill tests go by: a response that was given up is not called lost, and hides none that was."""
 
 from __future__ import annotations
 
@@ -40,35 +40,35 @@ def books(start_simulator: StartSimulator, tuning: Tuning, timeouts: Timeouts) -
             request: dict[str, Any] = {"offset": offset, "limit": 10}
             client.call(Call("POST", "coins/list", request, Deadline.after(600), read_text))
         until(lambda: len(simulator.ledger.entries) == len(sink.attempts))
-    stored: list[Stored] = [(answer.endpoint, answer.request, answer.text) for answer in sink.answers]
+    stored: list[Stored] = [(response.endpoint, response.request, response.text) for response in sink.responses]
     facts: list[Fact] = [(attempt.endpoint, attempt.request, attempt.outcome) for attempt in sink.attempts]
     return simulator.ledger.entries, stored, facts
 
 
 @pytest.fixture(params=["a hedge", "a time-out"])
 def overtaken(request: pytest.FixtureRequest, start_simulator: StartSimulator) -> Iterator[Books]:
-    """The slow answer is given up for another one, and served all the same."""
+    """The slow response is given up for another one, and served all the same."""
     if request.param == "a hedge":
         yield books(start_simulator, Tuning(hedges=9, pace=Pace(hedge_after_s=0.2, attempt_s=60.0)), Timeouts())
     else:
         yield books(start_simulator, Tuning(pace=Pace(attempt_s=0.5)), Timeouts(60.0, 60.0, 60.0))
 
 
-def test_an_answer_that_was_given_up_is_not_lost(overtaken: Books) -> None:
+def test_a_response_that_was_given_up_is_not_lost(overtaken: Books) -> None:
     served, stored, facts = overtaken
     assert len([entry for entry in served if entry.good]) > len(stored) == 2
     assert lost(served, stored, facts) == []
     assert made_up(served, stored) == []
 
 
-def test_an_answer_that_was_lost_is_named_also_where_another_was_given_up(overtaken: Books) -> None:
+def test_a_response_that_was_lost_is_named_also_where_another_was_given_up(overtaken: Books) -> None:
     served, stored, facts = overtaken
     for number in range(2):
         rest = [*stored[:number], *stored[number + 1 :]]
         assert lost(served, rest, facts) == [f'coins/list {{"limit": 10, "offset": {100 * number}}}']
 
 
-def test_an_answer_that_nobody_gave_is_named(overtaken: Books) -> None:
+def test_a_response_that_nobody_gave_is_named(overtaken: Books) -> None:
     served, [first, second], _ = overtaken
     assert made_up(served, [first, (*second[:2], second[2].replace("1", "2"))]) == [
         'coins/list {"limit": 10, "offset": 100}'

@@ -41,7 +41,7 @@ def test_types_are_for_those_who_import_it_as_well() -> None:
 
 
 @pytest.mark.parametrize(("folder", "outcome"), [("none", pytest.skip.Exception), ("no/such", pytest.fail.Exception)])
-def test_where_ci_has_no_recorded_answers_it_has_to_say_so(
+def test_where_ci_has_no_recorded_responses_it_has_to_say_so(
     monkeypatch: pytest.MonkeyPatch, folder: str, outcome: type[BaseException]
 ) -> None:
     """Otherwise a wrong path would leave out those tests for ever, and everything would be green."""

@@ -11,7 +11,7 @@ from lcw_assets_tests.conftest import PATIENCE_MS, StartSimulator
 from lcw_assets_tests.servers_of_dagster import webserver
 
 
-def test_a_cycle_can_be_looked_at(page: Page, start_simulator: StartSimulator, tmp_path: Path) -> None:
+def test_a_cycle_can_be_examined(page: Page, start_simulator: StartSimulator, tmp_path: Path) -> None:
     project = Project.make_ready(tmp_path / "project")
     cycle = project.cycle(LCW_BASE_URL=start_simulator()[1], LCW_COINS="200")
     assert cycle.returncode == 0, cycle.stdout

@@ -33,7 +33,7 @@ def is_stuck(spool: Spool) -> bool:
     for path in spool.files():
         spooled = spool.read(path)
         refused = spooled and any(attempt["http_status"] == 503 for attempt in spooled.attempts)
-        if spooled and refused and len(spooled.answers) == 5:
+        if spooled and refused and len(spooled.responses) == 5:
             return True
     return False
 

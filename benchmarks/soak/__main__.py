@@ -52,7 +52,7 @@ def soak(cycles: int, scale: float, folder: Path) -> Soaked:
         trouble.cycle = cycles
         # What the last kill left is stored by the next cycle.
         soaked.daemon.ended(run_cycle(address, folder, cycles, scale))
-        soaked.daemon.look_through(cycles)
+        soaked.daemon.evaluate(cycles)
     return soaked
 
 
@@ -82,13 +82,13 @@ def _run(
                 soaked.pulls_s.append(said["pull_s"])
                 held += [said["held"]] if "held" in said else []
                 soaked.daemon.ended(said)
-                soaked.daemon.look_through(number)
+                soaked.daemon.evaluate(number)
         if worker.wait() not in (0, -9):
             sys.exit(f"the worker ended with {worker.returncode}")
     if running:
         soaked.died[number] = at
         soaked.daemon.died(number, at)
-        soaked.daemon.look_through(number)
+        soaked.daemon.evaluate(number)
     return number + 1
 
 
@@ -110,7 +110,9 @@ def main() -> None:
     print(f"slowest pull {max(soaked.pulls_s):.1f} s of {DEADLINE_S:g}")
     wrong += verdict.flat(soaked.held)
     print(
-        "\n".join(wrong) if wrong else "no answer lost, none stored twice, no cycle beyond its deadline, all alerts due"
+        "\n".join(wrong)
+        if wrong
+        else "no response lost, none stored twice, no cycle beyond its deadline, all alerts due"
     )
     sys.exit(1 if wrong else 0)
 

@@ -1,4 +1,4 @@
-"""The part of dagster-daemon: looks every 15 s, as `watch_checks` and `watch_runs` do, and raises alerts."""
+"""The part of dagster-daemon: evaluates every 15 s, like `watch_checks` and `watch_runs`, and raises alerts."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from lcw_assets.defs.monitoring.failed_checks import failed_check
 from lcw_assets.defs.monitoring.failed_runs import failed_run
 from lcw_assets.defs.monitoring.sla import Sla
 
-LOOKS_EVERY_S = 15
+EVALUATED_EVERY_S = 15
 _CYCLES = dg.AssetKey(["ops", "cycles"])
 
 
 class Daemon:
-    """What is told of a cycle is seen from the moment that it happened on, until the next of its kind."""
+    """An alert about a cycle is seen from the moment that it happened on, until the next of its kind."""
 
     def __init__(self, sla: Sla) -> None:
         self.alerts: list[Alert] = []
@@ -40,9 +40,9 @@ class Daemon:
     def died(self, number: int, at: datetime) -> None:
         self._run(number, at, "its process is gone")
 
-    def look_through(self, number: int) -> None:
-        """All looks of a minute, once it is known what happened in it."""
-        for seconds in range(0, 60, LOOKS_EVERY_S):
+    def evaluate(self, number: int) -> None:
+        """All evaluations of a minute, after its events are known."""
+        for seconds in range(0, 60, EVALUATED_EVERY_S):
             now = minute(number) + timedelta(seconds=seconds)
             for what in self._incidents:
                 self._incidents[what], alerts = advance(self._incidents[what], self._see(what, now), now, self._pace)
@@ -57,7 +57,7 @@ class Daemon:
         for news in due:
             self._news.remove(news)
             self._seen[sensor] = news[3]
-        # A check of a run that failed is left to the run, unless it was told of before.
+        # A check of a run that failed is left to the run, unless it was reported before.
         return [
             seen
             for seen in self._seen[sensor]

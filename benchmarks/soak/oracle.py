@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from duckdb import DuckDBPyConnection
 
-from benchmarks.soak.daemon import LOOKS_EVERY_S
+from benchmarks.soak.daemon import EVALUATED_EVERY_S
 from benchmarks.soak.plan import NOON
 
 if sys.version_info >= (3, 11):
@@ -28,7 +28,7 @@ _S = 1_000_000
 _HOUR = 3600 * _S
 
 
-class Told(NamedTuple):
+class Event(NamedTuple):
     """An alert. Times are microseconds since the first tick."""
 
     raised_at: int
@@ -80,16 +80,16 @@ class Facts:
         return cls({name: np.asarray(column) for name, column in cycles.items()}, calls)
 
 
-def expected_alerts(facts: Facts, died: Mapping[int, int], cycles: int, sla: Path) -> list[Told]:
+def expected_alerts(facts: Facts, died: Mapping[int, int], cycles: int, sla: Path) -> list[Event]:
     """`died` has when the process of a cycle was killed; `cycles` is how many minutes were looked through."""
     limits = tomllib.loads(sla.read_text())
-    looks = range(0, cycles * 60 * _S, LOOKS_EVERY_S * _S)
+    moments = range(0, cycles * 60 * _S, EVALUATED_EVERY_S * _S)
     pace = {name: int(seconds * _S) for name, seconds in limits["alerts"].items()}
-    told = []
+    alerts = []
     for incident, news in _all_news(facts, died, limits["checks"]).items():
-        sights = list(_sights(sorted(news), looks, pace))
-        told += [alert for stretch in _stretches(sights, pace) for alert in _alerts(incident, stretch, looks, pace)]
-    return sorted(told)
+        sights = list(_sights(sorted(news), moments, pace))
+        alerts += [alert for stretch in _stretches(sights, pace) for alert in _alerts(incident, stretch, moments, pace)]
+    return sorted(alerts)
 
 
 def _all_news(facts: Facts, died: Mapping[int, int], checks: Mapping[str, Any]) -> dict[str, list[News]]:
@@ -145,17 +145,17 @@ def _breaches(facts: Facts, number: int, end: int, length: int, targets: Sequenc
     return broken
 
 
-def _sights(news: Sequence[News], looks: range, pace: Mapping[str, int]) -> Iterator[Sight]:
+def _sights(news: Sequence[News], moments: range, pace: Mapping[str, int]) -> Iterator[Sight]:
     times = [each.at for each in news]
     last: int | None = None
-    for look in looks:
-        latest = news[index] if (index := bisect_right(times, look) - 1) >= 0 else None
+    for moment in moments:
+        latest = news[index] if (index := bisect_right(times, moment) - 1) >= 0 else None
         if latest is None or not latest.severity:
             continue
-        is_open = last is not None and look - last <= pace["over_after_s"]
+        is_open = last is not None and moment - last <= pace["over_after_s"]
         if is_open or not latest.if_open:
-            last = look
-            yield Sight(look, latest.severity, latest.at)
+            last = moment
+            yield Sight(moment, latest.severity, latest.at)
 
 
 def _stretches(sights: Sequence[Sight], pace: Mapping[str, int]) -> Iterator[Sequence[Sight]]:
@@ -169,22 +169,22 @@ def _stretches(sights: Sequence[Sight], pace: Mapping[str, int]) -> Iterator[Seq
         yield sights[begin:end]
 
 
-def _alerts(incident: str, stretch: Sequence[Sight], looks: range, pace: Mapping[str, int]) -> Iterator[Told]:
-    """Told at once, at once when it gets worse, in between again and again, and when it is over."""
+def _alerts(incident: str, stretch: Sequence[Sight], moments: range, pace: Mapping[str, int]) -> Iterator[Event]:
+    """Raised at once, at once when it gets worse, in between again and again, and when it is over."""
     first, last = stretch[0], stretch[-1]
-    worse_at = next((sight.at for sight in stretch if sight.severity == "critical"), looks.stop)
-    yield Told(first.at, incident, "opened", first.severity, first.since)
-    told_at, wait = first.at, pace["repeat_s"]
+    worse_at = next((sight.at for sight in stretch if sight.severity == "critical"), moments.stop)
+    yield Event(first.at, incident, "opened", first.severity, first.since)
+    alerted_at, wait = first.at, pace["repeat_s"]
     for sight in stretch[1:]:
         if sight.at == worse_at:
             kind = "escalated"
-        elif sight.at >= told_at + wait:
+        elif sight.at >= alerted_at + wait:
             kind, wait = "repeated", min(2 * wait, pace["repeat_at_most_s"])
         else:
             continue
-        told_at = sight.at
-        yield Told(sight.at, incident, kind, "critical" if sight.at >= worse_at else "warning", first.since)
+        alerted_at = sight.at
+        yield Event(sight.at, incident, kind, "critical" if sight.at >= worse_at else "warning", first.since)
     over_at = last.at + pace["over_after_s"]
-    if over_at in looks:
+    if over_at in moments:
         severity = "critical" if last.at >= worse_at else "warning"
-        yield Told(over_at, incident, "recovered", severity, first.since)
+        yield Event(over_at, incident, "recovered", severity, first.since)

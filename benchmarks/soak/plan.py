@@ -14,12 +14,12 @@ DEADLINE_S = 45.0
 KILL_EVERY = 100
 HELD_EVERY = 5
 
-# What a 429 asks for in a storm: two of them, and the half of the deadline is over.
+# What a 429 requests in a storm: two of them, and the half of the deadline is over.
 _STORM_S = 12.0
 
 # The SLA of the soak is the built-in one, less what this much trouble breaks from the first hour to the last (one call
-# in five fails, and a killed cycle takes over a minute): a limit that is never met is told of once, and says nothing of
-# whether incidents come and go as they must.
+# in five fails, and a killed cycle takes over a minute): a limit that is never met is reported once, and says nothing
+# of whether incidents come and go as they must.
 _OTHER_LIMITS = (
     ("cycle_error_s = 60", "cycle_error_s = 42"),
     ('error_rate", at_most = 0.1 }', 'error_rate", at_most = 0.3 }'),
@@ -39,7 +39,7 @@ def minute(number: int) -> datetime:
 
 
 def outage(cycles: int) -> range:
-    """The hour in which nothing answers."""
+    """The hour in which nothing responses."""
     return range(cycles // 3, cycles // 3 + 60)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks.soak.oracle import Facts, Told, expected_alerts
+from benchmarks.soak.oracle import Event, Facts, expected_alerts
 from benchmarks.soak.plan import DEADLINE_S, NOON, minute, outage
 from lcw_assets.alerts.incidents import Alert
 from lcw_assets.ingest.spool import Spool
@@ -47,19 +47,19 @@ def data(folder: Path, simulator: Simulator, pulls_s: Sequence[float], died: Con
     wrong = [f"{len(over)} cycles asked beyond their deadline, up to {max(over):.1f} s"] if over else []
     wrong += [f"cycle {number} has no row" for number in range(cycles + 1) if number not in rows and number not in died]
     for number in sorted({*served, *stored, *calls}):
-        answers, (good, given_up) = stored.get(number, 0), calls.get(number, (0, 0))
+        responses, (good, given_up) = stored.get(number, 0), calls.get(number, (0, 0))
         # What was on its way when a process was killed reached nobody: at most the calls in flight, and their hedges.
         lost = served[number] - good - given_up - (12 if number in died else 0)
         wrong += (
-            [f"cycle {number}: {answers} answers are stored, {good} calls were answered"] if answers != good else []
+            [f"cycle {number}: {responses} responses are stored, {good} calls succeeded"] if responses != good else []
         )
-        wrong += [f"cycle {number}: {served[number]} answers were sent, {good} came"] if good > served[number] else []
-        wrong += [f"cycle {number}: {lost} of {served[number]} answers are lost"] if lost > 0 else []
+        wrong += [f"cycle {number}: {served[number]} responses were sent, {good} came"] if good > served[number] else []
+        wrong += [f"cycle {number}: {lost} of {served[number]} responses are lost"] if lost > 0 else []
     return [
         *wrong,
         *(
             f"{times} {what} are there twice"
-            for what, times in (("answers", twice), ("cycles", cycles_twice), ("coins", coins_twice))
+            for what, times in (("responses", twice), ("cycles", cycles_twice), ("coins", coins_twice))
             if times
         ),
         *([f"{strays} rows are of no cycle"] if strays else []),
@@ -74,7 +74,7 @@ def flat(workers: Sequence[Held]) -> list[str]:
     if not warm:
         return ["no process lived long enough to say whether it grows"]
     for index, (what, more) in enumerate(_MORE.items()):
-        # The least of its last three looks: sockets of requests that were just given up come and go, by up to eight
+        # The least of its last three measurements: sockets of requests that were just given up come and go, up to eight
         # in a full run on a busy machine.
         grown = max(min(each[index] for each in held[-3:]) - held[0][index] for held in warm)
         first, last = warm[0][0][index], warm[-1][0][index]
@@ -95,37 +95,38 @@ def alerts(raised: Sequence[Alert], folder: Path, died: Mapping[int, datetime], 
         facts = Facts.read(db)
     killed = {number: _since_noon(at) for number, at in died.items()}
     expected = expected_alerts(facts, killed, cycles + 1, folder / "sla.toml")  # one more stores what was left
-    told = sorted(
-        Told(_since_noon(one.raised_at), one.incident, one.kind, one.severity, _since_noon(one.since)) for one in raised
+    sent = sorted(
+        Event(_since_noon(one.raised_at), one.incident, one.kind, one.severity, _since_noon(one.since))
+        for one in raised
     )
-    for (incident, kind), times in sorted(Counter((one.incident, one.kind) for one in told).items()):
+    for (incident, kind), times in sorted(Counter((one.incident, one.kind) for one in sent).items()):
         print(f"{incident:22} {kind:10} {times:5}")
-    too_many, too_few = Counter(told) - Counter(expected), Counter(expected) - Counter(told)
+    too_many, too_few = Counter(sent) - Counter(expected), Counter(expected) - Counter(sent)
     return [
         *(f"raised, and not expected: {_say(alert)}" for alert in too_many.elements()),
         *(f"expected, and not raised: {_say(alert)}" for alert in too_few.elements()),
-        *_outage(facts, told, died, outage(cycles)),
+        *_outage(facts, sent, died, outage(cycles)),
     ]
 
 
-def _outage(facts: Facts, told: Sequence[Told], died: Mapping[int, datetime], hour: range) -> list[str]:
+def _outage(facts: Facts, sent: Sequence[Event], died: Mapping[int, datetime], hour: range) -> list[str]:
     """One incident from its beginning to its end, repeated after 5 minutes, then after twice as long each time."""
     if hour.stop + 30 >= facts.cycles["number"].max():
         return []  # too short a soak to see the end of it
     status = dict(zip(facts.cycles["number"].tolist(), facts.cycles["status"].tolist(), strict=True))
-    answered = [number for number in hour if number not in died and status[number] != "failed"]
+    succeeded = [number for number in hour if number not in died and status[number] != "failed"]
     begins, ends = (_since_noon(minute(number)) for number in (hour.start, hour.stop))
-    own = [alert for alert in told if alert.incident == "job fetch_cycle"]
+    own = [alert for alert in sent if alert.incident == "job fetch_cycle"]
     opened = [alert.raised_at for alert in own if alert.kind == "opened" and alert.raised_at < ends]
     over = [alert.raised_at for alert in own if alert.kind == "recovered" and alert.raised_at >= ends]
     if not opened or not over:
-        return ["the outage was not told of"]
+        return ["the outage was not reported"]
     story = [alert for alert in own if opened[-1] <= alert.raised_at <= over[0]]
     print(f"the outage of {hour.start} to {hour.stop - 1}: " + ", ".join(map(_say, story)))
     waits = [(later.raised_at - earlier.raised_at) / 60e6 for earlier, later in pairwise(story[:-1])]
     return [
-        *([f"cycles {answered} were answered in the outage"] if answered else []),
-        *([f"the outage was told at {_say(story[0])}"] if opened[-1] > begins + 120e6 else []),
+        *([f"cycles {succeeded} had responses in the outage"] if succeeded else []),
+        *([f"the outage was reported at {_say(story[0])}"] if opened[-1] > begins + 120e6 else []),
         *(["the outage was more than one incident"] if "recovered" in {alert.kind for alert in story[:-1]} else []),
         *(
             [f"the outage was repeated after {waits} minutes"]
@@ -136,7 +137,7 @@ def _outage(facts: Facts, told: Sequence[Told], died: Mapping[int, datetime], ho
     ]
 
 
-def _say(alert: Told) -> str:
+def _say(alert: Event) -> str:
     raised_at = NOON + timedelta(microseconds=alert.raised_at)
     since = timedelta(microseconds=alert.raised_at - alert.since)
     return f"{alert.incident} {alert.kind} ({alert.severity}) at {raised_at:%d. %H:%M:%S}, {since} after it began"

@@ -23,7 +23,7 @@ from lcw_assets.ingest.clock import StoreClock
 from lcw_assets.ingest.fetch import Fetched, fetch_all
 from lcw_assets.ingest.load import FetchEnd, Load
 from lcw_assets.ingest.spool_writer import SpoolWriter
-from lcw_assets.ingest.tuning import Recent, Switches, look_at_breaker, read_recent, tune
+from lcw_assets.ingest.tuning import Recent, Switches, read_breaker, read_recent, tune
 from lcw_assets.sources.lcw.client import LiveCoinWatch
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
@@ -66,11 +66,11 @@ class Minutes:
         }
         self.spool.attempt(replace(attempt, **times))
 
-    def answer(self, answer: Response) -> None:
-        self.spool.answer(answer)
+    def response(self, response: Response) -> None:
+        self.spool.response(response)
 
-    def refused(self, answer: Response, reason: str) -> None:
-        self.spool.refused(answer, reason)
+    def refused(self, response: Response, reason: str) -> None:
+        self.spool.refused(response, reason)
 
 
 def run_cycle(address: str, folder: Path, number: int, scale: float) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def run_cycle(address: str, folder: Path, number: int, scale: float) -> dict[str
         with open_database(database, read_only=True) as db:
             recent = read_recent(db, "simulator", clock.now())
     switches, now = Switches(), clock.now()
-    tuning, breaker = shrunk(tune(recent, switches), scale), look_at_breaker(recent, switches, now)
+    tuning, breaker = shrunk(tune(recent, switches), scale), read_breaker(recent, switches, now)
     start_s = (now - clock.tick).total_seconds()
     cycle = Load(
         f"{number:08}", "fetch_cycle", "soak", clock.tick, clock.tick, now, 0.0, start_s, False, "simulator", "USD"

@@ -19,10 +19,10 @@ from lcw_assets.transport.threads import bounded, fan_out
 if TYPE_CHECKING:
     from apprise import NotifyBase
 
-# A mail server may take its time, and an evaluation of a sensor a minute at most.
+# A mail server may be slow, and an evaluation of a sensor may take a minute at most.
 _SEND_S = 10.0
 
-# Values in an address that are no secret, and that reasons may name.
+# Values in an address that are not secret, and that reasons may contain.
 _MODES = {"starttls", "ssl", "insecure"}
 
 _ADDRESS = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)|\s+")
@@ -30,7 +30,7 @@ _ADDRESS = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)|\s+")
 
 @dataclass(frozen=True)
 class Channel:
-    """One address of `LCW_ALERT_URLS`. `name` is its place there and its kind, such as `2 (Slack)`."""
+    """One address of `LCW_ALERT_URLS`. `name` is its position there and its kind, such as `2 (Slack)`."""
 
     name: str
     _notifier: NotifyBase = field(repr=False)
@@ -57,21 +57,21 @@ class Channel:
                     notify_type=NotifyType(_kind(alert)),
                 ):
                     return None
-            except Exception as error:  # noqa: BLE001 - whatever a plug-in meets is what is wrong with this channel
+            except Exception as error:  # noqa: BLE001 - any error of a plug-in is a fault of this channel
                 no_bundle = "CA certificate bundle" in str(error)  # requests names the path alone
                 who = "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE" if no_bundle else type(error).__name__
                 log.warnings.append(f"{who}: {error}")
         return _why(log)
 
     def _without_address(self, reason: str) -> str:
-        """Without anything that stands in the address: user names, passwords, tokens, hosts."""
+        """A reason without any part of the address: user names, passwords, tokens, hosts."""
         for part in sorted(_parts(self._address), key=len, reverse=True):
             reason = re.sub(re.escape(part), "***", reason, flags=re.IGNORECASE)
         return escape.line(reason, 300)
 
 
 def read_channels(addresses: str | None) -> tuple[list[Channel], dict[str, str]]:
-    """The channels, and what is wrong with each address that is none, by its place (`1`, `2`, ...)."""
+    """The channels, and what is wrong with each invalid address, by its position (`1`, `2`, ...)."""
     if not addresses:
         return [], {}
     import apprise
@@ -108,7 +108,7 @@ def _parts(address: str) -> Iterator[str]:
 
 def _why(log: Captured) -> str:
     """Why a channel did not take an alert: the warnings of its plug-in, which has no fields for them, and the error."""
-    # A mail server's words on one of several recipients stand in the warning itself, as b'...'.
+    # A mail server's message about one of several recipients is in the warning itself, as b'...'.
     warnings = re.sub(r"\bb(['\"])(.*?)\1", r"\2", "; ".join(warning.rstrip(".") for warning in log.warnings[-3:]))
     if re.search(r"error=3\d\d", warnings):
         warnings += ": it redirects, and a redirected alert may lose its message. Set the address that it leads to"
@@ -117,7 +117,7 @@ def _why(log: Captured) -> str:
 
 
 def _cause(error: BaseException) -> str:
-    """An error of the network, or a mail server's own words: `535 5.7.8 authentication failed`."""
+    """An error of the network, or a mail server's own message: `535 5.7.8 authentication failed`."""
     from requests.exceptions import InvalidURL
     from urllib3.exceptions import LocationParseError, ProxyError
 

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 Severity = Literal["warning", "critical"]
-# `news` is no incident: it is sent once, and nothing follows it.
+# `news` is not an incident: it is sent once.
 Kind = Literal["opened", "escalated", "repeated", "recovered", "news"]
 
 
@@ -18,9 +18,9 @@ class _Model(BaseModel):
 
 
 class Observation(_Model):
-    """Something is wrong, as seen just now. The same `incident` means the same trouble as before.
+    """Something is wrong, as seen just now. The same `incident` means the same problem as before.
 
-    `subject` is for the one who observes: what it has to observe again, such as the name of a job.
+    `subject` is for the observer: what it has to observe again, such as the name of a job.
     """
 
     incident: str
@@ -56,13 +56,13 @@ class Alert(_Model):
 
     @property
     def alert_id(self) -> str:
-        """Sorts by time; good as the name of a file, whatever the incident is called."""
+        """Sorts by time; valid as a file name for any incident."""
         name = "".join(letter if letter.isalnum() else "-" for letter in self.incident)[:80]
         return f"{self.raised_at:%Y%m%dT%H%M%S.%f}Z-{name}-{self.kind}"
 
 
 class Pace(_Model):
-    """Seconds: until the first repeat, at most between two, and without a sight of it until an incident is over."""
+    """Seconds: until the first repeat, at most between two, and from the last sighting to the end of an incident."""
 
     repeat_s: float
     repeat_at_most_s: float
@@ -110,7 +110,7 @@ def _go_on(before: Incident, observation: Observation, now: datetime, pace: Pace
     kind: Kind | None = None
     repeat_s = before.repeat_s
     if observation.severity == "warning" and before.latest.severity == "critical":
-        # It is as bad as it was until it is over: otherwise each return to critical would be an alert.
+        # The severity never falls before the end: otherwise each return to critical would be an alert.
         observation = observation.model_copy(update={"severity": "critical"})
     if observation.severity == "critical" and before.latest.severity == "warning":
         kind = "escalated"

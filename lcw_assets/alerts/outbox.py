@@ -1,6 +1,6 @@
-"""Alerts on their way: a file each, until every channel has taken it and `ops.alerts` has it.
+"""Alerts that wait: a file each, until every channel has accepted it and `ops.alerts` has it.
 
-So an alert outlives a channel that is down, a database that is locked, and the process that raised it.
+So an alert survives a channel that is down, a locked database, and the death of its process.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 # A channel that fails is tried again after 30 s, 1, 2, 4, ... minutes: seven times within half an hour. By then the
-# incident is over or repeated, and the row of `ops.alerts` names who did not take it.
+# incident is over or repeated, and the row of `ops.alerts` names the channels that did not accept it.
 _RETRY_S = 30.0
 _TRIES = 7
 
@@ -54,9 +54,9 @@ class Outbox:
         self._unsaved: dict[Path, _Letter] = {}
 
     def put(self, alerts: Sequence[Alert], log: Callable[[str], None]) -> None:
-        """Make them safe. Where the disk takes nothing, they are sent all the same, by the next `flush`, once.
+        """Write them to disk. If the disk takes nothing, the next `flush` sends them once all the same.
 
-        One that is there already stays as it is: it may have been sent by now.
+        One that exists already stays as it is: it may have been sent by now.
         """
         for alert in alerts:
             path, letter = self._folder / f"{alert.alert_id}.json", _Letter(alert=alert)
@@ -78,7 +78,7 @@ class Outbox:
         """Send what is due, and store it. What cannot be sent or stored stays, and is tried again by a later flush.
 
         Takes some 20 s at most: the sensor that flushes also watches. So the worst come first, and a channel that fails
-        one of them is left alone for the rest.
+        one of them is skipped for the rest.
         """
         if not self._unsaved and not self._waiting():
             return
@@ -137,7 +137,7 @@ class Outbox:
         now: datetime,
         log: Callable[[str], None],
     ) -> None:
-        """To all `channels` that do not have it and are `working`; those that fail are working no more."""
+        """Send to all `channels` that do not have it and are `working`; removes those that fail from `working`."""
         left = [channel for channel in channels if channel.name not in letter.delivered]
         skipped = "not tried: it had just failed another alert"
         results: dict[str, str | None] = {channel.name: skipped for channel in left}
@@ -173,7 +173,7 @@ class Outbox:
         return letters
 
     def _save(self, path: Path, letter: _Letter) -> None:
-        """As far as the disk takes it: what is sent is sent."""
+        """Save, if the disk takes it: what is sent is sent."""
         with suppress(OSError):
             _write(path, letter)
 

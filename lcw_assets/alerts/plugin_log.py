@@ -1,4 +1,4 @@
-"""What a channel's plug-in logs while it sends, kept from everybody else's logs: addresses are full of secrets."""
+"""Captures what a channel's plug-in logs while it sends: other logs must not have it, addresses contain secrets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Captured:
 
 
 class PluginLog(logging.Filter):
-    """Keeps what apprise logs, and while a thread sends also what urllib3 logs, from everybody else's logs.
+    """Keeps what apprise logs, and while a thread sends also what urllib3 logs, from all other logs.
 
     While a thread sends, ~/.netrc is not read there: a default entry would be sent to every channel's host.
     """
@@ -60,7 +60,7 @@ class PluginLog(logging.Filter):
         self._installed = True
         for name in ("apprise", "urllib3.connectionpool"):
             logging.getLogger(name).addFilter(self)
-        # The replies of a mail server are logged at DEBUG alone. This filter lets nothing of them pass.
+        # The replies of a mail server are logged only at DEBUG. This filter lets none of them pass.
         logging.getLogger("apprise").setLevel(logging.DEBUG)
         from requests import sessions
 

@@ -1,4 +1,4 @@
-"""The commands of `python -m lcw_assets`. Each gives its lines, and `__main__` prints them. All of them only read."""
+"""The commands of `python -m lcw_assets`. Each returns its lines, and `__main__` prints them. All of them only read."""
 
 from lcw_assets.warehouse.statements import Statements
 
@@ -6,4 +6,4 @@ SQL = Statements(__file__)
 
 
 class CommandError(Exception):
-    """A command cannot do what it was given. The text has the reason, in one line."""
+    """A command cannot do its work. The text has the reason, in one line."""

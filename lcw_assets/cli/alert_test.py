@@ -1,4 +1,4 @@
-"""Does every channel take alerts?"""
+"""Does every channel accept alerts?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lcw_assets.settings import DataSettings
 
 
 def alert_test(settings: DataSettings, now: datetime) -> tuple[list[str], bool]:
-    """Send a test to every channel. Gives a line for each, and whether all took it."""
+    """Send a test to every channel. Returns a line for each, and whether all accepted it."""
     urls = settings.alert_urls.get_secret_value() if settings.alert_urls else None
     channels, wrong = read_channels(urls)
     if not urls:

@@ -42,7 +42,7 @@ def table(settings: DataSettings, query: str, *, rows: int, width: int) -> list[
 
 
 def csv(settings: DataSettings, query: str, to: TextIO) -> None:
-    """All rows as CSV, with a header. By way of a file, so that a reader who takes his time blocks no cycle."""
+    """All rows as CSV, with a header. Through a file, so that a slow reader blocks no cycle."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "result.csv"
         with _result(settings, query) as result:

@@ -1,4 +1,4 @@
-"""How the last cycle went, and how everything else is: what a person wants to know first. Calls no API."""
+"""How the last cycle went, and the state of everything else. Calls no API."""
 
 from __future__ import annotations
 

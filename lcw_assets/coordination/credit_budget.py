@@ -1,4 +1,4 @@
-"""The day's credits, as far as they are known: what a backfill may spend of them."""
+"""The day's credits, as far as known, and how many a backfill may spend."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from lcw_assets.coordination import files
 class CreditBudget:
     """Credits above `reserve` may be spent. Safe to use from several threads.
 
-    `file` remembers how many there were last, so that a run that may not ask needs no credit to learn it. A file that
-    is missing, old or odd knows nothing.
+    `file` keeps the last known number, so that a run without credits need not spend one to learn it. A file that is
+    missing, old or damaged counts as unknown.
     """
 
     def __init__(self, file: Path, reserve: int, now: datetime) -> None:
@@ -34,12 +34,12 @@ class CreditBudget:
         return self._left is not None and self._left <= self.reserve
 
     def update(self, left: int) -> None:
-        """What the API says; less what is on its way."""
+        """What the API reports, minus the calls in flight."""
         with self._lock:
             self._left = left
 
     def spend(self, credits_: int = 1) -> bool:
-        """Take credits for calls, if so many may be spent. Those that are not known are there."""
+        """Take credits for calls, if so many may be spent. Unknown ones count as available."""
         with self._lock:
             if self.exhausted:
                 return False
@@ -48,7 +48,7 @@ class CreditBudget:
             return True
 
     def save(self) -> None:
-        """A disk that does not take it costs the next run a question, and this one nothing."""
+        """If the disk does not take it, the next run asks the API instead."""
         if self._left is not None:
             with suppress(OSError):
                 files.write_file(self._file, json.dumps({"day": self._day, "left": self._left}))

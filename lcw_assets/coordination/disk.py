@@ -1,4 +1,4 @@
-"""What is wrong with a disk that does not take what is written to it, and what to do about it."""
+"""Why a disk does not take what is written to it, and what to do."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _ADVICE = {
 _NO_INODE = "no inode is free (`df -i`): delete files that nobody needs, or set LCW_DATA_DIR to another disk"
 
 
-def complaint(folder: Path, error: OSError, what: str = "answers") -> str:
-    """One line: `data takes no answers (No space left on device): the disk is full: …`."""
+def complaint(folder: Path, error: OSError, what: str = "responses") -> str:
+    """One line: `data takes no responses (No space left on device): the disk is full: …`."""
     advice = _ADVICE.get(error.errno or 0, "set LCW_DATA_DIR to a folder that can be written to")
     if error.errno == errno.ENOSPC and _has_no_inode(folder):
         advice = _NO_INODE
@@ -34,6 +34,6 @@ def read_error(text: str) -> OSError | None:
 
 def _has_no_inode(folder: Path) -> bool:
     with suppress(OSError):
-        room = os.statvfs(folder)
-        return room.f_files > 0 and room.f_favail == 0 and room.f_bavail > 0
+        free = os.statvfs(folder)
+        return free.f_files > 0 and free.f_favail == 0 and free.f_bavail > 0
     return False

@@ -1,8 +1,8 @@
 """Who may read what this project writes: its user alone, or a group as well (`LCW_READ_GROUP`), whatever the umask.
 
-The data folder says it for all that is in it: its mode is 0700, or 2750 and it belongs to that group. (The 2000 hands
-the group on to whatever is made in it, also by DuckDB, which knows nothing of all this.) So nobody has to be told whose
-folder it is, and files follow a setting that is changed later.
+The data folder says it for all that is in it: its mode is 0700, or 2750 and it belongs to that group. (With the 2000,
+what is made in it inherits the group, also if DuckDB makes it.) So no other code needs to know the group, and files
+follow a setting that is changed later.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from pathlib import Path
 _PRIVATE, _SHARED = 0o700, 0o2750
 _OF_OTHERS = 0o077
 
-# What of a data folder is ours to change. Whatever else a user keeps there is behind the folder's own mode.
+# The parts of a data folder whose modes we change. Other files of the user are protected by the mode of the folder.
 _OURS = ("spool", "limits", "reports", "*.duckdb", "*.duckdb.wal", "*.duckdb.tmp")
 
 
 class GroupError(Exception):
-    """The data folder cannot be given to the group that is to read it. It is private then."""
+    """The data folder cannot be given to its group of readers. It is private then."""
 
 
 def prepare(folder: Path, group: str | None, log: Callable[[str], None]) -> None:
-    """Make a data folder, or make one that is there private, to be read by `group` if there is one.
+    """Make a data folder, or make an existing one private; `group`, if any, may read it.
 
-    Says so where that changed a folder. One that is not this user's, or meant for more (`/tmp`, a home), stays as it
-    is: what is made in it is private. Whoever writes into one that cannot be made says so. Raises `GroupError`.
+    Reports a changed folder. One that belongs to another user or has other uses (`/tmp`, a home) stays as it is; what
+    is made in it is private. If it cannot be made, the first write into it raises. Raises `GroupError`.
     """
     gid, why = _find_group(group) if group else (None, None)
     mode = _PRIVATE if gid is None else _SHARED
@@ -53,18 +53,18 @@ def prepare(folder: Path, group: str | None, log: Callable[[str], None]) -> None
 
 
 def make_folder(folder: Path) -> None:
-    """A folder with those above it that are missing, each to be read by whoever may read the one that it is in."""
+    """Make a folder and its missing parents, each readable by those who may read its own parent."""
     if folder.is_dir():
         return
     make_folder(folder.parent)
-    with suppress(FileExistsError):  # another process was faster; or it is a file, and whoever writes into it says so
+    with suppress(FileExistsError):  # another process was faster; or it is a file, and a write into it raises
         folder.mkdir(_PRIVATE)
         if is_shared(folder.parent):
             folder.chmod(_SHARED)
 
 
 def open_file(path: Path, flags: int) -> int:
-    """A file descriptor, as `os.open` gives. The file, which may be new, is to be read as its folder is."""
+    """A file descriptor, as of `os.open`. The file, which may be new, is as readable as its folder."""
     fd = os.open(path, flags, 0o600)
     try:
         _tighten(fd, path.parent)
@@ -75,7 +75,7 @@ def open_file(path: Path, flags: int) -> int:
 
 
 def write_file(path: Path, text: str, *, sync: bool = False) -> None:
-    """Whole or not at all, whoever has it open; with `sync`, on the disk itself when this returns."""
+    """Write a file whole or not at all, also while others read it; with `sync`, it is on the disk when this returns."""
     make_folder(path.parent)
     new = path.with_suffix(".new")
     with os.fdopen(open_file(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "w", encoding="utf-8") as file:
@@ -90,24 +90,24 @@ def write_file(path: Path, text: str, *, sync: bool = False) -> None:
 def foreign_files(folder: Path, *existing: Path) -> Iterator[None]:
     """While the block lasts, files that a library makes in `folder` get the right mode as well; `existing` get it now.
 
-    It is the umask that does it, so whatever else the process makes meanwhile gets that mode too.
+    It sets the umask, so other files that the process makes meanwhile get that mode too.
     """
     for path in existing:
-        with suppress(FileNotFoundError, PermissionError):  # there is none, or it is somebody else's
+        with suppress(FileNotFoundError, PermissionError):  # it does not exist, or belongs to another user
             _tighten(path, folder)
     with _UMASK.at_least(0o027 if is_shared(folder) else 0o077):
         yield
 
 
 def is_shared(folder: Path) -> bool:
-    """May the group of the folder, and nobody else, read what is in it?"""
+    """May the folder's group, and no others, read what is in it?"""
     with suppress(OSError):
         return folder.stat().st_mode & (stat.S_ISGID | _OF_OTHERS) == stat.S_ISGID | 0o050
     return False
 
 
 class _Umask:
-    """The umask of a process has no threads: the first one that wants another sets it, and the last one resets it."""
+    """All threads share the umask: the first one that needs another sets it, and the last one resets it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -129,7 +129,7 @@ class _Umask:
                 self._set()
 
     def _set(self) -> None:
-        """Of several, the one that lets the fewest read."""
+        """Of several, the strictest one."""
         os.umask(max(self._wanted, default=self._before))
 
 
@@ -150,7 +150,7 @@ def _tighten(file: Path | int, folder: Path) -> None:
 
 
 def _find_group(name: str) -> tuple[int | None, str | None]:
-    """The id of a group that this user may give files to, by its name or number; or why it is none."""
+    """The id of a group that this user may give files to, by its name or number; or why there is none."""
     try:
         gid = int(name) if name.isdecimal() else grp.getgrnam(name).gr_gid
     except KeyError:
@@ -166,12 +166,12 @@ def _prepare(folder: Path, before: os.stat_result, mode: int, gid: int | None) -
     contents = list(_contents(folder))
     _change(folder, mode, gid)
     for path in contents:
-        with suppress(FileNotFoundError):  # it was stored, or sent, since it was listed
+        with suppress(FileNotFoundError):  # it was stored or sent meanwhile
             _change(path, mode if path.is_dir() else mode & 0o640, gid)
 
 
 def _change(path: Path, mode: int, gid: int | None) -> None:
-    """Whatever cannot be changed stays as it is: a disk that knows no modes, say. Links are not followed."""
+    """A mode that cannot be changed stays, such as on a disk without modes. Links are not followed."""
     found = path.lstat()
     if found.st_uid != os.geteuid() or stat.S_ISLNK(found.st_mode):
         return

@@ -1,4 +1,4 @@
-"""What callers know of what is shared, whoever keeps it: the kernel of one machine, or a store for several."""
+"""What callers know of what is shared, kept by the kernel of one machine or by a store for several machines."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ class Limiter(Protocol):
     """A rate that all callers of a source share."""
 
     def take(self) -> float:
-        """Take a place, and give 0; or give the seconds after which to ask again, with none taken."""
+        """Acquire a place and return 0; or acquire none and return the seconds after which to try again."""
 
     def pause(self, seconds: float) -> None:
-        """The server wants nobody to ask for so long."""
+        """The server wants no calls for so long."""
 
 
 class Budget(Protocol):
-    """Credits of a day that all callers of a source share. `left` is null where nobody knows."""
+    """Credits of a day that all callers of a source share. `left` is null if unknown."""
 
     reserve: int
 
@@ -27,13 +27,13 @@ class Budget(Protocol):
     def exhausted(self) -> bool: ...
 
     def update(self, left: int) -> None:
-        """What the API says is left, less what is on its way."""
+        """What the API reports, minus the calls in flight."""
 
     def spend(self, credits_: int = 1) -> bool:
         """Take credits for calls. False if so many may not be spent."""
 
     def save(self) -> None:
-        """For the runs that come after this one."""
+        """Keep the last known number for later runs."""
 
     def why(self) -> str:
         """How many are left, and how many are kept."""

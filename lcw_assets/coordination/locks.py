@@ -11,7 +11,7 @@ from lcw_assets.coordination import files
 
 
 def acquire(fd: int, *, tries: int = 1, pause_s: float = 0.001) -> bool:
-    """Take the exclusive lock of an open file or folder, until it is closed. False if somebody else has it."""
+    """Take the exclusive lock of an open file or folder, until it is closed. False if another process has it."""
     for number in range(tries):
         if number:
             time.sleep(pause_s)
@@ -24,12 +24,12 @@ def acquire(fd: int, *, tries: int = 1, pause_s: float = 0.001) -> bool:
 
 
 def wait_for(fd: int) -> None:
-    """Take it, whenever that is."""
+    """Take it, however long that takes."""
     fcntl.flock(fd, fcntl.LOCK_EX)
 
 
-def is_held(path: Path) -> bool:
-    """Does somebody hold the lock of this file? Raises `OSError` if it cannot be opened."""
+def is_locked(path: Path) -> bool:
+    """Is this file locked by a process? Raises `OSError` if it cannot be opened."""
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -39,6 +39,6 @@ def is_held(path: Path) -> bool:
 
 
 def open_lock(file: Path) -> int:
-    """A file that is there to be locked, and its folder, made if they are missing. Raises `OSError`."""
+    """A lock file and its folder, made if they are missing. Raises `OSError`."""
     files.make_folder(file.parent)
     return files.open_file(file, os.O_RDWR | os.O_CREAT)

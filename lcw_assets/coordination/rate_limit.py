@@ -1,13 +1,13 @@
 """A token bucket that every process on the machine shares: a small file for each source, under the kernel's lock.
 
 Why not a library: pyrate-limiter 4.5 with its SQLite bucket takes 72 ms to import and 10 ms to open, where a cycle may
-spend 5 on this, and its file lock does not work with the filelock of today. This takes a hundredth of a millisecond a
-call (`python -m benchmarks.rate_limit`).
+spend 5 on this, and its file lock does not work with current filelock. This takes a hundredth of a millisecond a call
+(`python -m benchmarks.rate_limit`).
 
 The bucket is kept as one moment, the "theoretical arrival time" of the generic cell rate algorithm (ITU-T I.371): when
 it would be full again. A call moves it on by 1/rate; it may come as long as that moment is not further away than
-burst/rate. Beside it stands how long a server has asked everybody to be quiet: a `Retry-After` that outlasts its cycle
-holds for the processes after it as well.
+burst/rate. The file also has the end of a pause that the server requested: a `Retry-After` that outlasts its cycle
+holds for later processes as well.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from lcw_assets.coordination import locks
 _FORMAT = struct.Struct("<4sdd")
 _MAGIC = b"gcr2"
 
-# A server that asks for more quiet than this is asked again by then: a slip of its must not cost a day.
+# The longest pause that a server may request: a mistake of the server must not cost a day.
 LONGEST_QUIET_S = 600.0
 
-# Whoever holds the lock does so for microseconds. Somebody who does not is no reason for a cycle to wait.
+# Processes keep the lock for microseconds. A cycle does not wait for one that keeps it longer.
 _LOCK_TRIES = 20
 _LOCK_PAUSE_S = 0.001
 
@@ -45,8 +45,8 @@ class Rate:
 
 
 class RateLimit:
-    """The bucket in `file`. It never stops anybody for longer than the rate says: a file that is missing, corrupt,
-    from another version, locked or not writable counts as a full bucket.
+    """The bucket in `file`. No call waits for longer than the rate requires: a file that is missing, corrupt, from
+    another version, locked or not writable counts as a full bucket.
     """
 
     def __init__(self, file: Path, rate: Rate, *, first: bool = True, clock: Callable[[], float] = time.time) -> None:
@@ -56,14 +56,14 @@ class RateLimit:
         self._clock = clock
 
     def take(self) -> float:
-        """Take a place, and give 0; or give the seconds after which to ask again, with none taken.
+        """Acquire a place and return 0; or acquire none and return the seconds after which to try again.
 
-        Nobody takes a place ahead of time: a backfill that waits would stand before a cycle that comes later.
+        Places cannot be reserved: a waiting backfill would be ahead of a cycle that comes later.
         """
         return self._locked(self._take)
 
     def pause(self, seconds: float) -> None:
-        """The server wants nobody to ask for so long."""
+        """The server wants no calls for so long."""
         self._locked(lambda file: self._pause(file, min(seconds, LONGEST_QUIET_S)))
 
     def _locked(self, work: Callable[[int], float]) -> float:
@@ -94,10 +94,10 @@ class RateLimit:
         return seconds
 
     def _read(self, file: int, now: float) -> tuple[float, float]:
-        """When the bucket is full again, and until when to be quiet: not before `now`, nor further than can be."""
+        """When the bucket is full again, and when the pause ends: not before `now`, and not later than possible."""
         content = os.pread(file, _FORMAT.size, 0)
         magic, full_at, quiet_until = _FORMAT.unpack(content) if len(content) == _FORMAT.size else (b"", now, now)
-        # What is further ahead than it can be was written before a clock was set back.
+        # A time later than possible was written before a clock was set back.
         furthest = now + self._rate.burst / self._rate.per_s + 1.0
         return (
             full_at if magic == _MAGIC and now < full_at <= furthest else now,

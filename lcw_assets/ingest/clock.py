@@ -23,10 +23,9 @@ def _utc_now() -> datetime:
 
 @dataclass
 class StoreClock:
-    """A store step's time: since when it runs, and how much of that it waited for the lock.
+    """When a store step began, and how long it waited for the lock.
 
-    `now` is the clock on the wall, and `seconds` a stop-watch, which nobody sets. Who rehearses days in an hour passes
-    others.
+    `now` is the system clock; `seconds` is a monotonic one. A simulation of days in an hour passes its own.
     """
 
     now: Callable[[], datetime] = _utc_now
@@ -46,5 +45,5 @@ class StoreClock:
         return self.lock_wait.seconds if self.lock_wait else 0.0
 
     def store_s(self) -> float:
-        """Seconds of work so far, the wait for the lock apart."""
+        """Seconds of work so far, without the wait for the lock."""
         return self.seconds() - self._started - self.lock_wait_s

@@ -31,10 +31,11 @@ def connect(
     tuning: Tuning | None = None,
     first: bool = True,
 ) -> Iterator[Any]:
-    """The source's client, for one load. Every response goes to `sink` before anybody else sees it.
+    """The source's client, for one load. Every response goes to `sink` before any other code sees it.
 
-    `first` is a load of every minute. Others (backfills) leave it a part of the rate, and their facts have a name of
-    their own. Raises `SourceOffError`, and `SettingsError` where a variable of the source is wrong.
+    `first` is true for loads of every minute. Other loads (backfills) leave a part of the rate limit unused for them,
+    and store their facts under a source name of their own. Raises `SourceOffError`, and `SettingsError` where a
+    variable of the source is wrong.
     """
     own = settings.of(source)
     if own.off:
@@ -42,7 +43,7 @@ def connect(
     with ExitStack() as stack:
         address = own.base_url or source.base_url
         if own.simulated and not own.base_url:
-            # Imported here: its web server takes longer to import than all else, and a live load needs none.
+            # Imported here: the simulator takes longer to import than all else, and a live load does not need it.
             from lcw_assets.simulator.server import Simulator
 
             simulator = Simulator(**source.simulator_options)

@@ -14,11 +14,11 @@ BY_HOOKS = "(hooks)"
 
 
 class DeclarationError(ValueError):
-    """A declaration that lacks something, or names what there is not. Says what, and what was expected."""
+    """A declaration that lacks something, or names something that does not exist. Says what, and what was expected."""
 
 
 def _place() -> tuple[str, int]:
-    """Where the declaration that is being made stands."""
+    """The file and line of the declaration that is being made."""
     frame = sys._getframe(2)  # noqa: SLF001 - this function, the generated __init__, and who calls it
     return frame.f_code.co_filename, frame.f_lineno
 
@@ -49,13 +49,13 @@ class Table:
 
     @property
     def is_scanned(self) -> bool:
-        """Is there more to look at than how many rows it has?"""
+        """Is anything checked besides its number of rows?"""
         return bool(self.unique or self.not_negative or self.fresh_columns)
 
 
 @dataclass(frozen=True)
 class Check:
-    """A check of a concept's own: its name, the key of its asset, and what holds where it passes."""
+    """A check that only this concept has: its name, the key of its asset, and what is true when it passes."""
 
     name: str
     asset: str
@@ -66,16 +66,17 @@ class Check:
 class LoadDeclaration:
     """A load that a schedule starts.
 
-    `job` is its name everywhere, `step` what its lines in a terminal begin with, `raw` describes the raw assets by
-    part. `facts` is the table or view that has a row a load. `hooks` is the class with what only this load does, as
-    `module:Class`; it is imported by a run alone.
+    `job` is its name everywhere, `step` begins its lines in a terminal, `raw` describes the raw assets by part. `facts`
+    is the table or view that has a row a load. `hooks` is the class with what only this load does, as `module:Class`;
+    it is imported by a run alone.
 
-    Seconds count from the tick: `deadline_s` until it stops fetching (a function of the settings, or a number),
-    `max_runtime_s` until Dagster ends the run, `load_time_s` that the check `load_time` allows, `stale_after_s` for
-    `fresh`. `failures_under` is the share of the last hour's loads. A check whose limit is null does not exist.
+    Seconds count from the tick: fetching stops after `deadline_s` (a number, or a function of the settings), Dagster
+    ends the run after `max_runtime_s`, `load_time_s` and `stale_after_s` are the limits of the checks `load_time` and
+    `fresh`. `failures_under` limits the share of failed loads in the last hour. A check whose limit is null does not
+    exist.
 
     With `adapts`, time-outs, hedges, calls in flight and the breaker follow the facts of the source. With `resources`,
-    how busy the machine is is kept in `ops.resources`. `check_names` renames standard checks.
+    the load of the machine is stored in `ops.resources`. `check_names` renames standard checks.
     """
 
     job: str

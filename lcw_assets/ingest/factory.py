@@ -1,6 +1,6 @@
-"""The one factory: from a load's declaration to what Dagster sees of it: assets, checks, a job and its schedule.
+"""From a load's declaration to its Dagster definitions: assets, checks, a job and its schedule.
 
-It is thin: what a run does is in `runner.py`, which is imported by a run alone.
+What a run does is in `runner.py`, which only runs import.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,11 +16,11 @@ from lcw_assets.orchestration.table import table_spec
 
 
 def load_definitions(declaration: LoadDeclaration, extra: Sequence[ExtraChecks] = ()) -> dg.Definitions:
-    """Everything that Dagster is to know of a load; `extra` are the checks that other concepts add to it."""
+    """The Dagster definitions of a load; `extra` are checks that other concepts add to it."""
     specs = _specs(declaration)
     extra = [one for one in extra if one.job == declaration.job]
 
-    # For what nobody foresaw. What was foreseen (the API's errors, a locked or broken database, a full disk) is tried
+    # For unexpected errors. Expected ones (the API's errors, a locked or broken database, a full disk) are tried
     # again where that helps, within the load's deadline: by the transport, and by the next load.
     @dg.multi_asset(
         name=declaration.step,
@@ -62,7 +62,7 @@ def load_definitions(declaration: LoadDeclaration, extra: Sequence[ExtraChecks] 
 
 
 def _specs(declaration: LoadDeclaration) -> list[dg.AssetSpec]:
-    # Two missed ones are worth a look, five are a breach.
+    # Two missed ones deserve a warning, five are a breach.
     freshness = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=5), warn_window=timedelta(minutes=2))
     spec = partial(table_spec, freshness=freshness)
     return [

@@ -67,4 +67,4 @@ def load_row(
 
 
 def _last_response(spooled: Spooled) -> datetime | None:
-    return max((datetime.fromisoformat(row["received_at"]) for row in spooled.answers), default=None)
+    return max((datetime.fromisoformat(row["received_at"]) for row in spooled.responses), default=None)

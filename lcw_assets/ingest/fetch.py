@@ -32,11 +32,11 @@ class Api(Protocol):
 
 @dataclass
 class Part:
-    """What came for one raw asset. `seconds` are added up over its calls, retries and waits included."""
+    """What came for one raw asset. `seconds` is the sum over its calls, with retries and waits."""
 
     endpoint: str
     planned: int = 0
-    answered: int = 0
+    succeeded: int = 0
     entries: int = 0
     seconds: float = 0.0
 
@@ -45,7 +45,7 @@ class Part:
 class Fetched:
     """What came of a fetch; `attempts` are rows of `ops.calls`.
 
-    `ended_by` is the error that ended it, one that every further call would have met.
+    `ended_by` is the error that ended it: every further call would have had the same.
     """
 
     calls: Sequence[PlannedCall]
@@ -72,18 +72,18 @@ class Fetched:
         return [self.parts[part] for part in wanted] or list(self.parts.values())
 
     @property
-    def answered(self) -> int:
-        return sum(part.answered for part in self.essential)
+    def succeeded(self) -> int:
+        return sum(part.succeeded for part in self.essential)
 
     @property
     def reason(self) -> str:
-        """Why nothing came, in one line: what ended the fetch, or what its calls met most often."""
+        """Why nothing came, in one line: what ended the fetch, or the most frequent error of its calls."""
         if self.ended_by:
             return self.ended_by.reason
         return Counter(missing.reason for missing in self.missing).most_common(1)[0][0]
 
     def end(self, started_at: datetime) -> FetchEnd:
-        """What the spool gets to know now that the fetch is over, which began at `started_at`."""
+        """The end of the fetch, for the spool. It began at `started_at`."""
         now = datetime.now(timezone.utc)
         return FetchEnd(now, (now - started_at).total_seconds(), self.missing)
 
@@ -104,8 +104,7 @@ def fetch_all(
     response.
 
     An error that every call would meet (`RefusedError`: a wrong key, no credits) ends the fetch: no further call is
-    made, and those in flight are let end, because they are paid for. The responses themselves are with the client's
-    sink.
+    made, and those in flight may finish, because they are paid for. The client hands the responses to its sink.
     """
     started = time.perf_counter()
     fetched = Fetched(calls)
@@ -133,7 +132,7 @@ def fetch_all(
                 cut = over is not None and isinstance(error, CallError) and error.outcome == "deadline"
                 missing = _missing(call, over if over is not None and cut else error)
                 fetched.missing.append(missing)
-                none = not any(part.answered for part in fetched.parts.values())
+                none = not any(part.succeeded for part in fetched.parts.values())
                 given_up = none and len(fetched.missing) >= (1 if probe else _GIVE_UP_AFTER)
                 if given_up or isinstance(error, RefusedError | SpoolFullError):
                     over = over or error  # before anything else: threads take the next call meanwhile
@@ -141,12 +140,12 @@ def fetch_all(
                 log(f"{call.label} is missing: {missing.reason}")
             else:
                 part = fetched.parts[call.part]
-                part.answered += 1
+                part.succeeded += 1
                 part.entries += received(call, document)
                 part.seconds += seconds
                 log(f"{call.label} in {rounding.seconds(seconds)}")
     finally:
-        deadline.cancel()  # the result of what still runs is of no use to anybody
+        deadline.cancel()  # nobody needs the result of what still runs
     if over is not None:
         fetched.missing += [_missing(call, over) for call in waiting.values()]
     fetched.seconds = time.perf_counter() - started

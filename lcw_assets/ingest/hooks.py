@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Log(Protocol):
-    """Where a load says what it does. A `result` is what a terminal shows where it shows nothing else."""
+    """The log of a load. A terminal shows a `result` even when it shows nothing else."""
 
     def info(self, text: str) -> None: ...
 
@@ -33,10 +33,10 @@ class Log(Protocol):
 class Outcome:
     """What storing a load did.
 
-    `seen` and `changed` count records; `came`: something came besides. `status` is null where it follows from these
-    and from `missing`. `quarantine` has rows of `ops.quarantine` less the load's id, `quarantined` says of how many
-    records and responses they are (null: as many as rows). `detail` is what only this kind of load has; `data`
-    is for the concept's own checks and summaries.
+    `seen` and `changed` count records; `came`: something else came as well. `status` is null if it follows from these
+    and from `missing`. `quarantine` has rows of `ops.quarantine` without the load's id; `quarantined` counts the
+    records and responses in them (null: one a row). `detail` is what only this kind of load has; `data` is for the
+    concept's own checks and summaries.
     """
 
     seen: int = 0
@@ -63,8 +63,8 @@ class StoredLoad:
 
 @dataclass(frozen=True)
 class TableState:
-    """A table after a store step. Where it is declared: rows too many for a key, the first values of the key of rows
-    with a value below zero, and when the newest response came that the table agrees with.
+    """A table after a store step. If its declaration says so: the number of duplicate rows, the first keys of rows with
+    a value below zero, and the time of the newest response that the table agrees with.
     """
 
     rows: int
@@ -75,7 +75,7 @@ class TableState:
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of a check. `wrong` says what is wrong, in words; empty where it passed."""
+    """The result of a check. `wrong` says what is wrong, in words; empty if it passed."""
 
     check: str
     asset: str
@@ -88,7 +88,7 @@ class Finding:
 
 
 class Hooks:
-    """One object a run. `now` is the run's own moment. `names` rename numbers in the metadata of the table of facts."""
+    """One object a run. `now` is the time of the run. `names` rename numbers in the metadata of the table of facts."""
 
     names: ClassVar[Mapping[str, str]] = {}
 
@@ -102,15 +102,15 @@ class Hooks:
         raise NotImplementedError
 
     def received(self, call: PlannedCall, document: Any) -> int:  # noqa: ARG002
-        """How many entries a response has, as its client gave it. Called as responses come."""
+        """How many entries a response has, as its client returned it. Called as responses come."""
         return sum(isinstance(entry, dict) for entry in document) if isinstance(document, list) else 1
 
     def failed(self, fetched: Fetched) -> bool:
-        """Did the load get nothing of what it is for?"""
-        return not fetched.answered
+        """Did the load get nothing that it needs?"""
+        return not fetched.succeeded
 
     def fetch_findings(self, fetched: Fetched, calls: int) -> Iterable[Finding]:  # noqa: ARG002
-        """Checks of raw assets. `calls` is how many a whole load makes."""
+        """Checks of raw assets. `calls` is the number of calls of a whole load."""
         return ()
 
     def begin(self, db: DuckDBPyConnection) -> None:
@@ -133,7 +133,7 @@ class Hooks:
         """Called when all that waited is stored, before the database is closed."""
 
     def confirmed_at(self, db: DuckDBPyConnection, table: str, not_after: datetime) -> datetime | None:  # noqa: ARG002
-        """When the newest response came that a table agrees with, where no column of it says that."""
+        """The time of the newest response that a table agrees with, if no column of it says that."""
         return None
 
     def findings(self, stored: StoredLoad) -> Iterable[Finding]:  # noqa: ARG002
@@ -141,11 +141,11 @@ class Hooks:
         return ()
 
     def summary(self, table: str, stored: StoredLoad) -> Mapping[str, Any]:  # noqa: ARG002
-        """What a materialization of a table says besides what all do."""
+        """Metadata of a table's materialization, besides that of every table."""
         return {}
 
     def describe(self, stored: StoredLoad) -> str:
-        """One line for the log of the run that stored it, which every terminal shows; empty where there is none."""
+        """One line for the log of the run that stored it, which every terminal shows; empty if there is none."""
         row = stored.row
         return f"{row['records_seen']:,} records seen, {row['records_changed']:,} changed"
 

@@ -16,7 +16,7 @@ def load_id(moment: datetime, run_id: str) -> str:
 
 
 def load_moment(load_id: str) -> datetime | None:
-    """The moment in a load's id; null for what is none, such as another file's name."""
+    """The time in a load's id; null for other text, such as another file's name."""
     try:
         return datetime.strptime(load_id[:19], "%Y%m%dT%H%M%S.%f").replace(tzinfo=timezone.utc)
     except ValueError:
@@ -27,9 +27,9 @@ def load_moment(load_id: str) -> datetime | None:
 class Load:
     """A run that brings data, as it begins to fetch: a fetch cycle, a registry sync, a stretch of a backfill.
 
-    `kind` is the job: fetch_cycle, token_registry_sync, backfill. `clock_started_at` is where its time counts from: the
-    tick, or for a manual run and a late tick the run's creation. `queue_s` and `start_s` are seconds from there until
-    the process existed, and from then until `started_at`.
+    `kind` is the job: fetch_cycle, token_registry_sync, backfill. Its time counts from `clock_started_at`: the tick, or
+    for a manual run and a late tick the run's creation. `queue_s` is the seconds from there until the process existed,
+    `start_s` from then until `started_at`.
     """
 
     load_id: str
@@ -61,7 +61,7 @@ class Load:
 
 
 def _of_old(row: dict[str, Any]) -> dict[str, Any]:
-    """As versions before 0.2 wrote it: every load was a `cycle`, and its source alone told of which kind."""
+    """As versions before 0.2 wrote it: every load was a `cycle`, and only its source showed of which kind."""
     source = row["source"]
     kind = "token_registry_sync" if source.startswith("kucoin") else "fetch_cycle"
     kind = "backfill" if source.endswith("-history") else kind
@@ -72,7 +72,7 @@ def _of_old(row: dict[str, Any]) -> dict[str, Any]:
 class PlannedCall:
     """A call that a load is going to make.
 
-    `part` names the raw asset that it is for: `coins` for `raw/coins`. `label` is what people call it. A load that got
+    `part` names the raw asset that it is for: `coins` for `raw/coins`. `label` is its name for people. A load that got
     none of its `essential` calls has failed.
     """
 

@@ -1,4 +1,4 @@
-"""How the machine is at a moment of a cycle: a row of `ops.resources`."""
+"""The state of the machine at a moment of a cycle: a row of `ops.resources`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def process_started_at() -> datetime:
 
 
 def measure_machine(moment: Literal["start", "end"], *, spooled: int, database: Path) -> dict[str, Any]:
-    """Counters count since the machine booted: what a cycle took is the difference of two. Takes half a millisecond.
+    """Counters start when the machine boots: what a cycle used is the difference of two. Takes half a millisecond.
 
-    What the system does not tell is null: a fact is no reason for a cycle to fail.
+    What the system does not report is null: no cycle fails for a missing measurement.
     """
     measured = {
         "moment": moment,

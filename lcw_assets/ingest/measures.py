@@ -43,7 +43,7 @@ class Measures:
     """The cycles that began in a window. Seconds from tick to commit, null where no cycle has a usable time.
 
     Quantiles are interpolated linearly between the two nearest cycles. `within` counts the cycles that took at most
-    so many seconds; `timed` those that have a time at all, of which shares are shares.
+    so many seconds; `timed` those that have a time at all. Shares are shares of `timed`.
     """
 
     cycles: int

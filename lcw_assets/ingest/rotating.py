@@ -1,4 +1,4 @@
-"""A load that runs for hours: its spool is a row of files, each stored while the next one is written."""
+"""A load that runs for hours: its spool is a series of files, each stored while the next one is written."""
 
 from __future__ import annotations
 
@@ -84,16 +84,16 @@ class RotatingSpool:
             if self._writer is not None:
                 self._writer.attempt(attempt)
 
-    def answer(self, answer: Response) -> None:
+    def response(self, response: Response) -> None:
         with self._lock:
-            if self._writer is not None and answer.endpoint == self._endpoint:
-                self._writer.answer(answer)
+            if self._writer is not None and response.endpoint == self._endpoint:
+                self._writer.response(response)
                 self.responses += 1
 
-    def refused(self, answer: Response, reason: str) -> None:
+    def refused(self, response: Response, reason: str) -> None:
         with self._lock:
             if self._writer is not None:
-                self._writer.refused(answer, reason)
+                self._writer.refused(response, reason)
 
 
 @contextmanager

@@ -7,16 +7,16 @@ from datetime import datetime, timedelta
 
 PERIOD = timedelta(minutes=1)
 
-# A cycle that was launched late still gets this long to ask, so that a slow start costs freshness and not the data.
-_LEAST_TIME_TO_ASK_S = 5.0
+# A cycle that was launched late may still fetch for so long: a slow start then costs freshness and not the data.
+_LEAST_FETCH_S = 5.0
 
 
 @dataclass(frozen=True)
 class RunClock:
     """`started_at` is the tick; for a manual run, and for a tick that came over a period late, the run's creation.
 
-    A schedule that was down launches its latest missed tick when it comes back, under its old time: measured from
-    there, every restart would look like a breach.
+    A schedule that was down launches its latest missed tick when it comes back, with its old time. Measured from that
+    time, every restart would be a breach.
     """
 
     scheduled_at: datetime | None
@@ -26,17 +26,17 @@ class RunClock:
     start_s: float
     now: datetime
 
-    def time_to_ask_s(self, deadline_s: float) -> float:
-        """Seconds that the pull may take for the cycle to ask no longer than `deadline_s` from its tick."""
-        return max(_LEAST_TIME_TO_ASK_S, deadline_s - (self.now - self.started_at).total_seconds())
+    def fetch_time_s(self, deadline_s: float) -> float:
+        """Seconds that the fetch may take, so that it ends at most `deadline_s` after the tick."""
+        return max(_LEAST_FETCH_S, deadline_s - (self.now - self.started_at).total_seconds())
 
 
 def read_clock(
     *, scheduled_at: datetime | None, run_created_at: datetime, process_started_at: datetime, now: datetime
 ) -> RunClock:
-    """The clock of the run that is about to pull.
+    """The clock of a run that is about to fetch.
 
-    `queue_s` ends when the run's process existed, `start_s` when it pulls; a process that was there before its run
+    `queue_s` ends when the run's process exists, `start_s` when it fetches; a process that is older than its run
     (`dagster job execute`, a test) has not queued.
     """
     late = scheduled_at is not None and run_created_at - scheduled_at > PERIOD

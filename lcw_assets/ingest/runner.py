@@ -24,7 +24,7 @@ from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_file import Spooled
 from lcw_assets.ingest.standard_checks import count_recent, load_findings, read_tables, table_findings
 from lcw_assets.ingest.store import COMPACT_EVERY, append_facts, is_stored, store_pending
-from lcw_assets.ingest.tuning import Recent, Switches, look_at_breaker, read_recent, tune
+from lcw_assets.ingest.tuning import Recent, Switches, read_breaker, read_recent, tune
 from lcw_assets.rounding import rounded, seconds
 from lcw_assets.settings import Settings
 from lcw_assets.transport.deadline import Deadline
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Runner", "Stored", "process_started_at"]
 
-# Reads something more of the latest load while the database is open: for checks that another concept injects.
+# Reads something else about the latest load while the database is open, for checks that another concept adds.
 ReadExtra = Callable[["DuckDBPyConnection", Mapping[str, Any]], Any]
 
 
@@ -74,7 +74,7 @@ class Runner:
         return Spool(self.settings.of(self.declaration.source).spool_dir)
 
     def fetch(self, load: Load, clock: RunClock, deadline_s: float, parts: Collection[str]) -> tuple[Fetched, Spooled]:
-        """Make the calls for these parts; what came is in the spool. Raises `SpoolError`."""
+        """Make the calls for these parts; the responses are in the spool. Raises `SpoolError`."""
         declaration, hooks, settings = self.declaration, self.hooks, self.settings
         calls = [call for call in hooks.plan(clock) if call.part in parts]
         recent = self._recent(load.source, clock.now) if declaration.adapts else Recent()
@@ -85,8 +85,8 @@ class Runner:
             adaptive_concurrency=settings.adaptive_concurrency,
             breaker=settings.breaker,
         )
-        tuning, breaker = tune(recent, switches), look_at_breaker(recent, switches, clock.now)
-        deadline = Deadline.after(clock.time_to_ask_s(deadline_s))
+        tuning, breaker = tune(recent, switches), read_breaker(recent, switches, clock.now)
+        deadline = Deadline.after(clock.fetch_time_s(deadline_s))
         self.log.info(f"{load.load_id}: {len(calls)} calls, {tuning.in_flight} at once, {load.source}")
         with self.spool.open(load) as writer:
             if declaration.resources:
@@ -122,7 +122,7 @@ class Runner:
     ) -> Stored:
         """Store all that waits, in order, each load once. Raises `WarehouseError`; the spool then keeps what it has.
 
-        `own` is the load that this process has just spooled: its file need not be read again.
+        `own` is the load that this process has just spooled: its file is not read again.
         """
         stored = Stored(clock or StoreClock())
 
@@ -185,7 +185,7 @@ class Runner:
         append(db, "ops.resources", [key | dict(row) for row in (*spooled.machine, machine)])
 
     def findings(self, stored: Stored, done: StoredLoad, *, failed: bool) -> list[Finding]:
-        """What the checks say of this run's load; of one that got nothing, what there is to say of it all the same."""
+        """The results of the checks of this run's load; of one that `failed`, only those that need no data."""
         now = datetime.now(timezone.utc)
         found = list(load_findings(self.declaration, done, stored.tables, stored.recent, now))
         if not failed:
@@ -194,7 +194,7 @@ class Runner:
         return [replace(finding, check=names.get(finding.check, finding.check)) for finding in found]
 
     def summary(self, table: Table, stored: Stored, done: StoredLoad) -> dict[str, Any]:
-        """What a materialization says of a table besides its rows: of the facts where the seconds went."""
+        """Metadata of a table's materialization besides its rows: for the facts, how long each phase took."""
         if table is not self.declaration.facts:
             return {"seconds": rounded(stored.clock.store_s()), **self.hooks.summary(table.name, done)}
         row = done.row
@@ -209,7 +209,7 @@ class Runner:
         }
 
     def locked_out(self, run_id: str, error: LockedError) -> None:
-        """Say that the database is open elsewhere, and leave that in the run's own file."""
+        """Log that the database is open elsewhere, and write that into the run's own file."""
         if error.wait:
             self.spool.locked_out(run_id, error.wait, self.log.warning)
         self.log.warning(
@@ -222,7 +222,7 @@ class Runner:
         if not self.settings.database.exists():
             return Recent()
         try:
-            # Other loads that start with the same tick have the file for a tenth of a second.
+            # Other loads that start with the same tick keep the file open for a tenth of a second.
             with self.open_database(read_only=True, lock_wait_s=0.3, config={"threads": 1}) as db:
                 return read_recent(db, source, now)
         except (WarehouseError, duckdb.Error) as error:

@@ -1,7 +1,7 @@
-"""Where answers are safe: a file a cycle, written as they arrive, gone only when the database has them.
+"""Where responses are safe: a file a cycle, written as they arrive, gone only when the database has them.
 
-While its process lives, an unfinished file is locked; the kernel drops the lock with the process. So whoever finds an
-unfinished file that is not locked knows that its cycle is dead, and stores what it has.
+While its process lives, an unfinished file is locked; the kernel drops the lock with the process. So an unfinished
+file without a lock belongs to a dead process: the next load stores what it has.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from lcw_assets.warehouse.errors import LockWait, UnstorableError, WarehouseErro
 
 T = TypeVar("T")
 
-# A cycle spools 2 MB, and DuckDB writes as much again. With less room than this, no credits are spent at all.
-_ROOM_NEEDED = 50 * 1024 * 1024
+# A cycle spools 2 MB, and DuckDB writes as much again. With less free space than this, no credits are spent at all.
+_FREE_NEEDED = 50 * 1024 * 1024
 
-# Tries to store a file, and seconds between two that count. What takes the process with it (memory, a fault in DuckDB)
-# would do so each minute for ever. Somebody who kills several processes within a moment says nothing of the file.
+# Tries to store a file, and seconds between two that count. What ends the process (memory, a fault in DuckDB) would
+# do so each minute for ever. Tries within a moment count once: somebody may kill several processes in a row.
 _TRIES, _APART_S = 3, 30.0
 
 
@@ -39,18 +39,18 @@ class Spool:
 
     @contextmanager
     def open(self, load: Load) -> Iterator[SpoolWriter]:
-        """A file for this cycle. Raises `SpoolError` before any call is made if the disk would not take it."""
+        """A file for this cycle. Raises `SpoolError` before any call is made if the disk does not take it."""
         path = self.folder / f"{load.load_id}.jsonl"
         try:
             files.make_folder(self.folder)
             free = shutil.disk_usage(self.folder).free
-            if free < _ROOM_NEEDED:
+            if free < _FREE_NEEDED:
                 raise SpoolError(
-                    f"{self.folder}: {free / 1e6:.0f} MB are free, and a cycle asks for {_ROOM_NEEDED / 1e6:.0f} MB: "
+                    f"{self.folder}: {free / 1e6:.0f} MB are free, and a cycle asks for {_FREE_NEEDED / 1e6:.0f} MB: "
                     "nothing was asked for. Free some space, or set LCW_DATA_DIR to another disk"
                 )
             self._sweep()
-            # Locked and given its first line under another name: nobody must take it for a dead cycle's.
+            # Locked and begun under another name: no other process may take it for that of a dead cycle.
             hidden = path.with_suffix(".new")
             fd = files.open_file(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND)
         except OSError as error:
@@ -78,7 +78,7 @@ class Spool:
         return [path for path in self.files() if f"-{run_id[:8]}" in path.name]
 
     def read(self, path: Path) -> Spooled | None:
-        """A waiting cycle, or `None` if another process has stored it by now. Raises `ValueError` if it is none."""
+        """A waiting cycle, or `None` if another process has stored it by now. Raises `ValueError` if it is not one."""
         return read_spooled(path)
 
     def drain(
@@ -92,10 +92,10 @@ class Spool:
     ) -> Iterator[T]:
         """Give each waiting cycle to `store`, oldest first, and forget it when that has returned.
 
-        A file that is no cycle is set aside, and so is one with values that nobody can store, or that has failed or
-        taken its process with it three times: it must not stand in the way of those behind it. For the latter two
-        `UnstorableError` is raised, once all others are stored. `own` is one that this process has just spooled, and
-        need not read again. `value_errors` of `store` are about a value, `other_errors` no fault of the file.
+        A file that is not a cycle is set aside. So is one with values that cannot be stored, or that has failed or
+        ended its process three times: it must not block those behind it. For the latter two `UnstorableError` is
+        raised, after all others are stored. `own` is one that this process has just spooled, and is not read again.
+        `value_errors` of `store` are about a value, `other_errors` are no fault of the file.
         """
         unstorable = []
         for path in self.folder.glob("*.jsonl"):
@@ -136,7 +136,7 @@ class Spool:
             raise UnstorableError(unstorable)
 
     def locked_out(self, run_id: str, wait: LockWait, log: Callable[[str], None]) -> None:
-        """Leave in the file of this run's load that it could not be stored, and who had the database open."""
+        """Write into the file of this run's load that it could not be stored, and who had the database open."""
         for path in self.of_run(run_id)[-1:]:
             try:
                 fd = os.open(path, os.O_WRONLY | os.O_APPEND)
@@ -150,7 +150,7 @@ class Spool:
                 log(complaint(self.folder, error))
 
     def set_aside(self, path: Path) -> Path:
-        """Take a file that cannot be stored out of the way, so that it does not block those behind it."""
+        """Rename a file that cannot be stored, so that it does not block those behind it."""
         aside = path.rename(path.with_suffix(".unreadable"))
         _forget_tries(path)
         return aside
@@ -160,14 +160,14 @@ class Spool:
         _forget_tries(path)
 
     def _sweep(self) -> None:
-        """Remove what processes left behind that died between making a file and naming it."""
+        """Remove the files of processes that died before they renamed them."""
         for path in self.folder.glob("*.new"):
             if time.time() - path.stat().st_mtime > 3600:
                 path.unlink(missing_ok=True)
 
 
 def _tries(path: Path) -> int:
-    """How often storing a file was begun and did not end well: a byte each, in a file beside it."""
+    """How often storing a file began and did not succeed: a byte each, in a file beside it."""
     try:
         return path.with_suffix(".tries").stat().st_size
     except OSError:
@@ -189,11 +189,11 @@ def _forget_tries(path: Path) -> None:
 
 def _is_being_written(path: Path) -> bool:
     try:
-        return locks.is_held(path)
+        return locks.is_locked(path)
     except FileNotFoundError:
         return True  # stored by another process since it was listed
     except PermissionError:
-        return False  # whoever reads it says so
+        return False  # reading it raises the error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,10 +1,10 @@
 """A spooled cycle: a file that is written while it pulls, and read back to be stored.
 
-A line is a JSON object with a `kind`: first the `load`, how the `machine` is and what is `planned`, then `attempt`,
-`answer` and `refused` as they come, and at last the `end`; a `lock_wait` behind it if the database was locked then.
-What a server sent stands behind its line as it came, with its length in the line: as a JSON text it would be written,
-and read again, three times as slowly. Each line ends with a tab and the CRC-32 of itself and what stands behind it: one
-flipped digit would be stored as a price. (Files of versions before 0.2 have none; the first line tells.)
+A line is a JSON object with a `kind`: first the `load`, the state of the `machine` and the `planned` calls, then
+`attempt`, `response` and `refused` as they come, then the `end`, and a `lock_wait` if the database was locked then.
+What a server sent follows its line, byte for byte, and its length is in the line: as a JSON text it would take three
+times as long to write and read. Each line ends with a tab and the CRC-32 of the line and what follows it: without it a
+flipped digit would be stored as a price. (Files of versions before 0.2 have none, as their first line shows.)
 
 A line reaches the kernel at once, so it outlives the process; the `end` reaches the disk before anybody opens the
 database, so a finished pull outlives the machine as well. (Syncing every line costs 14 disk waits a cycle and saves,
@@ -25,10 +25,13 @@ from pydantic_core import from_json, to_json
 from lcw_assets.ingest.load import FetchEnd, Load
 from lcw_assets.warehouse.errors import LockWait
 
-_KINDS = ("load", "machine", "planned", "attempt", "answer", "refused", "end", "lock_wait")
+_KINDS = ("load", "machine", "planned", "attempt", "response", "refused", "end", "lock_wait")
 
-# Without these a line is worth nothing.
-_TEXTS = {"answer": ("endpoint", "payload"), "refused": ("endpoint", "payload", "reason")}
+# As versions before 0.2 named them.
+_OLD_KINDS = {"cycle": "load", "answer": "response"}
+
+# A line without these is damaged.
+_TEXTS = {"response": ("endpoint", "payload"), "refused": ("endpoint", "payload", "reason")}
 
 
 class SpoolError(Exception):
@@ -36,29 +39,29 @@ class SpoolError(Exception):
 
 
 class SpoolFullError(SpoolError):
-    """This load has spooled as much as one may."""
+    """This load has spooled as much as a load may."""
 
 
 @dataclass(frozen=True)
 class Spooled:
     """A spooled cycle, read back: rows as they were written.
 
-    `end` is None if its process died while it pulled. `damaged` holds the lines that are not whole, such as the one
-    that a process died in.
+    `end` is None if its process died while it fetched. `damaged` has the lines that are not whole, such as one that
+    was being written when the process died.
     """
 
     load: Load
     machine: list[dict[str, Any]]
     planned: list[dict[str, Any]]
     attempts: list[dict[str, Any]]
-    answers: list[dict[str, Any]]
+    responses: list[dict[str, Any]]
     refused: list[dict[str, Any]]
     damaged: list[str]
     end: FetchEnd | None
     lock_waits: list[dict[str, Any]] = field(default_factory=list)
 
     def quarantine(self) -> list[dict[str, Any]]:
-        """What of it is in no other table, as rows of `ops.quarantine` less the cycle's id."""
+        """Rows of `ops.quarantine` without the cycle's id: what goes into no other table."""
         cycle = self.load
         torn = {"source": cycle.source, "endpoint": "spool", "received_at": cycle.started_at.isoformat()}
         why = "a line that is not whole: the process died while it wrote it, or the file was damaged"
@@ -68,25 +71,25 @@ class Spooled:
         ]
 
     def lock_wait_rows(self, wait: LockWait | None) -> list[dict[str, Any]]:
-        """Rows of `ops.lock_waits`: what its own run waited for in vain, and the `wait` before it could be stored."""
+        """Rows of `ops.lock_waits`: the waits of its own run that got no lock, and the `wait` before it was stored."""
         last = [wait.to_row(opened=True)] if wait and wait.seconds else []
         return [{"load_id": self.load.load_id} | row for row in (*self.lock_waits, *last)]
 
 
 def quarantined(row: Mapping[str, Any], reason: str, text: str) -> dict[str, Any]:
-    """A row of `ops.quarantine`, less the cycle's id. `row` is that of the answer."""
+    """A row of `ops.quarantine` without the cycle's id. `row` is that of the response."""
     return {name: row[name] for name in ("source", "endpoint", "received_at")} | {"reason": reason, "payload": text}
 
 
 def as_line(line: Mapping[str, Any], sent: bytes | None = None) -> bytes:
-    """A line of a spooled file, and what a server `sent` behind it."""
+    """A line of a spooled file, followed by what a server `sent`."""
     head = to_json(line if sent is None else {**line, "payload_bytes": len(sent)})
     head += b"\t%08x\n" % zlib.crc32(sent or b"", zlib.crc32(head))
     return head if sent is None else b"".join((head, sent, b"\n"))
 
 
 def read_spooled(path: Path) -> Spooled | None:
-    """What a file holds; `None` if it is gone. Raises `ValueError` if it is no spooled cycle."""
+    """The content of a file; `None` if it is gone. Raises `ValueError` if it is not a spooled cycle."""
     rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _KINDS}
     damaged = []
     checked = True
@@ -100,7 +103,7 @@ def read_spooled(path: Path) -> Spooled | None:
                     rows[kind].append(row)
                 except (ValueError, TypeError, KeyError, AttributeError):
                     damaged.append(line.rstrip(b"\r\n").decode(errors="replace"))
-                    file.seek(behind)  # so its payload is among what is damaged, and not lost
+                    file.seek(behind)  # so its payload is kept as damaged, and not lost
     except FileNotFoundError:
         return None
     if not rows["load"]:
@@ -115,7 +118,7 @@ def read_spooled(path: Path) -> Spooled | None:
         machine=rows["machine"],
         planned=rows["planned"],
         attempts=rows["attempt"],
-        answers=rows["answer"],
+        responses=rows["response"],
         refused=rows["refused"],
         damaged=damaged,
         end=end,
@@ -124,8 +127,8 @@ def read_spooled(path: Path) -> Spooled | None:
 
 
 def _read_line(file: BinaryIO, line: bytes, *, checked: bool) -> tuple[str, dict[str, Any]]:
-    """What a line says. Raises `ValueError` and the like if it is not whole, or not as it was written (`checked`)."""
-    head, _, digest = line.rstrip(b"\r\n").partition(b"\t")  # within a JSON text a tab is escaped
+    """The kind and fields of a line. Raises `ValueError` and others if it is not whole, or was changed (`checked`)."""
+    head, _, digest = line.rstrip(b"\r\n").partition(b"\t")  # JSON escapes tabs
     row = from_json(head)
     sent = _payload(file, row.pop("payload_bytes")) if "payload_bytes" in row else None
     if checked and digest != b"%08x" % zlib.crc32(sent or b"", zlib.crc32(head)):
@@ -135,15 +138,14 @@ def _read_line(file: BinaryIO, line: bytes, *, checked: bool) -> tuple[str, dict
     kind = row.pop("kind")
     if kind == "load":
         row = row["load"]
-    elif kind == "cycle":  # as versions before 0.2 began a file
-        kind = "load"
+    kind = _OLD_KINDS.get(kind, kind)
     if not all(isinstance(row[name], str) for name in _TEXTS.get(kind, ())):
         raise TypeError(kind)
     return kind, row
 
 
 def _payload(file: BinaryIO, length: Any) -> bytes:
-    """What stands behind a line. Raises `ValueError` if the file ends within it."""
+    """What follows a line. Raises `ValueError` if the file ends within it."""
     left = os.fstat(file.fileno()).st_size - file.tell()
     if type(length) is not int or not 0 <= length <= left:
         raise ValueError(f"{length} bytes of {left}")

@@ -1,4 +1,4 @@
-"""A cycle's spooled file while it pulls: what is written, and what is not taken."""
+"""Writes a cycle's spooled file while it fetches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lcw_assets.coordination.disk import complaint
 from lcw_assets.ingest.load import FetchEnd, Load
 from lcw_assets.ingest.spool_file import Spooled, SpoolError, SpoolFullError, as_line
 
-# Bytes of a file. A cycle of 50,000 coins with everything that is known of them has 80 MB.
+# Bytes of a file. A cycle of 50,000 coins with all their fields has 80 MB.
 CEILING = 256_000_000
 
 # Characters of a refused body that are kept.
@@ -25,14 +25,14 @@ class Row(Protocol):
 
 
 class SpoolWriter:
-    """A cycle's file while it pulls. Safe to use from several threads; what comes after `close` is not written.
+    """A cycle's file while it fetches. Safe to use from several threads; what comes after `close` is not written.
 
     A response that would make it larger than `ceiling` bytes is not taken.
     """
 
     def __init__(self, fd: int, path: Path, ceiling: int) -> None:
         self.attempts: list[dict[str, Any]] = []
-        self._answers: list[dict[str, Any]] = []
+        self._responses: list[dict[str, Any]] = []
         self._refused: list[dict[str, Any]] = []
         self._machine: list[dict[str, Any]] = []
         self._planned: list[dict[str, Any]] = []
@@ -48,16 +48,16 @@ class SpoolWriter:
         self.attempts.append(row)
         self._write({"kind": "attempt", **row})
 
-    def answer(self, answer: Row) -> None:
-        row = answer.to_row()
-        self._write({"kind": "answer", **row})
-        self._answers.append(row)
+    def response(self, response: Row) -> None:
+        row = response.to_row()
+        self._write({"kind": "response", **row})
+        self._responses.append(row)
 
-    def refused(self, answer: Row, reason: str) -> None:
+    def refused(self, response: Row, reason: str) -> None:
         """The beginning of a body, its length and its hash, once for each distinct body: a server that sends 30 MB of
-        something else sends them to every call, and again to each repeat.
+        something else sends them for every call and every retry.
         """
-        row = answer.to_row()
+        row = response.to_row()
         body = row["payload"].encode()
         digest = sha256(body).hexdigest()
         with self._lock:
@@ -72,26 +72,26 @@ class SpoolWriter:
         self._refused.append(row)
 
     def spooled(self, load: Load, end: FetchEnd) -> Spooled:
-        """What `Spool.read` will find: for who stores it at once, and need not read 9 MB that were just written."""
-        return Spooled(load, self._machine, self._planned, self.attempts, self._answers, self._refused, [], end)
+        """What `Spool.read` would return: to store it at once, without reading 9 MB that were just written."""
+        return Spooled(load, self._machine, self._planned, self.attempts, self._responses, self._refused, [], end)
 
     def load(self, load: Load) -> None:
         self._write({"kind": "load", "load": load.to_row()})
 
     def machine(self, measured: dict[str, Any]) -> None:
-        """A row of `ops.resources`, less the cycle's id."""
+        """A row of `ops.resources` without the cycle's id."""
         self._machine.append(measured)
         self._write({"kind": "machine", **measured})
 
     def plan(self, calls: Iterable[tuple[str, dict[str, Any]]]) -> None:
-        """What the cycle will ask for: so that whoever looks meanwhile knows what is missing."""
+        """The calls that the cycle will make, so that others see meanwhile what is missing."""
         for endpoint, request in calls:
             row = {"endpoint": endpoint, "request": request}
             self._planned.append(row)
             self._write({"kind": "planned", **row})
 
     def end(self, end: FetchEnd) -> None:
-        """The pull is over: on the disk itself when this returns."""
+        """The fetch is over: on the disk itself when this returns."""
         self._write({"kind": "end", **end.to_row()})
         try:
             os.fsync(self._fd)
@@ -116,6 +116,6 @@ class SpoolWriter:
                 while left:
                     left = left[os.write(self._fd, left) :]
             except OSError as error:
-                os.ftruncate(self._fd, self._size)  # no half line for the lines after it
+                os.ftruncate(self._fd, self._size)  # no half line before the next ones
                 raise SpoolError(complaint(self._path.parent, error)) from None
             self._size += len(data)

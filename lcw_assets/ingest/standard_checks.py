@@ -1,4 +1,4 @@
-"""How the tables of a load are after it was stored, and the checks that every load has."""
+"""The state of a load's tables after it was stored, and the checks that every load has."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def read_tables(
     confirmed_at: Callable[[DuckDBPyConnection, str, datetime], datetime | None],
     now: datetime,
 ) -> dict[str, TableState]:
-    """The state of each table by name, in one query a table that declares anything, and one for the rest.
+    """The state of each table by name: one query for each table that declares checks, and one for the rest.
 
-    A row that is later than `now` counts for nothing: a clock was ahead when it came, or this one is behind.
+    A row that is later than `now` does not count: a clock was ahead when it came, or this one is behind.
     """
     not_after = now + CLOCKS_DIFFER
     found = {}
@@ -64,7 +64,7 @@ def count_recent(db: DuckDBPyConnection, kind: str, now: datetime) -> tuple[int,
 
 
 def table_findings(declaration: LoadDeclaration, tables: Mapping[str, TableState]) -> Iterator[Finding]:
-    """What there is to say of rows."""
+    """Checks of rows."""
     for table in declaration.tables:
         state = tables[table.name]
         if table.unique:
@@ -83,7 +83,7 @@ def load_findings(
     recent: tuple[int, int],
     now: datetime,
 ) -> Iterator[Finding]:
-    """What there is to say of a load also if it got nothing."""
+    """Checks of a load, also of one that got nothing."""
     for table in declaration.tables:
         if table.fresh_by:
             yield _fresh(table.key, tables[table.name], declaration.stale_after_s, now)

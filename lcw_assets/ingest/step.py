@@ -37,8 +37,7 @@ Event: TypeAlias = dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.Asse
 class ExtraChecks:
     """Checks that one concept adds to the loads of another, by the name of their job: the SLA's, to fetch cycles.
 
-    `read` gets the row of `ops.loads` of the latest load while the database is open, and what it gives goes to
-    `results`.
+    `read` gets the row of `ops.loads` of the latest load while the database is open; `results` gets what it returns.
     """
 
     job: str
@@ -49,7 +48,7 @@ class ExtraChecks:
 
 @dataclass(frozen=True)
 class _Log:
-    """What a load says, into the log of its run."""
+    """Writes the messages of a load into the log of its run."""
 
     context: dg.AssetExecutionContext
 
@@ -98,7 +97,7 @@ class Step:
         if failed or any(table.key in self.selected for table in declaration.stored):
             try:
                 stored = self._store(runner, own)
-            except Exception as raised:  # noqa: BLE001 - raised again, once it is said what was fetched
+            except Exception as raised:  # noqa: BLE001 - raised again, after reporting what was fetched
                 failure = raised
         # After the commit: Dagster writes each event to its own database, which takes 10 ms.
         if fetched and not failed:
@@ -136,12 +135,12 @@ class Step:
         )
 
     def _was_fetched(self, runner: Runner) -> bool:
-        """Did the try before fetch all, and fail as it stored? Then nothing is paid for twice."""
+        """Did the previous try fetch everything, and fail while it stored? Then nothing is paid for twice."""
         waiting = runner.spool.of_run(self.context.run.run_id)
         return any(spooled is not None and spooled.end for spooled in map(runner.spool.read, waiting))
 
     def _store(self, runner: Runner, own: Spooled | None) -> Stored | None:
-        """Store what waits. A database that somebody has open only delays that: nothing is raised for it."""
+        """Store what waits. A locked database only delays that: it raises nothing."""
         left_s = self.deadline_s - (datetime.now(timezone.utc) - self.clock.started_at).total_seconds()
         read = None
         if self.extra:
@@ -176,8 +175,8 @@ class Step:
                     "source": self.source.name,
                     self.declaration.id_name: fetched.load_id,
                     "entries": part.entries,
-                    "calls": part.answered,
-                    "calls_missing": part.planned - part.answered,
+                    "calls": part.succeeded,
+                    "calls_missing": part.planned - part.succeeded,
                     "retries": sum(attempt["attempt"] > 1 for attempt in attempts),
                     "bytes": sum(attempt["bytes"] for attempt in attempts),
                     "seconds": rounded(part.seconds),
@@ -186,7 +185,7 @@ class Step:
             )
 
     def _stored_results(self, runner: Runner, stored: Stored, done: StoredLoad, *, failed: bool) -> Iterator[Event]:
-        """Of a load that got nothing the facts alone, and checks that fail: the last good ones must not stand."""
+        """For a load that got nothing: only its facts, and failed checks, which replace the last good ones."""
         findings = runner.findings(stored, done, failed=failed)
         results = [*map(_result, findings), *self._extra_results(stored, done)]
         for table in self.declaration.stored:
@@ -214,7 +213,7 @@ class Step:
 
 
 def run_clock(context: dg.AssetExecutionContext, process_started_at: datetime) -> RunClock:
-    """Where the time of this run counts from. A tag that says no tick fails the run in one line."""
+    """Where the time of this run counts from. A tag that is not a time fails the run in one line."""
     record = context.instance.get_run_record_by_id(context.run.run_id)
     now = datetime.now(timezone.utc)
     try:
@@ -236,7 +235,7 @@ def _metadata(value: Any) -> Any:
 
 
 def _result(finding: Finding) -> dg.AssetCheckResult:
-    """A failed one warns: it says something of the data, and stops nothing."""
+    """A failed check is a warning about the data, and stops nothing."""
     return dg.AssetCheckResult(
         check_name=finding.check,
         asset_key=finding.asset.split("/"),

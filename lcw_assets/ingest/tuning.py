@@ -1,4 +1,4 @@
-"""How a cycle is to ask, from the facts of the two hours before it. Pure functions: the facts are the only memory."""
+"""Tunes a cycle's calls, from the facts of the last two hours. Pure functions: the facts are the only memory."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 _SQL = Statements(__file__)
 _HOURS = 2.0
 
-# With fewer answers of an endpoint than this, its p95 is any one of them.
+# With fewer responses of an endpoint than this, its p95 means nothing.
 _FEWEST = 20
 _COLD = Pace(hedge_after_s=3.0, attempt_s=15.0)
 
-# LCW took four at once without complaint; 21 drew 429 (market_apis, 2.3).
+# LCW accepted four at once; 21 got 429 (market_apis, 2.3).
 _START_IN_FLIGHT = 4
 
 # Extra calls cost credits: one in twenty over two hours, and a few at most in one cycle.
 _HEDGE_SHARE = 0.05
 _HEDGES_A_CYCLE = 4
 
-# Cycles in a row without any answer, until the breaker opens; then the first pause, doubled by each probe that fails.
+# Cycles in a row without any response, until the breaker opens; then the first pause, doubled by each probe that fails.
 _OPENS_AFTER = 3
 _PAUSE = timedelta(minutes=1)
 _LONGEST_PAUSE = timedelta(minutes=10)
@@ -36,16 +36,16 @@ _LONGEST_PAUSE = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Speed:
-    """How long an endpoint took to answer: seconds that 95 and 99 % of its answers kept to."""
+    """How fast an endpoint responds: 95 and 99 % of its responses took at most so many seconds."""
 
     endpoint: str
-    answers: int
+    responses: int
     p95_s: float
     p99_s: float
 
 
 @dataclass(frozen=True)
-class Asked:
+class LoadFacts:
     """What the calls of one cycle met, and when the last of them ended."""
 
     cycle_id: str
@@ -61,7 +61,7 @@ class Recent:
     """The facts of a source, oldest first. Empty for a cold start."""
 
     speeds: Sequence[Speed] = ()
-    cycles: Sequence[Asked] = ()
+    cycles: Sequence[LoadFacts] = ()
 
 
 @dataclass(frozen=True)
@@ -77,27 +77,27 @@ class Switches:
 
 @dataclass(frozen=True)
 class Breaker:
-    """`closed`: ask; `open`: do not, until `probe_at`; `half-open`: ask one thing first, and the rest if it answers."""
+    """`closed`: all calls; `open`: none until `probe_at`; `half-open`: one call first, and the rest if it succeeds."""
 
     state: Literal["closed", "open", "half-open"] = "closed"
     failures: int = 0
     probe_at: datetime | None = None
 
     def __str__(self) -> str:
-        told = f"{self.failures} cycles in a row had no answer"
-        return f"nothing was asked: {told}; the next try is at {self.probe_at:%H:%M:%S} UTC" if self.probe_at else told
+        why = f"{self.failures} cycles in a row had no response"
+        return f"nothing was asked: {why}; the next try is at {self.probe_at:%H:%M:%S} UTC" if self.probe_at else why
 
 
 def read_recent(db: DuckDBPyConnection, source: str, now: datetime) -> Recent:
     parameters = {**Window.before(now, _HOURS).parameters(), "source": source}
     speeds = _SQL.rows(db, "recent_calls", parameters)
     cycles = _SQL.rows(db, "recent_cycles", parameters)
-    return Recent([Speed(**row) for row in speeds], [Asked(**row) for row in cycles])
+    return Recent([Speed(**row) for row in speeds], [LoadFacts(**row) for row in cycles])
 
 
 def tune(recent: Recent, switches: Switches) -> Tuning:
     """In flight, hedges and the pace of each endpoint for the next cycle."""
-    paces = {speed.endpoint: _pace(speed, switches) for speed in recent.speeds if speed.answers >= _FEWEST}
+    paces = {speed.endpoint: _pace(speed, switches) for speed in recent.speeds if speed.responses >= _FEWEST}
     return Tuning(
         in_flight=_in_flight(recent.cycles, switches),
         hedges=_hedges(recent.cycles) if switches.hedging else 0,
@@ -106,8 +106,8 @@ def tune(recent: Recent, switches: Switches) -> Tuning:
     )
 
 
-def look_at_breaker(recent: Recent, switches: Switches, now: datetime) -> Breaker:
-    """A clock that was set back cannot keep it open for longer than its longest pause."""
+def read_breaker(recent: Recent, switches: Switches, now: datetime) -> Breaker:
+    """The breaker now. A clock that was set back keeps it open for at most its longest pause."""
     failures = 0
     for cycle in reversed(recent.cycles):
         if cycle.good:
@@ -123,8 +123,8 @@ def look_at_breaker(recent: Recent, switches: Switches, now: datetime) -> Breake
 def _pace(speed: Speed, switches: Switches) -> Pace:
     """Second requests a little after p95, given up at a multiple of p99.
 
-    At p95 itself one call in twenty would have a second request, which is all that may be spent: none would be left
-    for those that never answer.
+    At p95 itself one call in twenty would have a second request. That is the whole budget: none would be left for
+    calls that get no response at all.
     """
     return Pace(
         hedge_after_s=min(max(1.25 * speed.p95_s, 0.25), 5.0) if switches.hedging else None,
@@ -132,8 +132,8 @@ def _pace(speed: Speed, switches: Switches) -> Pace:
     )
 
 
-def _in_flight(cycles: Sequence[Asked], switches: Switches) -> int:
-    """Additive increase, multiplicative decrease: one more after each cycle that was well, half after a 429."""
+def _in_flight(cycles: Sequence[LoadFacts], switches: Switches) -> int:
+    """Additive increase, multiplicative decrease: one more after each cycle without trouble, half after a 429."""
     width = min(_START_IN_FLIGHT, switches.in_flight)
     if not switches.adaptive_concurrency:
         return width
@@ -145,8 +145,8 @@ def _in_flight(cycles: Sequence[Asked], switches: Switches) -> int:
     return width
 
 
-def _hedges(cycles: Sequence[Asked]) -> int:
-    """What is left of a twentieth of all calls. One to begin with."""
+def _hedges(cycles: Sequence[LoadFacts]) -> int:
+    """How many hedges are left of a twentieth of all calls; one for a cold start."""
     calls = sum(cycle.calls for cycle in cycles)
     spent = sum(cycle.hedges for cycle in cycles)
     return min(max(int(_HEDGE_SHARE * calls) - spent, 0), _HEDGES_A_CYCLE) if calls else 1

@@ -1,1 +1,1 @@
-"""Assets, checks and waits as Dagster knows them: what every concept shares that is no load."""
+"""Dagster-facing code that concepts share, besides loads: assets, checks, waits."""

@@ -1,8 +1,8 @@
-"""Backfills by day, as Dagster runs them: the days of a run, what became of each, and what sensors start.
+"""Backfills by day, as Dagster runs them: the days of a run, the result of each, and what sensors start.
 
-`dagster job backfill` queues a run a day, and calls its backfill complete at once. Dagster's own backfill daemon does
-better with a job that may do many days in one run: it starts one for each stretch of days, follows them, and says how
-they ended. So the first run of such a backfill gives the rest to the daemon.
+`dagster job backfill` queues a run a day, and calls its backfill complete at once. Dagster's own backfill daemon is
+better for a job that may do many days in one run: it starts a run for each range of days, follows them, and reports
+their end. So the first run of such a backfill hands the rest to the daemon.
 """
 
 import time
@@ -31,7 +31,7 @@ Evaluate = Callable[[dg.SensorEvaluationContext], Any]
 Jobs = Sequence[UnresolvedAssetJobDefinition]
 Results = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
 
-# The command writes its backfill down last, after some 0.1 s for each run. It was stopped if none came for so long.
+# The command stores its backfill last, after some 0.1 s for each run. If no run came for so long, it was stopped.
 _QUIET_S = 15.0
 
 _OBSERVED_EVERY_S = 60.0
@@ -39,18 +39,18 @@ _OBSERVED_EVERY_S = 60.0
 
 _PARTITION_TAG = "dagster/partition"
 _DAYS_TAGS = (RANGE_START_TAG, RANGE_END_TAG, _PARTITION_TAG)
-# On a run that a sensor started: what for, what it is to cost, and which days of which op it fills.
+# Tags of a run that a sensor started: its purpose, its planned cost, and which days of which op it fills.
 _FOR_TAG, _CREDITS_TAG, _FILLS_TAG = "lcw/for", "lcw/credits", "lcw/gap"
 
-# What was stopped longer ago than this, nobody waits for.
+# Backfills that stopped longer ago than this are not resumed.
 _RESUME_WITHIN = timedelta(days=14)
 
 
 class Days(dg.DailyPartitionsDefinition):
-    """Days, of which a run always names a range, also where it is one day.
+    """Days; every run is tagged with a range of them, even for one day.
 
-    Of a job that may do many days in one run, Dagster's page of a backfill reads the range of each run and nothing
-    else: where `dagster job backfill` tagged them with their day, it showed "Partition statuses unavailable".
+    For a job that may do many days in one run, Dagster's page of a backfill reads only the range of each run: with the
+    tags of `dagster job backfill`, a day each, it showed "Partition statuses unavailable".
     """
 
     def get_tags_for_partition_key(self, partition_key: str) -> Mapping[str, str]:
@@ -62,7 +62,7 @@ def job_name(op: str) -> str:
 
 
 def backfill_job(op: str, asset: str, tags: Mapping[str, str]) -> UnresolvedAssetJobDefinition:
-    """A job an asset, so that each can be backfilled for itself."""
+    """One job for each asset, so that each can be backfilled alone."""
     description = (
         f"Fill days of {asset.replace('/', '.')}: those of its partition, or of a range. A year in one run: "
         f"`dg launch --job {job_name(op)} --partition-range 2025-01-01...2025-12-31`."
@@ -71,7 +71,7 @@ def backfill_job(op: str, asset: str, tags: Mapping[str, str]) -> UnresolvedAsse
 
 
 def chosen_days(context: dg.AssetExecutionContext) -> tuple[datetime, datetime]:
-    """From the first day of a run to the end of the last. In tags a range may have days that are no partitions."""
+    """From the first day of a run to the end of the last. A range in tags may have days that are not partitions."""
     if not context.has_partition_key and not context.has_partition_key_range:
         asset = context.asset_key.to_user_string()
         raise dg.Failure(f"{asset} is filled by days: name a partition or a range", allow_retries=False)
@@ -80,7 +80,7 @@ def chosen_days(context: dg.AssetExecutionContext) -> tuple[datetime, datetime]:
 
 
 class Report:
-    """Where a run says how it goes: lines of its log, its results on the terminal too, and numbers once a minute."""
+    """The progress of a run: lines of its log, results on the terminal too, and numbers once a minute."""
 
     def __init__(self, context: dg.AssetExecutionContext) -> None:
         self.info: Callable[[str], None] = context.log.info
@@ -100,8 +100,8 @@ class Report:
 def results(context: dg.AssetExecutionContext, run: Any, check: dg.AssetCheckResult) -> Results:
     """All of the days of a run, if its `status` is `done`; else those that are `complete`, and the check.
 
-    `partial`: it did what it could, and is no failure. `credits`: nor is that, and `resumed` goes on with it. Its
-    `text` says so, and has `metadata` beside it.
+    `partial` and `credits` (stopped, `resumed` continues it) are not failures. `text` describes the result, beside
+    `metadata`.
     """
     key = context.asset_key
     if run.status == "done":
@@ -124,17 +124,17 @@ def _stopped_tag(op: str) -> str:
 
 
 def join_runs(context: dg.AssetExecutionContext, sleep: Callable[[float], None] = time.sleep) -> None:
-    """In a run that `dagster job backfill` started: make one run of all that wait, and have the backfill followed.
+    """In a run of `dagster job backfill`: merge all waiting runs into one, and let the daemon follow the backfill.
 
-    Harmless to any other run, and to two that do it at once.
+    Does nothing in other runs, and is safe in two runs at once.
     """
     backfill_id = context.run.tags.get(BACKFILL_ID_TAG)
     backfill = _written_down(context, backfill_id, sleep) if backfill_id else None
     # Nobody else gives a backfill this status: those that the daemon follows end as COMPLETED_SUCCESS or _FAILED.
     if backfill is None or backfill.status != BulkActionStatus.COMPLETED:
         return
-    # Followed first: should this process die here, a run a day is what is left. While this run goes on, the daemon
-    # cannot find the backfill at its end, and days without a run are submitted with its next look.
+    # This comes first: if the process dies here, a run a day is left. While this run goes on, the daemon does not
+    # see the backfill as ended, and its next iteration submits days without a run.
     context.instance.update_backfill(backfill._replace(status=BulkActionStatus.REQUESTED, backfill_end_timestamp=None))
     waiting = context.instance.get_runs(
         dg.RunsFilter(tags={BACKFILL_ID_TAG: backfill.backfill_id}, statuses=[dg.DagsterRunStatus.QUEUED])
@@ -194,7 +194,7 @@ def resumed(
 ) -> Iterator[dg.RunRequest]:
     """Runs that go on with those that stopped before today, with the same days and the same `fields` of config.
 
-    A run key a stopped run and op: each is gone on with once, and what stops again is another run.
+    The run key is of the stopped run and its op: each is resumed once, and one that stops again is another run.
     """
     for op in ops:
         stopped = dg.RunsFilter(
@@ -205,7 +205,7 @@ def resumed(
             kept = (*_DAYS_TAGS, _FOR_TAG, _CREDITS_TAG, _FILLS_TAG)
             tags = {tag: run.tags[tag] for tag in kept if tag in run.tags}
             if not _has_days(tags):
-                continue  # somebody gave that tag to a run of another kind
+                continue  # a user gave that tag to a run of another kind
             ops_config: Any = run.run_config.get("ops", {})
             given = ops_config.get(op, {}).get("config", {})
             config = {name: given[name] for name in fields if isinstance(given.get(name), bool | str)}
@@ -235,7 +235,7 @@ def fill_request(
 
 
 def spent_today(instance: dg.DagsterInstance, purpose: str, now: datetime) -> tuple[int, set[tuple[str, ...]]]:
-    """What today's runs for that were to cost in credits; and op, first and last day of each."""
+    """The planned credits of today's runs for that purpose; and op, first and last day of each."""
     runs = instance.get_runs(dg.RunsFilter(tags={_FOR_TAG: purpose}, created_after=midnight_of(now)))
     return sum(map(_credits, runs)), {tuple(run.tags.get(_FILLS_TAG, "").split()) for run in runs}
 

@@ -1,7 +1,7 @@
-"""What a run says on a terminal: the time, the step, and one line. Dagster's own logger says 58 lines for two steps.
+"""The log of a run on a terminal: the time, the step, and one line. Dagster's own logger has 58 lines for two steps.
 
-Under `dagster dev` all runs share one terminal, where a cycle of 14 calls would be 17 lines a minute: there a run says
-its results (`RESULT`) and what is wrong, and the UI has the rest.
+Under `dagster dev` all runs share one terminal, where a cycle of 14 calls would be 17 lines a minute: there a run
+shows only results (`RESULT`) and problems, and the UI has the rest.
 """
 
 import logging
@@ -18,11 +18,10 @@ from lcw_assets.orchestration.dagster_private import using_dagster_dev
 if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo
 
-# The `extra` of a log line that says what came of a run: context.log.info("stored ...", extra=RESULT).
+# The `extra` of a log line with the result of a run: context.log.info("stored ...", extra=RESULT).
 RESULT = {"lcw_result": True}
 
-# Errors that are the user's to mend. They are written to be read, so their text is enough; for all others the
-# traceback is what helps.
+# Errors that the user can correct. Their text is enough; all others need the traceback.
 _SAID_IN_WORDS = {"Failure", "StillLockedError", "LockedError", "WarehouseError", "SettingsError"}
 
 
@@ -34,7 +33,7 @@ def console_logger(_context: dg.InitLoggerContext) -> logging.Logger:
     try:
         number = os.dup(sys.__stderr__.fileno())  # type: ignore[union-attr]
     except (AttributeError, ValueError, OSError):
-        return logger  # closed, from the start or since: nobody listens
+        return logger  # closed: nobody reads it
     terminal = os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace")
     handler = logging.StreamHandler(terminal)
     weakref.finalize(handler, terminal.close)
@@ -71,5 +70,5 @@ def _text(record: logging.LogRecord, meta: dict[str, Any], event: "dg.DagsterEve
 
 
 def _said_by_a_step(event: dg.DagsterEvent) -> bool:
-    """A run fails without a failed step as well: where its own storage breaks, say."""
+    """A run may fail without a failed step, for example if its own storage breaks."""
     return getattr(event.event_specific_data, "first_step_failure_event", None) is not None

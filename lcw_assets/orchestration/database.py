@@ -1,4 +1,4 @@
-"""The database for a step that can wait for it, as all can that have no spool to leave their work in."""
+"""The database for a step that can wait for it, because it has no spool."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class StillLockedError(dg.Failure):
     """The database stayed open elsewhere for as long as this run could wait. Nothing is broken, and nothing lost.
 
-    A kind of its own, so that whoever alerts can tell: it is no reason to wake anybody.
+    A type of its own, so that alerts can be mild: it is no reason to wake anybody.
     """
 
 
@@ -25,7 +25,7 @@ class StillLockedError(dg.Failure):
 def database(
     context: dg.AssetExecutionContext, *, read_only: bool = False, config: Mapping[str, Any] | None = None
 ) -> "Iterator[DuckDBPyConnection]":
-    """For as short as can be: a cycle that wants to store waits meanwhile. What is wrong ends the step in one line."""
+    """Open the database, briefly: cycles wait meanwhile. An error ends the step in one line."""
     warehouse: WarehouseResource = context.resources.warehouse
     try:
         with warehouse.get_connection(read_only=read_only, config=config) as db:
@@ -35,6 +35,6 @@ def database(
 
 
 def failure(error: Exception, more: str = "") -> dg.Failure:
-    """Why a step ends, in one line. Trying again at once mends none of it."""
+    """The failure of a step, in one line. A retry at once would not help."""
     kind = StillLockedError if isinstance(error, LockedError) else dg.Failure
     return kind(f"{error}. {more}" if more else str(error), allow_retries=False)

@@ -1,7 +1,7 @@
-"""What a step that is about to fail still says of assets. Without it the checks of the last good run would stand.
+"""Check results of a step that is about to fail. Without them the checks of the last good run would stay.
 
-A step that raises loses what it would have returned, and Dagster takes no check result for an asset of another step.
-Events that were yielded before stay, whatever asset they are of.
+A step that raises loses its return value, and Dagster accepts no check result for an asset of another step. Events that
+were yielded before stay, for any asset.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,7 +30,7 @@ def evaluations(
 
 
 def is_selected(context: dg.AssetExecutionContext, key: dg.AssetKey) -> bool:
-    """Is this run for that asset, in whatever step?"""
+    """Is this run for that asset, in any step?"""
     return key in set(context.job_def.asset_layer.executable_asset_keys)
 
 

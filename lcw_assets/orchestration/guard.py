@@ -1,4 +1,4 @@
-"""What a schedule looks at before it starts a run: never two of one job at once."""
+"""The guard of a schedule: never two runs of one job at once."""
 
 import math
 from collections.abc import Callable
@@ -25,13 +25,13 @@ UNFINISHED = [
 ]
 
 
-# A tick that lies further ahead is none: a cycle would ask until then, and sort after all that follow it. It is of a
+# A tick that is further ahead is ignored: a cycle would fetch until then, and sort after all later ones. It is of a
 # clock that was set back since, or of a person.
 _AHEAD = timedelta(minutes=1)
 
 
 class TagError(ValueError):
-    """A tag that a person wrote, and that says nothing. Names it, its value, and what it should be."""
+    """A tag that a person wrote and that cannot be read. Names it, its value, and what it should be."""
 
 
 def scheduled_at(run: dg.DagsterRun, now: datetime) -> datetime | None:
@@ -54,7 +54,7 @@ def scheduled_at(run: dg.DagsterRun, now: datetime) -> datetime | None:
 
 
 def max_runtime_s(run: dg.DagsterRun | None) -> float:
-    """Seconds that a run may take. Endless where its tag cannot be read: Dagster says what is wrong with that."""
+    """Seconds that a run may take. Infinite if its tag cannot be read: Dagster reports that."""
     try:
         seconds = float(run.tags.get(MAX_RUNTIME_SECONDS_TAG, "inf")) if run else math.inf
     except ValueError:
@@ -64,7 +64,7 @@ def max_runtime_s(run: dg.DagsterRun | None) -> float:
 
 @dataclass(frozen=True)
 class StillRunning:
-    """Why a tick started no run. Dagster keeps its text with the tick, and nothing else of it."""
+    """Why a tick started no run. Dagster stores only its text with the tick."""
 
     run_id: str
     job: str
@@ -85,8 +85,8 @@ class StillRunning:
 def run_unless_running(
     context: dg.ScheduleEvaluationContext, job_name: str, source: Source | None = None
 ) -> dg.RunRequest | dg.SkipReason:
-    """Skip while a run goes on, and while its source is off. Should the run's process be dead, `dagster/max_runtime`
-    ends the run and so the skipping.
+    """Skip while a run goes on, and while its source is off. If the run's process is dead, `dagster/max_runtime`
+    ends the run, and so the skipping.
     """
     if source and (off := why_off(source)):
         return dg.SkipReason(off)
@@ -98,7 +98,7 @@ def run_unless_running(
 
 
 def why_off(source: Source) -> str | None:
-    """Why the source may not be called, if so. With a setting that is wrong it counts as on: its run says what is."""
+    """Why the source is off; null if it is on. With a wrong setting it counts as on: its run reports the setting."""
     with suppress(SettingsError):
         return DataSettings().of(source).off
     return None

@@ -1,4 +1,4 @@
-"""Jobs and schedules as all of ours are: one process a run, one run of a job at a time."""
+"""Jobs and schedules: one process a run, one run of a job at a time."""
 
 from collections.abc import Mapping
 

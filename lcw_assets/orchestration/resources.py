@@ -1,4 +1,4 @@
-"""What jobs are given: the database, a place for values. Made when a run needs them."""
+"""The resources of jobs: the database, and an IO manager. Made when a run needs them."""
 
 import dagster as dg
 
@@ -6,8 +6,8 @@ from lcw_assets.orchestration.guard import max_runtime_s
 from lcw_assets.settings import DataSettings, SettingsError
 
 
-# Without a schema of its own, a resource takes any configuration; and Dagster's own IO manager takes a path. Who may
-# launch runs in the UI is not thereby meant to choose where files are.
+# Without a schema of its own, a resource takes any configuration; and Dagster's own IO manager takes a path. Users
+# who may launch runs in the UI must not choose where files are.
 @dg.resource({}, description="DuckDB: `with warehouse.get_connection() as db: ...`")
 def warehouse(context: dg.InitResourceContext) -> object:
     """Made when a run needs it: DuckDB takes longer to import than all of the definitions."""
@@ -16,7 +16,7 @@ def warehouse(context: dg.InitResourceContext) -> object:
     log = context.log.warning if context.log else lambda _line: None
     try:
         file, fault = str(DataSettings().database), ""
-    except SettingsError as error:  # here it would be a traceback: the step that opens the database says it in a line
+    except SettingsError as error:  # not raised here: the step that opens the database reports it in one line
         file, fault = "", str(error)
     return WarehouseResource(database=file).within_run(log, max_runtime_s(context.run), fault)
 

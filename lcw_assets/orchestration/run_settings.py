@@ -11,8 +11,8 @@ from lcw_assets.sources.spec import Source
 
 
 def run_settings(context: dg.AssetExecutionContext, source: Source | None = None) -> Settings:
-    """The settings, and the data folder as they want it. One that is out of range fails the run in one line, and so
-    does a `source` that is off.
+    """The settings, with the data folder prepared. A setting out of range fails the run in one line, and so does a
+    `source` that is off.
     """
     _warn_of_hidden()
     try:
@@ -26,7 +26,7 @@ def run_settings(context: dg.AssetExecutionContext, source: Source | None = None
 
 
 def data_settings() -> DataSettings:
-    """For a step that calls no API: only what is wrong with the mode or a path fails it, in one line."""
+    """For a step that calls no API: only a wrong mode or path fails it, in one line."""
     try:
         return DataSettings()
     except SettingsError as error:

@@ -1,4 +1,4 @@
-"""What every asset that is a table has, so that the UI explains itself."""
+"""Assets that are tables, with the descriptions and metadata that the UI shows."""
 
 import sys
 import warnings
@@ -15,7 +15,7 @@ Place = tuple[str, int]
 
 OWNERS = ["team:lcw-assets"]
 
-# How often what is derived is built: the job `derive`.
+# How often derived tables are built: the job `derive`.
 _DERIVED_EVERY = timedelta(minutes=10)
 
 

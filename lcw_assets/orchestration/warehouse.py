@@ -1,4 +1,4 @@
-"""The warehouse as a Dagster resource. Importing this imports DuckDB: where definitions load, it is not imported."""
+"""The warehouse as a Dagster resource. Importing this imports DuckDB, so definitions do not import it."""
 
 import logging
 import time
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class _Run:
-    """Where a run's waits are logged, and when it has to be over, in the seconds of `time.monotonic()`.
+    """Where a run's waits are logged, and when it must end, in the seconds of `time.monotonic()`.
 
-    `fault` says why there is no database: a setting is wrong.
+    `fault` says why there is no database: a wrong setting.
     """
 
     log: Callable[[str], None] = logging.getLogger("lcw_assets").warning
@@ -41,11 +41,11 @@ class _Run:
 
 
 class WarehouseResource(DuckDBResource):
-    """dagster-duckdb's resource, with what a file that several processes share needs besides.
+    """dagster-duckdb's resource, for a file that several processes share.
 
-    Its own `get_connection` always opens for writing, hides the wait for the lock in ten silent retries, and leaves
-    the file open when the body raises. This one can read only, waits a known time and says for whom, closes whatever
-    happens, and brings the schema up to date.
+    The original `get_connection` always opens for writing, hides the wait for the lock in ten silent retries, and
+    leaves the file open when the body raises. This one can open read-only, waits a limited time and reports for whom,
+    always closes, and brings the schema up to date.
     """
 
     lock_wait_s: float = Field(
@@ -57,9 +57,9 @@ class WarehouseResource(DuckDBResource):
     _run: _Run = PrivateAttr(default_factory=_Run)
 
     def within_run(self, log: Callable[[str], None], max_runtime_s: float, fault: str = "") -> "WarehouseResource":
-        """The same for one run: a wait is said to `log`, once, and ends in time for the run to say why it ends.
+        """The same for one run: a wait is logged once, and ends early enough for the run to report it.
 
-        Dagster ends a run after its maximum runtime without a word about a lock.
+        Dagster ends a run after its maximum runtime without mentioning a lock.
         """
         self._run = _Run(log, time.monotonic() + max_runtime_s - min(60.0, max_runtime_s / 10), fault)
         return self
@@ -73,7 +73,7 @@ class WarehouseResource(DuckDBResource):
         on_wait: "Callable[[LockWait], None]" = lambda _wait: None,
         config: Mapping[str, Any] | None = None,
     ) -> "Iterator[DuckDBPyConnection]":
-        """A connection in UTC. Raises `LockedError` and other `WarehouseError`s, each with the way out."""
+        """A connection in UTC. Raises `LockedError` and other `WarehouseError`s, each with what to do."""
         if self._run.fault:
             raise WarehouseError(self._run.fault)
         patience_s = self.lock_wait_s if lock_wait_s is None else lock_wait_s

@@ -1,6 +1,6 @@
 """Every environment variable, typed, with its default and one line of meaning. Nothing else reads the environment.
 
-A section a concept, in a file of its own; those of a source follow from what it declares (`sources.py`).
+Each concept has a section in a file of its own; those of a source follow from its declaration (`sources.py`).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ __all__ = ["DataSettings", "Settings", "SettingsError", "load_dotenv_settings", 
 
 
 class Settings(DataSettings, MarketSettings, HistorySettings, RegistrySettings):
-    """Everything. An empty variable counts as not set."""
+    """All settings. An empty variable counts as not set."""
 
 
 def load_settings(**given: Any) -> Settings:
     """The settings from the environment; `given` (by variable name) wins over it.
 
-    Raises `SettingsError` that names all that is wrong, what belongs to a source as well.
+    Raises `SettingsError` that names every wrong variable, also those of sources.
     """
     faults = []
     models: list[type[Environment]] = [Settings, *map(variables_of, discover().values())]
@@ -41,7 +41,7 @@ def load_settings(**given: Any) -> Settings:
 
 
 def load_dotenv_settings() -> Settings:
-    """The same with a `.env` of the current folder on top, as every `dagster` command has it."""
+    """The same with the `.env` of the current folder applied first, as in every `dagster` command."""
     try:
         apply_dotenv()
     except UserFileError as error:

@@ -1,4 +1,4 @@
-"""Addresses and keys that a user sets: what is refused of them, and how they are shown."""
+"""Addresses and keys that a user sets: which are refused, and how they are shown."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-# The 128 bits of a UUID, which most keys are, fit into no fewer than 20 characters that can be typed. What is shorter
-# may be a word, such as the code of a coin, and would be blotted out wherever it stands.
+# The 128 bits of a UUID, which most keys are, fit into no fewer than 20 characters that can be typed. A shorter
+# one may be a word, such as the code of a coin, and would be removed from all data.
 SHORTEST_KEY = 20
 
 
 def key_fault(key: str, title: str, hint: str) -> str | None:
-    """What is wrong with an API key of `title`, without any part of it. `hint` says what one looks like."""
+    """What is wrong with an API key of `title`, without any part of it. `hint` describes a right one."""
     if not (key.isascii() and key.isprintable()):
         return "it holds a character that no HTTP header can carry"
     if len(key) < SHORTEST_KEY or " " in key:
@@ -23,7 +23,7 @@ def key_fault(key: str, title: str, hint: str) -> str | None:
 
 
 def _http_address(address: str) -> str:
-    """The address of a server, without a slash at its end. It is named in errors and facts, so it holds no password."""
+    """The address of a server, without a slash at its end. Errors and facts show it, so it may contain no password."""
     try:
         parts = urlsplit(address)
         whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -35,7 +35,7 @@ def _http_address(address: str) -> str:
 
 
 def _without_user(address: str) -> str:
-    """The address less its user name and password: a browser asks for them by itself."""
+    """The address without its user name and password: a browser prompts for them."""
     return re.sub(r"(?s)^([a-zA-Z][a-zA-Z0-9+.-]*://)?.*@", r"\1", address)
 
 

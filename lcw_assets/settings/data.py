@@ -1,4 +1,4 @@
-"""Where the data is, whether it is real, and who gets alerts: all that readers of the data need."""
+"""Where the data is, whether it is real, and who gets alerts: what readers of the data need."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lcw_assets.sources.spec import Source, discover
 
 
 class DataSettings(Environment):
-    """Only the mode and a path can be wrong here: who reads data goes on, whatever else is set."""
+    """Only the mode and a path can be wrong here: readers of data do not fail for other settings."""
 
     mode: str | None = Field(
         None,
@@ -74,12 +74,12 @@ class DataSettings(Environment):
 
     @property
     def simulated(self) -> bool:
-        """Is all of it demo data? Then it is, whoever responds."""
+        """Is all of it demo data?"""
         return self.mode == "demo" if self.mode else self.api_key is None
 
     @property
     def database(self) -> Path:
-        """Demo data has a file of its own: the two can never mix."""
+        """Demo data has a file of its own: real and demo data never mix."""
         return self.data_dir / ("demo.duckdb" if self.simulated else "lcw.duckdb")
 
     @property
@@ -92,7 +92,7 @@ class DataSettings(Environment):
         return self.data_dir / "reports" / "performance.html"
 
     def of(self, source: Source) -> SourceSettings:
-        """What holds for a source."""
+        """The settings of a source."""
         return SourceSettings(source, self.data_dir, self.simulated, self._given)
 
     def spool_folders(self) -> Sequence[Path]:

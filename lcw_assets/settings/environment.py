@@ -1,4 +1,4 @@
-"""The environment, and the `.env` file that is laid over it."""
+"""The environment, and the `.env` file that is applied to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SettingsError(ValueError):
 
 
 class Environment(BaseSettings):
-    """Settings from the environment; what is given by a variable's name wins. An empty variable counts as not set.
+    """Settings from the environment; a value given by a variable's name wins. An empty variable counts as not set.
 
     Raises `SettingsError`.
     """
@@ -67,16 +67,16 @@ def no_blanks(value: Any) -> Any:
 
 
 def apply_dotenv() -> None:
-    """Do what Dagster does in every command, before any code of ours is loaded: lay `.env` over the environment.
+    """Apply `.env` to the environment, as Dagster does in every command before it loads our code.
 
-    So it wins over the shell, line by line, and an empty line wins as well. What the shell had exported is gone then:
-    no other rule could be kept in every command. Raises `UserFileError`.
+    So `.env` wins over the shell, line by line, and an empty value wins as well. No other rule would be the same in
+    every command, because Dagster overwrites what the shell exported. Raises `UserFileError`.
     """
     os.environ.update(read_dotenv(_DOTENV))
 
 
 def hidden_by_dotenv() -> list[str]:
-    """What to say of each variable that `.env` sets to nothing: one that the shell exports does not count."""
+    """A message for each variable that `.env` sets to nothing: the value that the shell exports does not count."""
     try:
         empty = [name for name, value in read_dotenv(_DOTENV).items() if not value.strip()]
     except UserFileError:
@@ -90,7 +90,7 @@ def hidden_by_dotenv() -> list[str]:
 
 
 def ca_bundle() -> tuple[str, str] | None:
-    """Whose certificates TLS is to believe instead of certifi's: the variable that says so, and the path in it.
+    """The certificates that TLS trusts instead of certifi's: the variable that is set, and its path.
 
     `requests` reads both, in this order, but only together with the proxies and ~/.netrc.
     """
@@ -99,8 +99,8 @@ def ca_bundle() -> tuple[str, str] | None:
 
 
 def variables() -> dict[str, str]:
-    """The environment. Dagster reads `.env` to the letter: it leaves the byte order mark in the first name and a Ctrl-Z
-    in the last value, which some editors write.
+    """The environment. Dagster keeps the byte order mark in the first name of a `.env`, and the Ctrl-Z in its last
+    value, which some editors write.
     """
     marked = {name[1:]: value for name, value in os.environ.items() if name.startswith("\ufeff")}
     return {name: value.rstrip("\x1a") for name, value in {**os.environ, **marked}.items()}

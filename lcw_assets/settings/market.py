@@ -21,7 +21,7 @@ class MarketSettings(Environment):
         description="API calls at once at most; 20 draw 429 from LCW",
     )
     hedging: bool = Field(
-        True, alias="LCW_HEDGING", description="send a second request where an answer takes longer than 19 in 20 do"
+        True, alias="LCW_HEDGING", description="send a second request where a response takes longer than 19 in 20 do"
     )
     adaptive_timeouts: bool = Field(
         True, alias="LCW_ADAPTIVE_TIMEOUTS", description="time-outs from how long the calls of the last two hours took"
@@ -32,7 +32,7 @@ class MarketSettings(Environment):
         description="one more call at once after a good cycle, half after a 429",
     )
     breaker: bool = Field(
-        True, alias="LCW_BREAKER", description="after three cycles without any answer, ask only now and then"
+        True, alias="LCW_BREAKER", description="after three cycles without any response, ask only now and then"
     )
     cycle_deadline_s: float = Field(
         45.0, alias="LCW_CYCLE_DEADLINE_S", ge=5, le=55, description="seconds from the tick until a cycle stops asking"

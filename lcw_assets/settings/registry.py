@@ -16,7 +16,7 @@ class RegistrySettings(Environment):
         alias="LCW_REGISTRY_MAX_DELISTED_SHARE",
         ge=0,
         le=1,
-        description="an answer that lacks a larger share of the contracts than this",
+        description="a response that lacks a larger share of the contracts than this",
     )
     registry_max_delisted_count: int = Field(
         3,

@@ -1,4 +1,4 @@
-"""What holds for one source in this installation: from what it declares, the mode, and its environment variables."""
+"""The settings of one source: from its declaration, the mode, and its environment variables."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class SourceSettings:
 
     @property
     def spool_dir(self) -> Path:
-        """Responses on their way into the database; one folder for each mode, so that the two never mix."""
+        """Responses that wait for the database; one folder for each mode, so that the two never mix."""
         return self.data_dir / "spool" / self.name
 
     @property
@@ -45,7 +45,7 @@ class SourceSettings:
 
     @property
     def history_name(self) -> str:
-        """The `source` in facts of a backfill: they say nothing of how the minute's loads fare."""
+        """The `source` in facts of a backfill, which do not describe the loads of every minute."""
         return f"{self.name}-history"
 
     @property
@@ -54,12 +54,12 @@ class SourceSettings:
 
     @property
     def history_lock_file(self) -> Path:
-        """Locked by the one backfill that runs."""
+        """Locked by the running backfill."""
         return self.data_dir / "limits" / self.history_name
 
     @property
     def credits_file(self) -> Path:
-        """How many credits a backfill saw last."""
+        """The last number of credits that a backfill saw."""
         return self.data_dir / "limits" / f"{self.name}-credits"
 
     @property
@@ -82,7 +82,7 @@ class SourceSettings:
 
     @property
     def key(self) -> SecretStr | None:
-        """Null in demo mode, whatever is set: a simulator needs none, and what is not sent cannot leak."""
+        """Null in demo mode, whatever is set: a simulator needs none, and a key that is not sent cannot leak."""
         return self._variables.api_key if self.source.needs_key and not self.simulated else None
 
     @property
@@ -100,7 +100,7 @@ class SourceSettings:
 
 
 def variables_of(source: Source) -> type[Environment]:
-    """Its environment variables, as a model: which they are follows from what it declares."""
+    """Its environment variables, as a model that follows from its declaration."""
     prefix, title = source.variables, source.title
     fields: dict[str, Any] = {
         "base_url": (

@@ -1,4 +1,4 @@
-"""Files that a user writes: read whatever editor saved them, or refused in a line that repeats none of their text."""
+"""Files that a user writes: read from any editor, or refused in a line that repeats none of their text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import codecs
 import io
 from pathlib import Path
 
-# A list of 50,000 coins is 3 MB at most. Whoever names a disk image instead must not wait for it.
+# A list of 50,000 coins is 3 MB at most. A user who names a disk image by mistake must not wait.
 _LARGEST = 10 * 1024 * 1024
 
 # The byte order marks that editors write. UTF-32 comes first: its mark begins with that of UTF-16.
@@ -20,11 +20,11 @@ _MARKS = (
 
 
 class UserFileError(ValueError):
-    """The file cannot be read as text. Says which file, where in it, and the way out."""
+    """The file cannot be read as text. Says which file, where in it, and what to do."""
 
 
 def read_text(path: Path) -> str:
-    """The text of a file in UTF-8, or in what its byte order mark says. Lines end with a line feed.
+    """The text of a file in UTF-8, or in the encoding of its byte order mark. Lines end with a line feed.
 
     A trailing Ctrl-Z, which DOS ended files with, is left out. Raises `UserFileError`.
     """
@@ -36,8 +36,8 @@ def read_text(path: Path) -> str:
 def read_dotenv(path: Path) -> dict[str, str]:
     """The variables of a `.env` file, as Dagster reads them; none where there is no file. Raises `UserFileError`.
 
-    Dagster reads UTF-8 alone, and ends with a traceback at anything else: what it cannot read, nobody may read, or
-    `make status` would speak of other settings than the cycle.
+    Dagster reads only UTF-8, and ends with a traceback at anything else. So no command reads other files: `make status`
+    would show other settings than those of the cycle.
     """
     from dotenv import dotenv_values
 

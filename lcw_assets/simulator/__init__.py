@@ -1,4 +1,4 @@
-"""A local server that speaks as each provider does, over one hidden market, with faults on demand and a ledger.
+"""A local server that simulates each provider, over one hidden market, with faults on demand and a ledger.
 
-Imports nothing else of this project, so that it can judge the rest of it.
+Imports nothing else of this project, so that it can test the rest of it.
 """

@@ -13,7 +13,7 @@ from lcw_assets.simulator.provider import Provider
 
 
 def discover() -> list[Provider]:
-    """Every `PROVIDER` in a module of this package, by name. Raises `ValueError` where two declare the same."""
+    """Every `PROVIDER` in a module of this package, by name. Raises `ValueError` if two declare the same."""
     modules = [
         import_module(f"{package.__name__}.{found.name}")
         for found in iter_modules(package.__path__)
@@ -37,7 +37,7 @@ def profiles(providers: Sequence[Provider]) -> dict[str, Profile]:
 
 
 def route(providers: Sequence[Provider], path: str) -> tuple[Provider, str] | None:
-    """Who serves a path, and the path as that provider knows it: by name, or by the longest root."""
+    """The provider of a path, and the path within it: by name, or by the longest root."""
     name, _, rest = path.partition("/")
     named = next((one for one in providers if one.name == name), None)
     if named:

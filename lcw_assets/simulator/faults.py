@@ -1,4 +1,4 @@
-"""What goes wrong, and how often: a profile decides for each request, always the same way for the same seed."""
+"""Faults and their rates: a profile decides for each request, always the same for the same seed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lcw_assets.simulator.noise import uniform
 from lcw_assets.simulator.september import september
 
-# What can happen to any provider's response. Kinds of its own stand beside a provider.
+# Faults of any provider. A provider's own kinds are in its module.
 GENERAL = frozenset(
     {
         "none",
@@ -25,9 +25,9 @@ GENERAL = frozenset(
 
 @dataclass(frozen=True)
 class Fault:
-    """How one request is mistreated. `delay_s` comes first, whatever the kind.
+    """The fault of one request. `delay_s` comes first, for every kind.
 
-    `kind` is general, or a provider's own: the others respond to that as to `none`.
+    `kind` is general, or a provider's own: for other providers that is `none`.
     """
 
     kind: str = "none"
@@ -70,7 +70,7 @@ def slow(draw: Draw) -> Fault:
 
 
 def flaky(draw: Draw) -> Fault:
-    """One call in five meets something, and one in a dozen groups of ten meets a burst of 429."""
+    """One call in five has a fault, and one in a dozen groups of ten has a burst of 429."""
     if uniform(draw.seed, "burst", draw.number // 10) < 1 / 12:
         return Fault("error", status=429, retry_after="1" if draw.number % 2 else None)
     delay = 0.3 * draw.chance("delay") ** 4
@@ -101,12 +101,12 @@ def down(draw: Draw) -> Fault:
 
 
 def september_2025(draw: Draw) -> Fault:
-    """What the fetcher met whose numbers are to be beaten: see `september.py`."""
+    """The faults and latencies of September 2025: see `september.py`."""
     met = september(draw.chance("kind"), draw.chance("speed"), draw.chance("size"))
     return Fault("error" if met.status != 200 else "none", met.seconds, met.status)
 
 
-# A profile of your own is any function from Draw to Fault: add it here or to your provider, or hand it to Simulator.
+# A profile is any function from Draw to Fault: add yours here or to your provider, or pass it to Simulator.
 PROFILES: Mapping[str, Profile] = {
     "none": none,
     "slow": slow,

@@ -1,4 +1,4 @@
-"""KuCoin Futures, simulated: contracts on coins of the market, envelope, rate limit, and what goes wrong with it alone.
+"""KuCoin Futures, simulated: contracts on coins of the market, envelope, rate limit, and its own faults.
 
 A contract has a place. Most keep theirs for ever; some are delisted and come back, some are replaced by another coin's,
 some pause, and one whose coin dies goes with it. With 500 places something happens every few minutes.
@@ -25,7 +25,7 @@ _WEIGHT = 3
 _WINDOW_S = 30
 _FUNDING_MS = 28_800_000
 
-# The one contract that is settled in its coin, on the first coin; the others are settled in what they are quoted in.
+# One contract is settled in its coin, the first one; the others are settled in their quote currency.
 _INVERSE = 5
 # Contracts on these places stay as they are.
 _STEADY = 20
@@ -176,7 +176,7 @@ class KuCoinFutures:
         self._cache = Cache()
 
     def respond(self, request: Request, fault: str) -> Response:
-        """The headers tell the rate limit; an overloaded server's 429, which is a fault, has none."""
+        """The headers have the rate limit; the 429 of an overloaded server, which is a fault, has none."""
         if request.path != ENDPOINT:
             return _refusal(404, "404000", "Url Not Found")
         if request.method != "GET":
@@ -216,7 +216,7 @@ def _refusal(status: int, code: str, message: str, headers: dict[str, str] | Non
 
 
 def odd(draw: Draw) -> Fault:
-    """KuCoin's responses are odd one time in four; those of others are well."""
+    """One in four of KuCoin's responses has a fault; those of others have none."""
     if draw.provider != NAME:
         return Fault()
     dice = draw.chance("odd")

@@ -1,4 +1,4 @@
-"""Which requests came and what was sent: the other side's books, for tests that count."""
+"""The server's record of requests and responses, for tests that count."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Entry:
-    """One request. `digest` is the SHA-256 of the response, `finished` says that all of it was handed to the network.
+    """One request. `digest` is the SHA-256 of the response, `finished`: all of it was handed to the network.
 
-    `provider` and `endpoint` are who responded, and to which path; `usable` is not what was refused or spoiled.
+    `provider` and `endpoint` are the provider and its path; a refused or damaged response is not `usable`.
     """
 
     number: int

@@ -1,7 +1,7 @@
 """The hidden market: 32,000 coins whose every value is a pure function of (seed, coin, moment).
 
-Whatever a provider lists or quotes is derived from it, so a coin costs the same everywhere but for what the provider
-does to the price; every process sees the same market, a test can compute any moment, and nothing has to be kept.
+Whatever a provider lists or quotes is derived from it, so a coin has the same price everywhere, except for what the
+provider does to it; every process sees the same market, a test can compute any moment, and nothing has to be kept.
 Ranking 32,000 coins for each page of 100 would cost a second, so the market is built to be ranked locally: coins sit in
 *slots* of a fixed capitalisation around which they wander by a bounded amount, hence a rank is always near its slot.
 
@@ -41,7 +41,7 @@ _SLOTS = {code: slot for slot, code in enumerate(LEADERS)}
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A coin: the slot it sits in, and which of the coins that take turns there it is."""
+    """A coin: its slot, and its number among the coins that take turns there."""
 
     slot: int
     generation: int
@@ -53,7 +53,7 @@ class Listing:
 
     @property
     def ticker(self) -> str | None:
-        """On exchanges; `None` where none would list it."""
+        """On exchanges; `None` if none would list it."""
         return ticker_of(self.slot, self.generation)
 
 
@@ -64,7 +64,7 @@ class Market:
     seed: int = 1
 
     def listing(self, slot: int, minute: int) -> Listing:
-        """Who sits in `slot`. In about 3 % of the slots a coin dies every few hours and another is listed."""
+        """The coin in `slot`. In about 3 % of the slots a coin dies every few hours and another is listed."""
         steady = _steady(self.seed, slot)
         if steady:
             return steady
@@ -94,7 +94,7 @@ class Market:
         return 1.0 if currency == "USD" else self._price(_SLOTS[currency], minute)
 
     def usual_price(self, coin: Listing) -> float:
-        """What the price wanders around, over years by up to a factor of ten."""
+        """The level around which the price moves, over years by up to a factor of ten."""
         return _slot_cap(coin.slot) / _supply(self.seed, coin.slot)[0]
 
     def highest_price(self, coin: Listing) -> float:
@@ -134,7 +134,7 @@ class Market:
 
 @lru_cache(maxsize=2 * COINS)
 def _steady(seed: int, slot: int) -> Listing | None:
-    """The coin that keeps a slot for ever, if one does."""
+    """The coin that has a slot for ever, if one does."""
     if slot >= len(_LEADERS) and uniform(seed, "churn", slot) <= 0.03:
         return None
     age_days = 6206 if slot == 0 else 40 + int(4_500 * uniform(seed, "age", slot))

@@ -1,4 +1,4 @@
-"""Codes, tickers and names of the simulated coins: real ones where they teach something, invented ones for the rest."""
+"""Codes, tickers and names of the simulated coins: real ones if they test something, invented ones otherwise."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LEADERS: dict[str, Leader] = {
     "TONCOIN": Leader("Toncoin", 2.6), "LTC": Leader("Litecoin", 105), "DAI": Leader("Dai", 1.0, "USD"),
 }  # fmt: skip
 
-# What breaks careless clients: codes that look like numbers, nothing, truth or SQL; lower case; many underscores.
+# Codes that break careless clients: codes that look like numbers, nothing, truth or SQL; lower case; many underscores.
 _ODD = (
     "NAN", "INF", "TRUE", "00", "42", "1337", "2022", "0xBTC", "APE$", "BTC++", "MD+", "O'NE", "X",
     "____PEPE", "__WLD", "____TAO", "______MNT", "_IMX", "_STX", "__BONK", "_TIA", "_JUP", "___AERO", "MIOTA",
@@ -62,7 +62,7 @@ def code_of(slot: int, generation: int) -> str:
 def ticker_of(slot: int, generation: int) -> str | None:
     """The name under which exchanges trade that coin: `SUI` of `_SUI`, `TON` of `TONCOIN`.
 
-    `None` where a larger coin has it (`_META` is not META), or where no exchange would take it (`O'NE`).
+    `None` if a larger coin has it (`_META` is not META), or if no exchange would list it (`O'NE`).
     """
     real = _real(slot, generation)
     if real is None:
@@ -91,7 +91,7 @@ def _plain(code: str) -> str:
     return "TON" if code == "TONCOIN" else code.lstrip("_")
 
 
-# Who has a ticker that several want: the largest. Invented tickers are wanted once.
+# A ticker that several coins want belongs to the largest. Invented tickers are unique.
 _OWNERS = {_plain(code): code for code in reversed((*LEADERS, *_ODD))}
 
 

@@ -1,6 +1,6 @@
-"""The form of a provider: what its module declares, what the server hands it, and what it gives back.
+"""The interface of a provider: its declaration, its requests and its responses.
 
-A provider is a module of this package with a `PROVIDER`. It is found by that alone: no list names it.
+A provider is a module of this package with a `PROVIDER`. It is discovered; no list names it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """`usable` under status 200 is what a client must not lose: the ledger has it."""
+    """A `usable` response with status 200 must not be lost by a client: the ledger has it."""
 
     status: int
     body: bytes
@@ -48,18 +48,18 @@ def to_json(document: Any) -> bytes:
 
 
 class Service(Protocol):
-    """A provider at work, for one simulator. Of what went before, only what was spent matters to a response."""
+    """A running provider of one simulator. Its only state is what was spent of limits and credits."""
 
     def respond(self, request: Request, fault: str) -> Response:
-        """To one request, its own refusals included; `fault` is one of the provider's own kinds, or `none`."""
+        """The response to one request, also a refusal; `fault` is one of the provider's own kinds, or `none`."""
 
     def error(self, status: int) -> Response:
-        """What the provider sends where a profile says that it fails with this HTTP status."""
+        """The response if a profile makes it fail with this HTTP status."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """What a service takes as a keyword, and `Simulator` and the command line with it: `a_name` is `--a-name`."""
+    """A keyword of a service, of `Simulator` and of the command line: `a_name` is `--a-name`."""
 
     name: str
     type: type[int] | type[str] | type[Path]
@@ -69,7 +69,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Provider:
-    """All that the server knows of a provider.
+    """The declaration of a provider.
 
     It is served under its `name`, as in `/kraken/0/public/Ticker`, and its `roots`, the beginnings of paths, without it
     as well. `setting` is the environment variable for its address. `service` takes the market, and the `options` that
@@ -111,7 +111,7 @@ class RateLimit:
         return max(0, self.limit - self._spent) if self.reset_s(now) > 0 else self.limit
 
     def reset_s(self, now: datetime) -> float:
-        """Seconds until the window ends; not above zero where none is open."""
+        """Seconds until the window ends; zero or less if none is open."""
         elapsed_s = now.timestamp() - self._since
         return self._window_s - elapsed_s if elapsed_s >= 0 else 0.0
 

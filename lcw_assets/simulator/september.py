@@ -1,10 +1,10 @@
-"""The latencies that the fetcher met whose numbers this project is to beat: 4,235 cycles in 72 hours of September 2025.
+"""Latencies of an older fetcher, which this project has to beat: 4,235 cycles in 72 hours of September 2025.
 
-What is known of it is its cycles (mean 19.88 s, median 16.84, p95 34.2, p99 78.67; 76.3 % within 20 s, 16.6 % up to
+Known are its cycles (mean 19.88 s, median 16.84, p95 34.2, p99 78.67; 76.3 % within 20 s, 16.6 % up to
 30, 5.2 % up to 60, 1.8 % over) and its method: 14 calls one after another, one a second at most, 10 s to connect and
 30 s to read, three repeats after 2, 4 and 8 s, a pause of 60 s after a 429. The parameters below are those with which
 that method, in virtual time, gives those numbers: a random search, by the largest relative error of the eight, ended
-at 3.8 % over 40,000 cycles. `lcw_assets_tests/simulator/test_september.py` holds the fit, to a tenth.
+at 3.8 % over 40,000 cycles. `lcw_assets_tests/simulator/test_september.py` tests the fit, to a tenth.
 
 Each call is drawn by itself. The real one had bad minutes; cycle statistics do not show those.
 """
@@ -25,13 +25,13 @@ SLOW = 0.0180
 USUAL_S, USUAL_SIGMA = 0.965, 0.460
 SLOW_S, SLOW_SIGMA = 6.39, 0.795
 
-# Longer than anybody waits.
+# Longer than any client waits.
 _NEVER_S = 120.0
 
 
 @dataclass(frozen=True)
 class Met:
-    """What a call meets: an HTTP status, after so many seconds."""
+    """The result of a call: an HTTP status, after so many seconds."""
 
     status: int
     seconds: float

@@ -1,4 +1,4 @@
-"""The simulator on a loopback port: in a thread of whoever starts it, so that it ends when its process does."""
+"""The simulator on a loopback port: in a thread of the process that starts it, so that both end together."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Simulator:
     """Every provider on loopback, over one market; `options` are those that the providers declare.
 
     `clock` gives the time of each request; `time_scale` stretches or shrinks the delays of faults. `marked` responses
-    carry a header that says that a simulator sent them, which clients with an API key refuse: unmark them to rehearse
-    with a key.
+    have a header that says that a simulator sent them. Clients with an API key refuse these: unmark them to test with
+    a key.
     """
 
     def __init__(
@@ -77,12 +77,12 @@ class Simulator:
         self._turns: Counter[tuple[str, str, str]] = Counter()
 
     def address_of(self, provider: str, server: str) -> str:
-        """Where a client reaches a provider, on the address that `serve` gave."""
+        """Where a client reaches a provider, on the address from `serve`."""
         return next(one for one in self.providers if one.name == provider).address(server)
 
     @contextmanager
     def serve(self, port: int = 0) -> Iterator[str]:
-        """Serve until the block ends; gives the address. Port 0 takes a free one. Raises `OSError` if it is taken."""
+        """Serve until the block ends; yields the address. Port 0 takes a free one. Raises `OSError` if it is taken."""
         with socket.socket() as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -145,7 +145,7 @@ class Simulator:
             self.ledger.write(entry)
 
     def _fault(self, provider: Provider, endpoint: str, content: str, number: int) -> Fault:
-        """What the profile has in store for a request. Another provider's own kind is none to this one."""
+        """The fault of the profile for a request. Another provider's own kind is no fault here."""
         self._turns[provider.name, endpoint, content] += 1
         turn = self._turns[provider.name, endpoint, content]
         fault = self.profile(Draw(self._seed, endpoint, content, number, turn, provider.name))
@@ -208,7 +208,7 @@ async def _cut(content: bytes) -> AsyncIterator[bytes]:
 
 
 class _ResettableProtocol(H11Protocol):
-    """Lets an application reset its connection, which ASGI has no word for."""
+    """Lets an application reset its connection, which ASGI cannot."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)

@@ -1,4 +1,4 @@
-"""What an exchange makes of the hidden market: which coins it trades, and how far its prices are from the true ones."""
+"""An exchange over the hidden market: which coins it trades, and how far its prices are from the true ones."""
 
 from __future__ import annotations
 

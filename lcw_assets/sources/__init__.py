@@ -1,1 +1,1 @@
-"""One module an API: its endpoints, its typed records, and which of its errors pass and which stay."""
+"""One module an API: its endpoints, its typed records, and which of its errors are transient."""

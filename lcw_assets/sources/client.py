@@ -1,4 +1,4 @@
-"""What the clients of all sources have: a call to an endpoint, and what a response amounts to that is no good one."""
+"""What the clients of all sources share: a call to an endpoint, and the errors of bad responses."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SIMULATOR_HEADER = "x-lcw-simulator"
 
 
 class NotTheSourceError(RefusedError):
-    """Another server than the source's responds at its address, or a simulator where the real source was meant."""
+    """Another server than the source's responds at its address, or a simulator instead of the real source."""
 
 
 class SourceClient:
     """A source's API, for as long as `deadline` lasts.
 
-    A source names itself in `source`, and overrides `read` where its API wraps what it sends. Where `simulated` is
-    false, responses of a simulator are refused: demo data must not end up among real data.
+    A source names itself in `source`, and overrides `read` if its API wraps its documents. If `simulated` is false,
+    responses of a simulator are refused: demo data must not end up among real data.
     """
 
     source: ClassVar[Source]
@@ -44,11 +44,11 @@ class SourceClient:
         return self.client.call(Call(self.method, endpoint, request, self.deadline, self._read, largest))
 
     def largest_body(self, endpoint: str, request: dict[str, Any]) -> int:  # noqa: ARG002
-        """Bytes that a response may have."""
+        """The largest size of a response, in bytes."""
         return self.source.largest_body
 
     def read(self, response: Response) -> Any:
-        """The document of a response. Raises the `CallError` that it amounts to if it has none."""
+        """The document of a response. Raises a `CallError` if it has none."""
         if error := self.status_error(response):
             raise error
         try:
@@ -58,9 +58,9 @@ class SourceClient:
             raise TransientError(response.endpoint, reason, outcome="broken_body") from None
 
     def status_error(self, response: Response, text: str = "", *, own: bool = False) -> CallError | None:
-        """What its HTTP status amounts to, in `text` or else in its number; null for a good one.
+        """The error of its HTTP status, with `text` or else the number as the reason; null for a good one.
 
-        One that is not the API's `own` may be a page of whoever stands in front of it.
+        One that is not the API's `own` may be a page of a CDN or a proxy in front of it.
         """
         status, title = response.http_status, self.source.title
         text = text or f"HTTP {status}"
@@ -96,6 +96,6 @@ def not_the_source(response: Response, source: Source, base_url: str) -> NotTheS
 
 
 def excerpt(text: str) -> str:
-    """The beginning of what came, in one line."""
+    """The beginning of the body, in one line."""
     line = " ".join(text[:200].split())
     return f"'{line[:80]}…'" if len(line) > 80 else f"'{line}'"

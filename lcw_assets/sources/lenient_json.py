@@ -1,7 +1,7 @@
-"""JSON of which one value cannot be parsed: everything but that value.
+"""Parses JSON with values that cannot be parsed: everything but those values.
 
 A parser refuses the whole text for a single lone surrogate (`"Rocket \\ud83d"`, what a cut emoji becomes), a number of
-thousands of digits, or nesting beyond its limit: a hundred coins for the name of one.
+thousands of digits, or nesting beyond its limit: it would lose a hundred coins for the name of one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-# Levels that are taken apart: an envelope, its list, an entry, a list in that. Each is scanned once more.
+# Levels that are split: an envelope, its list, an entry, a list in that. Each is scanned once more.
 _DEEPEST = 4
 
 _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
@@ -23,7 +23,7 @@ _MEMBER = re.compile(rf"\s*({_STRING})\s*:(.*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A value that cannot be parsed: where it stands, why, and the text of the list entry that has it (or its own)."""
+    """A value that cannot be parsed: its path, why, and the text of the list entry that has it (or its own)."""
 
     path: tuple[str | int, ...]
     reason: str
@@ -31,8 +31,8 @@ class Unreadable:
 
 
 def parse(text: str) -> tuple[Any, list[Unreadable]]:
-    """The document, with null for each value that cannot be parsed. Raises `ValueError` for what is no JSON at all,
-    such as a text that is cut off.
+    """The document, with null for each value that cannot be parsed. Raises `ValueError` for text that is not JSON
+    at all, such as one that is cut off.
     """
     try:
         return from_json(text), []
@@ -49,7 +49,7 @@ def parse(text: str) -> tuple[Any, list[Unreadable]]:
 def _rebuilt(
     text: str, error: ValueError, path: tuple[str | int, ...], entry: str, unreadable: list[Unreadable]
 ) -> Any:
-    """What can be read of a value that cannot be parsed as a whole."""
+    """The readable parts of a value that cannot be parsed as a whole."""
     text = text.strip()
     if len(path) < _DEEPEST and text.startswith("["):
         return [_value(item, (*path, place), entry or item, unreadable) for place, item in enumerate(_elements(text))]
@@ -82,7 +82,7 @@ def _value(text: str, path: tuple[str | int, ...], entry: str, unreadable: list[
 
 
 def _elements(text: str) -> Iterator[str]:
-    """What stands between the brackets and commas of a list or an object. Raises `ValueError` if it has no end."""
+    """The texts between the brackets and commas of a list or an object. Raises `ValueError` if it has no end."""
     depth, start = 0, 1
     for token in _TOKEN.finditer(text):
         sign = token[0]
@@ -105,5 +105,5 @@ def _elements(text: str) -> Iterator[str]:
 
 
 def _reason(error: ValueError) -> str:
-    """`unexpected end of hex escape`, without the place, which is one within an excerpt."""
+    """`unexpected end of hex escape`, without the position, which is that in an excerpt."""
     return str(error).partition(" at line ")[0]

@@ -1,4 +1,4 @@
-"""From what a source sent to records: a value that does not fit its model costs that value, and not its record."""
+"""From entries of a response to records: a value that does not fit its model is lost, and not its record."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from lcw_assets.sources.lenient_json import Unreadable
 
 R = TypeVar("R")
 
-# Entries of one response that are kept for one reason: a thousand of a kind say no more. And characters of each.
+# Entries of one response that are kept for one reason: more of a kind say nothing new. And characters of each.
 _KEPT = 20
 _EXCERPT = 2_000
 
 
 @dataclass
 class Refused:
-    """What did not fit for one reason: in how many entries of the response, and the first of these as texts."""
+    """What did not fit for one reason: the number of such entries, and the first of them as texts."""
 
     entries: int = 0
     texts: list[str] = field(default_factory=list)
@@ -34,8 +34,8 @@ class Refused:
 
 @dataclass(frozen=True)
 class Fitted(Generic[R]):
-    """An entry of a response: its place from 0, and its record with null for each value that did not fit (`wrong`, by
-    name, such as `delta.day`, with the reason). Null if the record cannot be without one of them.
+    """An entry of a response: its index, and its record with null for each value that did not fit (`wrong`: reasons by
+    name, such as `delta.day`). The record is null if it requires one of them.
     """
 
     place: int
@@ -53,7 +53,7 @@ def fit_all(
 ) -> tuple[list[Fitted[R]], dict[str, Refused]]:
     """Each entry as a record, without the values that do not fit, and these by reason. The entries are changed.
 
-    The paths of what is `unreadable` have `within` names before the place of the entry. `clean` prepares an entry.
+    The paths of `unreadable` values have `within` names before the index of the entry. `clean` prepares an entry.
     """
     lost: dict[int, tuple[dict[str, str], str]] = {}
     for one in unreadable:
@@ -90,7 +90,7 @@ def _fit(model: TypeAdapter[R], place: int, entry: Any, unreadable: Mapping[str,
 
 
 def _set_null(entry: Any, path: tuple[str | int, ...]) -> str | None:
-    """Set a value to null, or the list that it stands in. Gives its name; null if it is the whole entry."""
+    """Set a value to null, or the list that it stands in. Returns its name; null if it is the whole entry."""
     if not isinstance(entry, dict) or not path:
         return None
     inner, names = entry, [str(path[0])]

@@ -1,4 +1,4 @@
-"""What a source declares in its `spec.py`, and which sources there are: each folder beside this file, in no list."""
+"""What a source declares in its `spec.py`. Every folder beside this file is a source; no list names them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 import lcw_assets.sources as package
 from lcw_assets.coordination.rate_limit import Rate
 
-# Folders and files are named after sources. Behind a hyphen stands what belongs to one: `lcw-history`, `lcw-credits`.
+# Folders and files are named after sources. What belongs to one has a hyphen: `lcw-history`, `lcw-credits`.
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 _DemoName = Annotated[str, StringConstraints(pattern=r"^([a-z][a-z0-9_]*|[a-z][a-z0-9_]*-simulator)$")]
 _Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$")]
@@ -24,11 +24,11 @@ _Table = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0
 
 
 class SourceError(ValueError):
-    """A declaration is not right. One line that names the file, the field, and what is expected."""
+    """A declaration is wrong. One line that names the file, the field, and what is expected."""
 
 
 class Source(BaseModel):
-    """A provider of data, as the rest of the project needs to know it. Each description says what is expected."""
+    """A provider of data, for the rest of the project. Each description says what is expected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -95,8 +95,8 @@ class Source(BaseModel):
 
 
 def require_class(address: str) -> None:
-    """Raises `ValueError` if there is no such `module:Class`. Its file is read and not imported: whoever loads
-    definitions never calls an API.
+    """Raises `ValueError` if there is no such `module:Class`. Its file is read and not imported: loading
+    definitions must not import HTTP clients.
     """
     module, _, name = address.partition(":")
     try:
@@ -124,7 +124,7 @@ def discover() -> Mapping[str, Source]:
 
 
 def _files() -> Iterator[Path]:
-    """Of each folder with code in it; what a removed source leaves behind has none."""
+    """Of each folder with code in it; a removed source may leave an empty one."""
     for folder in package.__path__:
         for path in sorted(Path(folder).iterdir()):
             if path.name.isidentifier() and path.is_dir() and any(path.glob("*.py")):

@@ -1,4 +1,4 @@
-"""What a call is: what to ask, and where it leaves what must not be lost."""
+"""A call: its request, how its response is read, and the sink that keeps what must not be lost."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from lcw_assets.transport.facts import Attempt, Response
 
 T = TypeVar("T")
 
-# Bytes of a body, where a call says nothing else.
+# Default limit of a body, in bytes.
 LARGEST_BODY = 1_000_000
 
 
 class Sink(Protocol):
-    """Where a call leaves what must not be lost. Called from several threads, while the call still runs."""
+    """Keeps what must not be lost. Called from several threads, while the call still runs."""
 
     def attempt(self, attempt: Attempt) -> None: ...
 
-    def answer(self, answer: Response) -> None: ...
+    def response(self, response: Response) -> None: ...
 
-    def refused(self, answer: Response, reason: str) -> None: ...
+    def refused(self, response: Response, reason: str) -> None: ...
 
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """What to ask, until when, and how to read the answer.
+    """A request, its deadline, and how its response is read.
 
-    `read` belongs to the source: it raises `TransientError` or `PermanentError` for an answer that is none. A body of
-    more than `largest_body` bytes is refused: it is no answer to what was asked.
+    `read` belongs to the source: it raises `TransientError` or `PermanentError` for an unusable response. A body of
+    more than `largest_body` bytes is refused: no request explains so much.
     """
 
     method: Literal["GET", "POST"]

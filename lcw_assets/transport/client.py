@@ -1,4 +1,4 @@
-"""One pooled session to one server, and a call on it: bounded in time, repeated where that helps, accounted for."""
+"""One pooled session to one server, and a call on it: with time limits, retries, and a fact for each attempt."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _NO_TIME = "no time was left to ask"
 class Client:
     """A server's pooled session. Safe to use from several threads.
 
-    `source` names the server in facts. `secret` is blotted out of errors and refused answers, and out of good data if
-    it is too long to be a word there. `ca_bundle` is a variable, and the path that it holds.
+    `source` names the server in facts. `secret` is removed from errors and refused responses, and from good data if it
+    is too long to be a word there. `ca_bundle` is a variable, and the path that it holds.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Client:
         self._session.mount("https://", adapter)
 
     def call(self, call: Call[T]) -> T:
-        """Ask until `call.read` accepts an answer, and give what it made of it.
+        """Send requests until `call.read` accepts a response, and return its result.
 
         Raises a `PermanentError` at once, the last `TransientError` when attempts or time have run out.
         """
@@ -84,7 +84,7 @@ class Client:
         return self._retry.within(call.deadline)(attempt)
 
     def pause(self, seconds: float) -> None:
-        """The server wants no call for so long, from any process."""
+        """The server wants no calls for so long, from any process."""
         if self._rate_limit:
             self._rate_limit.pause(seconds)
 
@@ -92,9 +92,9 @@ class Client:
         self._session.close()
 
     def _attempt(self, call: Call[T], number: int, wanted_at: float) -> T:
-        """Send a request, and after a while perhaps a second one; the first good answer counts.
+        """Send a request, and after a while perhaps a second one; the first good response counts.
 
-        Raises what the last of them met. Every request leaves a fact.
+        Raises the error of the last one. Every request leaves a fact.
         """
         try:
             self._take_slot(call)
@@ -150,7 +150,7 @@ class Client:
             request=call.request,
             timeouts=self._timeouts,
             largest_body=call.largest_body,
-            # Never zero, which is no time-out at all: it may be called off in this very moment.
+            # Never zero, which would mean no time-out: the deadline may be cancelled in this moment.
             limit_s=max(
                 0.01, min(self._timeouts.attempt_s, self._tuning.of(call.endpoint).attempt_s, call.deadline.left())
             ),
@@ -165,7 +165,7 @@ class Client:
         racing: list[InFlightRequest],
         ended: queue.SimpleQueue[tuple[InFlightRequest, Callable[[], Response]]],
     ) -> float | None:
-        """Send a second request if there is a budget and a place for it. Gives when to think of it again, if ever."""
+        """Send a second request if there is a budget and a place for it. Returns when to try again, if ever."""
         if not call.deadline.left() or not self._hedges.take():
             return None
         if not self._slots.acquire(blocking=False):
@@ -173,19 +173,19 @@ class Client:
             return time.perf_counter() + 0.05
         if self._rate_limit and self._rate_limit.take():
             self._slots.release()
-            return None  # the rate is used up: what was not asked at all comes first
+            return None  # the rate is used up: first requests go before second ones
         racing.append(self._send(call, ended, hedge=True))
         return None
 
     def _finish(
         self, sent: InFlightRequest, result: Callable[[], Response], call: Call[T], number: int, wanted_at: float
     ) -> T:
-        """What came of a request: read, recorded, and handed to the sink."""
+        """The result of a request: read, recorded, and handed to the sink."""
         self._slots.release()
-        answer: Response | None = None
+        response: Response | None = None
         try:
-            answer = result()
-            value = self._keep(answer, call)
+            response = result()
+            value = self._keep(response, call)
         except CallError as error:
             if error.outcome == "rate_limited":
                 quiet_s = min(error.retry_after_s or 0.0, LONGEST_QUIET_S)
@@ -193,17 +193,17 @@ class Client:
                 if error.retry_after_s:
                     self.pause(error.retry_after_s)
             self._hedges.ended(good=False, rate_limited=error.outcome == "rate_limited")
-            self._sink.attempt(sent.fact(number, wanted_at, answer, error.outcome, error.reason))
+            self._sink.attempt(sent.fact(number, wanted_at, response, error.outcome, error.reason))
             raise
         except Exception:
-            self._sink.attempt(sent.fact(number, wanted_at, answer, "ok", None))
+            self._sink.attempt(sent.fact(number, wanted_at, response, "ok", None))
             raise
         self._hedges.ended(good=True)
-        self._sink.attempt(sent.fact(number, wanted_at, answer, "ok", None))
+        self._sink.attempt(sent.fact(number, wanted_at, response, "ok", None))
         return value
 
     def _take_slot(self, call: Call[T]) -> None:
-        """One of the places in flight, once the quiet that a 429 asked of all calls is over and the rate allows."""
+        """One of the places in flight, after the pause that a 429 requested of all calls, and when the rate allows."""
         pause = self._quiet_until - time.monotonic()
         if not call.deadline.left() or pause >= call.deadline.left():
             raise TransientError(call.endpoint, _NO_TIME, outcome="deadline", retry_after_s=max(0.0, pause))
@@ -220,27 +220,27 @@ class Client:
             self._slots.release()
             raise TransientError(call.endpoint, _NO_TIME, outcome="deadline")
 
-    def _read(self, answer: Response, call: Call[T]) -> T:
-        if answer.cut and answer.http_status == 200:
+    def _read(self, response: Response, call: Call[T]) -> T:
+        if response.cut and response.http_status == 200:
             reason = f"{self.base_url} sends over {call.largest_body:,} bytes, and is read no further"
-            raise PermanentError(answer.endpoint, reason, outcome="broken_body")
-        return call.read(answer)
+            raise PermanentError(response.endpoint, reason, outcome="broken_body")
+        return call.read(response)
 
-    def _keep(self, answer: Response, call: Call[T]) -> T:
-        """Read a whole answer. Whatever comes of that, what the server sent is handed to the sink."""
-        sent, answer = answer, self._secret.blot_out(answer)
+    def _keep(self, response: Response, call: Call[T]) -> T:
+        """Read a whole response. In any case, what the server sent is handed to the sink."""
+        sent, response = response, self._secret.blot_out(response)
         try:
-            value = self._read(answer, call)
-            if answer is not sent and self._secret.may_be_a_word:
-                value, answer = self._read(sent, call), sent  # good data, and not an echo
+            value = self._read(response, call)
+            if response is not sent and self._secret.may_be_a_word:
+                value, response = self._read(sent, call), sent  # good data, and not an echo
         except CallError as error:
             if error.outcome == "broken_body":
-                self._sink.refused(answer, str(error))
+                self._sink.refused(response, str(error))
             raise
         except Exception as error:
-            self._sink.refused(answer, repr(error))
+            self._sink.refused(response, repr(error))
             raise
-        self._sink.answer(answer)
+        self._sink.response(response)
         return value
 
 

@@ -1,4 +1,4 @@
-"""How long there is left, for every wait that a cycle makes."""
+"""How much time is left, for every wait of a cycle."""
 
 from __future__ import annotations
 

@@ -1,19 +1,19 @@
-"""The two kinds of failure there are: one passes, so that asking again makes sense; the other stays."""
+"""The two kinds of failure: transient ones, for which a retry makes sense, and permanent ones."""
 
 from __future__ import annotations
 
 from lcw_assets import escape
 from lcw_assets.transport.facts import Outcome
 
-# Characters of a reason. It may quote a server, and stands in a row of every attempt.
+# Characters of a reason. It may quote a server, and every attempt stores it.
 _LONGEST = 500
 
 
 class CallError(Exception):
-    """A call that brought no answer.
+    """A call that brought no response.
 
-    `reason` is one line for a person, cut to what one can read; `str` puts the endpoint before it. `retry_after_s` is
-    what the server asked for, in seconds from now, never negative.
+    `reason` is one line for a person, cut to a readable length; `str` puts the endpoint before it. `retry_after_s` is
+    what the server requested, in seconds from now, never negative.
     """
 
     def __init__(self, endpoint: str, reason: str, *, outcome: Outcome, retry_after_s: float | None = None) -> None:
@@ -25,7 +25,7 @@ class CallError(Exception):
 
 
 class TransientError(CallError):
-    """It may work in a moment: 429, 5xx, 52x, a reset, a time-out, a body that broke on the way."""
+    """It may work in a moment: 429, 5xx, 52x, a reset, a time-out, a body that was cut off."""
 
 
 class PermanentError(CallError):
@@ -33,4 +33,4 @@ class PermanentError(CallError):
 
 
 class RefusedError(PermanentError):
-    """One that every further call would meet as well, so that nothing more should be asked."""
+    """An error that every further call would get as well, so no more calls should be made."""

@@ -1,4 +1,4 @@
-"""What is known of a call: the fact that every attempt leaves, and the answer that one of them brought."""
+"""What is known of a call: the fact that every attempt leaves, and the response that one of them brought."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Outcome = Literal[
     "connection",  # refused, reset, name not found, cut off in the middle
     "rate_limited",  # 429
     "server_error",  # 5xx
-    "broken_body",  # not the JSON that the endpoint answers with
-    "rejected",  # an error that no repeat will mend
+    "broken_body",  # not the JSON that the endpoint sends
+    "rejected",  # an error that no retry repairs
     "unknown_code",  # the same, because the API knows no such coin
-    "deadline",  # no time was left to ask
-    "superseded",  # another request for the same answer was faster; this one was given up
+    "deadline",  # no time was left for a request
+    "superseded",  # another request for the same response was faster; this one was given up
 ]
 
 
@@ -25,8 +25,8 @@ Outcome = Literal[
 class Attempt:
     """One request that was made, or that found no time left. Becomes a row of `ops.calls`.
 
-    `waited_s` is what passed since the call was wanted (attempt 1) or since the attempt before it ended:
-    back-off, a pause that the server asked for, a free slot. `latency_s` is from the request to the last
+    `waited_s` is the time since the call was wanted (attempt 1) or since the previous attempt ended: back-off, a
+    pause that the server requested, a free slot. `latency_s` is from the request to the last
     byte. `bytes` are counted on the wire, so gzip counts as gzip.
     """
 
@@ -66,7 +66,7 @@ class Attempt:
 class Response:
     """What a server sent: the body as text, as it came.
 
-    The names in `headers` are in lower case. Of a body that is larger than it may be, `text` is the beginning (`cut`).
+    The names in `headers` are in lower case. If the body is too large, `text` is its beginning (`cut`).
     """
 
     source: str
@@ -82,7 +82,7 @@ class Response:
     cut: bool = False
 
     def to_row(self) -> dict[str, Any]:
-        """The columns of `raw.pulls`, less the cycle's own."""
+        """The columns of `raw.pulls`, without the cycle's own."""
         return {
             "source": self.source,
             "endpoint": self.endpoint,

@@ -1,4 +1,4 @@
-"""One request and its answer, on a thread of its own, so that whoever waits can stop waiting."""
+"""One request and its response, on a thread of its own, so that its caller can stop waiting."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Timeouts:
 
 @dataclass(eq=False)
 class InFlightRequest:
-    """A request that is on its way. `hedge` says that it is the second one for the same answer.
+    """A request that is on its way. `hedge` says that it is the second one for the same response.
 
     It gives up by itself after `timeouts`; `overdue_at` and `started` are in the seconds of `time.perf_counter()`.
     """
@@ -58,15 +58,15 @@ class InFlightRequest:
         return self.started + self.limit_s
 
     def start(self, ended: queue.SimpleQueue[tuple[InFlightRequest, Callable[[], Response]]]) -> None:
-        """Send it. When it has ended, it is put into `ended` with a function that gives the answer or raises.
+        """Send it. When it has ended, it is put into `ended` with a function that returns the response or raises.
 
-        The thread is a daemon: one that a server still drips on must not keep the process alive.
+        The thread is a daemon: a slow server must not keep the process alive.
         """
 
         def run() -> None:
             try:
-                answer = self._perform()
-            except BaseException as error:  # noqa: BLE001 - not swallowed: raised again by whoever waits
+                response = self._perform()
+            except BaseException as error:  # noqa: BLE001 - not swallowed: raised again in the thread that waits
                 raised = self.route.explain(self.endpoint, error)
 
                 def fail() -> Response:
@@ -74,12 +74,12 @@ class InFlightRequest:
 
                 ended.put((self, fail))
             else:
-                ended.put((self, lambda: answer))
+                ended.put((self, lambda: response))
 
         threading.Thread(target=run, daemon=True).start()
 
     def abandon(self) -> None:
-        """Wake the thread that still reads, so that it ends now. What it brings is no longer wanted."""
+        """Wake the thread that still reads, so that it ends now. Its result is no longer wanted."""
         for response in self._responses:
             # It has ended in this very moment, and nothing is left to wake: its connection is back in the pool
             # (RuntimeError), or closed (ValueError, TypeError while that happens), or gone (OSError).
@@ -87,13 +87,13 @@ class InFlightRequest:
                 response.raw.shutdown()
 
     def overdue(self) -> TransientError:
-        reason = f"{self.route.server} gave no whole answer within {self.limit_s:.1f} s"
+        reason = f"{self.route.server} gave no whole response within {self.limit_s:.1f} s"
         return TransientError(self.endpoint, reason, outcome="timeout")
 
     def fact(
-        self, number: int, wanted_at: float, answer: Response | None, outcome: Outcome, error: str | None
+        self, number: int, wanted_at: float, response: Response | None, outcome: Outcome, error: str | None
     ) -> Attempt:
-        """What became of it, as the `number`th attempt of a call that was wanted at `wanted_at`."""
+        """Its fact, as the `number`th attempt of a call that was wanted at `wanted_at`."""
         return Attempt(
             source=self.source,
             endpoint=self.endpoint,
@@ -102,9 +102,9 @@ class InFlightRequest:
             attempt=number,
             hedge=self.hedge,
             waited_s=self.started - wanted_at,
-            latency_s=answer.latency_s if answer else time.perf_counter() - self.started,
-            http_status=answer.http_status if answer else None,
-            bytes=answer.bytes if answer else 0,
+            latency_s=response.latency_s if response else time.perf_counter() - self.started,
+            http_status=response.http_status if response else None,
+            bytes=response.bytes if response else 0,
             outcome=outcome,
             error=error,
         )

@@ -1,4 +1,4 @@
-"""When to ask again, and how long to wait first."""
+"""When to try again, and how long to wait first."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class RetryPolicy:
     """Exponential back-off: `first_s`, twice that, and so on up to `longest_s`, each with up to `first_s` on top.
 
-    Jitter matters here: four calls that fail together would otherwise come back together.
+    Without jitter, four calls that fail together would be repeated together.
     """
 
     attempts: int = 5
@@ -38,8 +38,8 @@ class RetryPolicy:
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
-            asked = error.retry_after_s if isinstance(error, TransientError) else None
-            return backoff(state) if asked is None else max(asked, self.first_s)
+            wait_s = error.retry_after_s if isinstance(error, TransientError) else None
+            return backoff(state) if wait_s is None else max(wait_s, self.first_s)
 
         def out_of_tries_or_time(state: RetryCallState) -> bool:
             return state.attempt_number >= self.attempts or state.upcoming_sleep >= deadline.left()
@@ -54,9 +54,9 @@ class RetryPolicy:
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds that a `retry-after` header asks for (RFC 9110 section 10.2.3: seconds, or an HTTP date).
+    """Seconds that a `retry-after` header requests (RFC 9110 section 10.2.3: seconds, or an HTTP date).
 
-    A moment that is past counts as 0; what is neither a number nor a date counts as not sent.
+    A time in the past counts as 0; what is neither a number nor a date counts as not sent.
     """
     value = headers.get("retry-after", "").strip()
     if not value:

@@ -1,4 +1,4 @@
-"""The way to a server: through which proxy, and whose certificates are believed. And who failed when nothing came."""
+"""The way to a server: which proxy, which trusted certificates; and which of them failed when nothing came."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Bundle = tuple[str, str]
 
 @dataclass(frozen=True)
 class Route:
-    """How requests go to `base_url`. `proxy` is how a proxy is called in errors, without its user name and password."""
+    """How requests go to `base_url`. `proxy` is its name in errors, without user name and password."""
 
     base_url: str
     proxy: str | None = None
@@ -34,7 +34,7 @@ class Route:
 
     @classmethod
     def to(cls, base_url: str, ca_bundle: Bundle | None = None) -> Route:
-        """A proxy is meant for the outside: loopback is reached without."""
+        """Loopback is reached without a proxy."""
         proxies = {} if _is_loopback(urlsplit(base_url).hostname or "") else get_environ_proxies(base_url)
         address = select_proxy(base_url, proxies)
         if not address:
@@ -44,12 +44,12 @@ class Route:
 
     @property
     def server(self) -> str:
-        """How the server is called in errors. Behind a proxy, either of them may have failed."""
+        """The server's name in errors. Behind a proxy, either of them may have failed."""
         return f"{self.base_url}, through {self.proxy}," if self.proxy else self.base_url
 
     def session(self) -> requests.Session:
-        """One that takes this way. What else `requests` reads in the environment is ~/.netrc, and the key header is the
-        only authentication: a default entry there would be sent to every host.
+        """A session that takes this way. It does not read ~/.netrc: the key header is the only authentication, and a
+        default entry there would be sent to every host.
         """
         session = requests.Session()
         session.trust_env = False
@@ -59,7 +59,7 @@ class Route:
         return session
 
     def wants_password(self, endpoint: str) -> RefusedError:
-        """For a 407, which only proxies answer with."""
+        """For a 407, which only proxies send."""
         reason = (
             f"{self.proxy or 'a proxy'} asks for a user name and a password, and takes none that it got (407): "
             "its address must look like http://user:password@host:port"
@@ -67,7 +67,7 @@ class Route:
         return RefusedError(endpoint, reason, outcome="rejected")
 
     def explain(self, endpoint: str, error: BaseException) -> BaseException:
-        """The `CallError` that a network error amounts to; anything else as it is."""
+        """A network error as a `CallError`; anything else unchanged."""
         if isinstance(error, CallError) or not isinstance(error, OSError | urllib3_errors.HTTPError):
             return error
         met = chain(error)
@@ -96,7 +96,7 @@ class Route:
         return RefusedError(endpoint, reason, outcome="rejected")
 
     def _address_fault(self, met: list[BaseException]) -> str | None:
-        """What is wrong with an address or a file that requests are told to use, if that is it.
+        """What is wrong with an address or a file that the environment sets, if that is the cause.
 
         It never shows a proxy's address, which may hold a password.
         """
@@ -130,7 +130,7 @@ class Route:
         return f"failed: {type(last).__name__}: {text[:200]}", "connection", False
 
 
-# The first that is met counts: a closed connection is also a reset one.
+# The first match counts: a closed connection is also a reset one.
 _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], str, Outcome], ...] = (
     (
         (urllib3_errors.NameResolutionError,),
@@ -138,8 +138,8 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], str, Outcome], ...] = (
         "connection",
     ),
     ((ConnectionRefusedError,), "refuses connections", "connection"),
-    ((http.client.RemoteDisconnected,), "closed the connection without an answer", "connection"),
-    ((http.client.IncompleteRead,), "cut its answer off in the middle", "connection"),
+    ((http.client.RemoteDisconnected,), "closed the connection without a response", "connection"),
+    ((http.client.IncompleteRead,), "cut its response off in the middle", "connection"),
     ((ConnectionError,), "cut the connection off", "connection"),
     ((http.client.BadStatusLine,), "does not speak HTTP", "connection"),
     ((requests_errors.Timeout, urllib3_errors.TimeoutError, TimeoutError), "was silent for too long", "timeout"),
@@ -147,7 +147,7 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], str, Outcome], ...] = (
 
 
 def chain(error: BaseException) -> list[BaseException]:
-    """An error and all that it was made from, outermost first: `requests` wraps urllib3's, and that the system's."""
+    """An error and its causes, outermost first: `requests` wraps urllib3's, and that the system's."""
     met = [error]
     for one in met:
         inner = (getattr(one, "reason", None), *one.args, one.__cause__)
@@ -156,7 +156,7 @@ def chain(error: BaseException) -> list[BaseException]:
 
 
 def _proxy_name(address: str, variable: str) -> str:
-    """`the proxy host:3128 of HTTPS_PROXY`. Of an address that is none nothing is shown: it may be a password."""
+    """`the proxy host:3128 of HTTPS_PROXY`. An invalid address is not shown: it may be a password."""
     try:
         parts = urlsplit(address if "://" in address else f"//{address}")
         host, port = parts.hostname, parts.port

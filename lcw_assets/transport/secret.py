@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from lcw_assets.transport.facts import Response
 
-# So many characters stand in a response because the server echoes them. A shorter secret may be a word: with the key
-# C1, a third of all coins lost their code.
+# A text of so many characters is in a response only if the server echoes it. A shorter secret may be a word: the key C1
+# once removed the codes of a third of all coins.
 NO_WORD = 20
 
 
@@ -22,8 +22,8 @@ class Secret:
     def may_be_a_word(self) -> bool:
         return len(self._text or "") < NO_WORD
 
-    def blot_out(self, answer: Response) -> Response:
-        """The answer less the secret, in capitals as well; the very same where it does not hold it."""
-        if not self._text or self._text.lower() not in answer.text.lower():
-            return answer
-        return replace(answer, text=re.sub(re.escape(self._text), "***", answer.text, flags=re.IGNORECASE))
+    def blot_out(self, response: Response) -> Response:
+        """The response without the secret, in any case of letters; the same object if it does not contain it."""
+        if not self._text or self._text.lower() not in response.text.lower():
+            return response
+        return replace(response, text=re.sub(re.escape(self._text), "***", response.text, flags=re.IGNORECASE))

@@ -1,4 +1,4 @@
-"""Work on daemon threads, so that a process ends when its work does, whatever a server is still doing to it."""
+"""Work on daemon threads, so that a process ends when its work does, whatever a server still does."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 def bounded(work: Callable[[], T], seconds: float) -> T:
-    """Run `work` on a daemon thread and give its result, or raise what it raised, or `TimeoutError`.
+    """Run `work` on a daemon thread and return its result, or raise what it raised, or `TimeoutError`.
 
-    The only bound that holds against every server: a read time-out starts again with each byte that drips in,
-    and a name look-up has none. A thread that is late is left behind; it cannot keep the process alive.
+    The only bound that holds against every server: a read time-out starts again with each byte,
+    and a name lookup has none. A late thread is abandoned; it cannot keep the process alive.
     """
     box: queue.SimpleQueue[Callable[[], T]] = queue.SimpleQueue()
     threading.Thread(target=_run_into, args=(work, box), daemon=True).start()
@@ -28,9 +28,9 @@ def bounded(work: Callable[[], T], seconds: float) -> T:
 def fan_out(tasks: Iterable[Callable[[], T]], width: int) -> Iterator[tuple[int, Callable[[], T]]]:
     """Run `tasks` on `width` daemon threads; yield `(index, result)` as each ends, in the order of ending.
 
-    `result()` gives the value or raises what the task raised. A task is taken from `tasks` when a thread is free for
-    it; an error in that is raised here. Whoever stops iterating leaves the rest behind: tasks that have not started
-    never will. (ThreadPoolExecutor would join its threads at exit.)
+    `result()` returns the value or raises what the task raised. A task is taken from `tasks` when a thread is free; an
+    error in that is raised here. When the caller stops iterating, tasks that have not started never start.
+    (ThreadPoolExecutor would join its threads at exit.)
     """
     todo = iter(enumerate(tasks))
     lock = threading.Lock()

@@ -16,9 +16,9 @@ _UNKNOWN_ISSUER = (2, 18, 19, 20, 21)
 
 
 def explain_tls(met: Iterable[BaseException], ca_bundle: tuple[str, str] | None) -> tuple[str, Outcome, bool] | None:
-    """What to say of whoever is at the other end, the outcome, and whether every further call would meet the same.
+    """What the other end did wrong, the outcome, and whether every further call would get the same.
 
-    Null where none of the errors is one of TLS.
+    Null if none of the errors is one of TLS.
     """
     error = next((one for one in met if isinstance(one, ssl.SSLError)), None)
     if error is None:
@@ -57,7 +57,7 @@ def _certificate(error: ssl.SSLCertVerificationError, ca_bundle: tuple[str, str]
 
 
 def bundle_fault(path: str) -> str | None:
-    """Why no certificate can be read from this file or folder; null where some can."""
+    """Why no certificate can be read from this file or folder; null if one can."""
     place = Path(path)
     try:
         if place.is_dir():

@@ -1,4 +1,4 @@
-"""How a client is to behave: for one cycle, from what is known of the cycles before it."""
+"""How a client behaves in one cycle, from the facts of earlier cycles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds, for the calls of one endpoint: after which a second request is sent for the same answer (null: never),
+    """Seconds, for the calls of one endpoint: after which a second request is sent for the same response (null: never),
     and after which an attempt is given up.
     """
 
@@ -31,8 +31,8 @@ class Tuning:
 
 
 class HedgeBudget:
-    """How many second requests are left. None once the server has said 429, or while it is failing as a whole: there
-    they would only be more of what it cannot bear.
+    """How many second requests are left. None after a 429, or while all calls to the server fail: they would only
+    add to its load.
     """
 
     def __init__(self, hedges: int) -> None:
@@ -49,7 +49,7 @@ class HedgeBudget:
             return True
 
     def give_back(self) -> None:
-        """It was not sent after all."""
+        """It was not sent."""
         with self._lock:
             self._left += 1
 

@@ -1,1 +1,1 @@
-"""DuckDB: the connection and its lock, the schema and its versions, the merges, and the spool that stands before it."""
+"""DuckDB: the connection and its lock, the schema and its versions, and the merges."""

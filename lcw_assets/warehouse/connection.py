@@ -1,4 +1,4 @@
-"""Opening the database: a bounded wait for its lock, the schema brought up to date, and always closed again."""
+"""Opens the database: waits for its lock within a limit, brings the schema up to date, and always closes it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from lcw_assets.warehouse.errors import LockedError, LockWait, NewerSchemaError,
 from lcw_assets.warehouse.lock import LOCK_WAIT_S, read_holder, wait_for
 from lcw_assets.warehouse.schema import migrate
 
-# What is raised for a value, and will be again; and what is no fault of the load that is stored: a lock, a full disk, a
-# schema that is not ours.
+# Errors about a value, which a retry would raise again; and errors that are no fault of the load that is stored: a
+# lock, a full disk, a schema that is not ours.
 VALUE_ERRORS = (
     ValueError,
     TypeError,
@@ -25,7 +25,7 @@ VALUE_ERRORS = (
     AttributeError,
     duckdb.DataError,
     duckdb.IntegrityError,
-    duckdb.InvalidInputException,  # for what is no JSON
+    duckdb.InvalidInputException,  # for text that is not JSON
 )
 OTHER_ERRORS = (WarehouseError, OSError, duckdb.IOException, duckdb.CatalogException, duckdb.TransactionException)
 
@@ -48,12 +48,12 @@ def open_database(
     on_lock: Callable[[str], None] = lambda _line: None,
     config: Mapping[str, Any] | None = None,
 ) -> Iterator[DuckDBPyConnection]:
-    """A connection in UTC, closed when the block ends however it ends.
+    """A connection in UTC, always closed when the block ends.
 
-    `on_wait` gets how long another process kept the file locked, and which; `on_lock`, once, a line about a wait that
-    is a long one. Raises `LockedError` once it has taken `lock_wait_s`, and `WarehouseError`, with the way out,
-    for a file that is missing (read-only), no database, damaged, or newer than this project or this DuckDB, and for a
-    disk that does not take what is written, also within the block.
+    `on_wait` gets how long another process kept the file locked, and which one; `on_lock` gets one line about a long
+    wait. Raises `LockedError` after `lock_wait_s`, and `WarehouseError`, with what to do, for a file that is missing
+    (read-only), not a database, damaged, or newer than this project or this DuckDB, and for a disk that does not take
+    what is written, also within the block.
     """
     with _disk_errors(path), _files(path, read_only):
         db, wait = _connect(path, read_only, lock_wait_s, on_lock, config or {})
@@ -61,7 +61,7 @@ def open_database(
             on_wait(wait)
             db.execute("SET TimeZone = 'UTC'")
             if not read_only:
-                # Closing a database writes what changed, and by default merges small row groups while at it: with the
+                # Closing a database writes what changed, and by default merges small row groups as well: with the
                 # payloads of raw.pulls that costs up to 0.7 s a cycle (measured, 250 cycles). See `compact`.
                 db.execute("SET max_vacuum_tasks = 0")
                 _upgrade(db, path)
@@ -87,10 +87,9 @@ def _connect(
         # a file of 105 MB, with 64 KB one of 33 MB. (16 KB make it 16 MB, and a cycle on 100 million ticks twice as
         # slow as on none.)
         "default_block_size": 65536,
-        # 1.5 still writes the storage of 1.0 unless told otherwise, which knows no zstd: raw.pulls gets ten times as
-        # big.
+        # By default 1.5 writes the storage format of 1.0, which has no zstd: raw.pulls would be ten times as large.
         "storage_compatibility_version": "latest",
-        # A file that looks like SQLite made DuckDB ask the internet for an extension. What is needed is linked in.
+        # For a file like one of SQLite DuckDB would download an extension. All that is needed is built in.
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
         "temp_directory": f"{path}.tmp",
@@ -99,7 +98,7 @@ def _connect(
 
     def connect() -> DuckDBPyConnection:
         try:
-            # With the prefix, nothing but DuckDB's own format is tried, not even with an extension that is installed.
+            # With the prefix only DuckDB's own format is tried, even if an extension is installed.
             return duckdb.connect(f"duckdb:{path}", read_only, dict(config))
         except duckdb.Error as error:
             holder = read_holder(str(error))
@@ -111,7 +110,7 @@ def _connect(
 
 
 def _files(path: Path, read_only: bool) -> AbstractContextManager[None]:
-    """Whatever DuckDB makes beside the file is as private as the file."""
+    """The files that DuckDB makes beside the file are as private as the file."""
     existing = () if read_only else (path, path.with_name(f"{path.name}.wal"))
     return files.foreign_files(path.parent, *existing)
 
@@ -125,7 +124,7 @@ def _upgrade(db: DuckDBPyConnection, path: Path) -> None:
 
 @contextmanager
 def _disk_errors(path: Path) -> Iterator[None]:
-    """DuckDB says it in several kinds of exception: of a write, a commit, a checkpoint, and all that comes after."""
+    """DuckDB raises it as several kinds of exception: for a write, a commit, a checkpoint, and all that follows."""
     try:
         yield
     except duckdb.Error as error:
@@ -155,7 +154,7 @@ def _is_damage(said: str) -> bool:
 
 
 def _advice(path: Path, error: Exception) -> str:
-    """DuckDB's complaint, and what to do about it. Nothing is lost meanwhile: the spool keeps what was pulled."""
+    """DuckDB's error, and what to do. Nothing is lost meanwhile: the spool keeps what was fetched."""
     said = str(error).removeprefix("IO Error: ").splitlines()[0]
     if _is_damage(said):
         return f"{path} is not a readable DuckDB file: {_WAY_OUT}. DuckDB says: {said}"

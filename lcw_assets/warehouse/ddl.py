@@ -1,8 +1,8 @@
-"""What migrations say of the tables: read from their SQL, strictly, without a database.
+"""The tables that migrations define: read from their SQL, strictly, without a database.
 
-The files are the one place that names columns, types, nullability and meanings: merges, the UI and the tests read them
-from here, in servers that must not import DuckDB. So whatever is not understood raises: a column that this dropped
-silently would be null in every row.
+Only these files name columns, types, nullability and meanings: merges, the UI and the tests read them from here, in
+servers that must not import DuckDB. So SQL that is not understood raises: a column that was dropped silently would be
+null in every row.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _TYPES = r"VARCHAR|DOUBLE|BIGINT|INTEGER|BOOLEAN|TIMESTAMPTZ|DATE|JSON|BLOB|DECI
 _DEFAULT = r"\[[^\]]*\]|'(?:[^']|'')*'|[\w.+-]+(?:\(\))?"
 _DEFINITION = rf"({_NAME}) +((?:{_TYPES})(?:\[\])?)( NOT NULL)?(?: DEFAULT ({_DEFAULT}))?"
 
-# A statement ends with its semicolon and what is said behind it on that line.
+# A statement ends with its semicolon and the comment after it on that line.
 _STATEMENT = re.compile(r"(?:--[^\n]*|'(?:[^']|'')*'|[^;'-]|-(?!-))*;(?: *--[^\n]*)?")
 _COMMENT = re.compile(r"--[^\n]*")
 
@@ -56,9 +56,9 @@ _OTHER = re.compile(
 
 
 def read_tables(migrations: Iterable[Path]) -> Tables:
-    """Every table as it is after these migrations, with its columns in order. Raises `SchemaError`.
+    """Every table after these migrations, with its columns in order. Raises `SchemaError`.
 
-    A view that takes the place of a table has its columns.
+    A view that replaces a table has its columns.
     """
     tables: Tables = {}
     dropped: Tables = {}
@@ -74,13 +74,13 @@ def read_tables(migrations: Iterable[Path]) -> Tables:
 
 
 def digest(file: Path) -> str:
-    """Of a migration's SQL, comments and blanks apart: what is released stays as it is, and its words may be mended."""
+    """A digest of a migration's SQL without comments and blanks: released SQL must not change, its comments may."""
     sql = " ".join(_COMMENT.sub(" ", file.read_text()).split())
     return sha256(sql.encode()).hexdigest()
 
 
 def _statements(file: Path) -> Iterator[tuple[int, str]]:
-    """Each statement without the comments before it, and the line that it begins in."""
+    """Each statement without the comments before it, and the line of its beginning."""
     text, place = file.read_text(), 0
     for found in _STATEMENT.finditer(text):
         if text[place : found.start()].strip():

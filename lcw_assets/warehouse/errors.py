@@ -13,7 +13,7 @@ from lcw_assets import escape
 
 @dataclass(frozen=True)
 class Holder:
-    """Who has the database open, as far as the system tells. `own`: this very process."""
+    """Which process has the database open, as far as the system reports it. `own`: this process."""
 
     program: str | None = None
     pid: int | None = None
@@ -32,14 +32,14 @@ class Holder:
 
 @dataclass(frozen=True)
 class LockWait:
-    """A wait for the database, in seconds, and who had it open for most of that; null if nobody had."""
+    """A wait for the database, in seconds, and which process had it open for most of that; null if none."""
 
     began_at: datetime
     seconds: float = 0.0
     holder: Holder | None = None
 
     def to_row(self, *, opened: bool) -> dict[str, Any]:
-        """A row of `ops.lock_waits`, less the load's id."""
+        """A row of `ops.lock_waits` without the load's id."""
         return {
             "waited_at": self.began_at.isoformat(),
             "waited_s": self.seconds,
@@ -50,11 +50,11 @@ class LockWait:
 
 
 class WarehouseError(Exception):
-    """The database cannot be used as it is. What was pulled stays in the spool until it can."""
+    """The database cannot be used as it is. What was fetched stays in the spool until it can."""
 
 
 class LockedError(WarehouseError):
-    """Another process, the `holder`, has the file open. DuckDB lets one process write, and then nobody else read."""
+    """Another process, the `holder`, has the file open. While one process may write, DuckDB lets no other read."""
 
     def __init__(self, path: Path, holder: Holder, wait: LockWait | None = None) -> None:
         waited = f", and was for the {wait.seconds:.0f} s that this waited" if wait and wait.seconds >= 1 else ""
@@ -64,7 +64,7 @@ class LockedError(WarehouseError):
         self.wait = wait
 
     def after(self, wait: LockWait) -> LockedError:
-        """The same once somebody has waited so long."""
+        """The same error after so long a wait."""
         return LockedError(self.path, self.holder, wait)
 
 
@@ -76,7 +76,7 @@ class NewerSchemaError(WarehouseError):
 
 
 class UnstorableError(WarehouseError):
-    """Spooled cycles hold what cannot be stored, and were set aside. All others are stored."""
+    """Spooled cycles have values that cannot be stored, and were set aside. All others are stored."""
 
     def __init__(self, reasons: Sequence[str]) -> None:
         super().__init__(

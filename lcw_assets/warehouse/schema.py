@@ -1,4 +1,4 @@
-"""The tables: made by numbered SQL files, each run once. The files are the one place that names columns."""
+"""The tables: made by numbered SQL files, each run once. Only these files name columns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MIGRATIONS = tuple(sorted(SQL.glob("[0-9][0-9][0-9]_*.sql")))
 def migrate(db: DuckDBPyConnection, migrations: Iterable[Path] = MIGRATIONS) -> None:
     """Bring a database up to date: the missing migrations, all of them or none. Raises `NewerSchemaError`.
 
-    Missing is what the database does not name, also below its latest: two branches of work may land in any order.
+    A migration below the latest may be missing too: two branches of work may be merged in any order.
     """
     wanted = {int(file.name[:3]): file for file in migrations}
     found = _versions(db)
@@ -39,7 +39,7 @@ def migrate(db: DuckDBPyConnection, migrations: Iterable[Path] = MIGRATIONS) -> 
 
 
 def _versions(db: DuckDBPyConnection) -> set[int]:
-    """None for a fresh file. (Asking the catalogue first whether there is a table costs 7 ms; this, half of one.)"""
+    """None for a fresh file. (Looking into the catalogue first would take 7 ms; this takes half of one.)"""
     import duckdb
 
     try:

@@ -1,4 +1,4 @@
-"""The SQL runner: the `.sql` files that stand beside a module, each read once."""
+"""The SQL runner: the `.sql` files beside a module, each read once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Statements:
     """The folder `sql` beside a module, given as its `__file__`.
 
-    `$names` in a file are parameters of its query. Those that SQL takes no parameter for, such as columns, are `names`.
+    `$names` in a file are parameters of its query. What cannot be a parameter in SQL, such as columns, is in `names`.
     """
 
     def __init__(self, module: str) -> None:

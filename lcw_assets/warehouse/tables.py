@@ -1,4 +1,4 @@
-"""Writing to the tables: rows go in as JSON texts that DuckDB unpacks itself, and a single one as it is.
+"""Writes to the tables: rows as JSON texts that DuckDB unpacks, a single row with parameters.
 
 `executemany` costs about a millisecond a row; a JSON text stages 1,000 coins in five, and needs no DataFrame.
 """
@@ -22,7 +22,7 @@ from lcw_assets.warehouse.schema import SQL, tables
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# By how much a moment may be ahead of this machine's clock, and still be believed.
+# How far a time may be ahead of this machine's clock and still be accepted.
 CLOCKS_DIFFER = timedelta(minutes=1)
 
 _KEY = ("code", "currency", "observed_at", "changed_at", "cycle_id")
@@ -30,9 +30,9 @@ _KEY = ("code", "currency", "observed_at", "changed_at", "cycle_id")
 
 @dataclass(frozen=True)
 class Page:
-    """Rows of one answer: a JSON array of `count` objects under column names, and when the answer came.
+    """Rows of one response: a JSON array of `count` objects under column names, and when the response came.
 
-    `described` says that the rows have the columns that describe (names, supplies, links) besides those that move.
+    `described`: the rows have the descriptive columns (names, supplies, links) besides those that move.
     """
 
     rows: str
@@ -43,7 +43,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merge did, in rows. New rows count as changed; `late` ones were no newer than what was there already."""
+    """What a merge did, in rows. New rows count as changed; `late` ones were not newer than the rows before."""
 
     seen: int = 0
     changed: int = 0
@@ -63,7 +63,7 @@ def transaction(db: DuckDBPyConnection) -> Iterator[None]:
 
 
 def append(db: DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, Any]], *, long: str | None = None) -> None:
-    """Append rows. `long` names a column of long texts, which go in beside the JSON and not through it."""
+    """Append rows. `long` names a column of long texts, which are passed beside the JSON and not in it."""
     if not rows:
         return
     short = [column.name for column in tables()[table] if column.name != long]
@@ -105,9 +105,9 @@ def merge(
 ) -> Merged:
     """Bring the latest rows up to date, and add a tick for each row whose values differ from its latest ones.
 
-    No code may stand in two pages. A row that is not newer than its latest one is left out: the ticks after it were
-    decided without it, so that taking it in would make them wrong. This takes two cycles that overlap. Latest rows that
-    are later than `not_after` are believed no longer.
+    No code may be in two pages. A row that is not newer than its latest one is left out: the ticks after it were made
+    without it, so it would make them wrong. (Only cycles that overlap have such rows.) Latest rows that are later than
+    `not_after` are ignored.
     """
     if not pages:
         return Merged()
@@ -140,7 +140,7 @@ def append_changed(
 
 
 def append_row(db: DuckDBPyConnection, table: str, row: Mapping[str, Any]) -> None:
-    """Append one row, which is quicker given as it is than as JSON."""
+    """Append one row with parameters, which is faster than JSON."""
     columns = tables()[table]
     places = ", ".join("?" * len(columns))
     db.execute(
@@ -150,7 +150,7 @@ def append_row(db: DuckDBPyConnection, table: str, row: Mapping[str, Any]) -> No
 
 
 def _given(column: Column, value: Any) -> Any:
-    """A dictionary would become a STRUCT on its way, whose lists have one type."""
+    """As JSON text: DuckDB would make a STRUCT of a dictionary, whose lists have one type."""
     return to_json(value).decode() if column.type == "JSON" and value is not None else value
 
 
@@ -172,7 +172,7 @@ def _text(rows: Sequence[Mapping[str, Any]], columns: Collection[str]) -> str:
 
 
 def _unpacked(table: str, columns: Collection[str]) -> str:
-    """The query that gives the rows of `_texts`."""
+    """The query that returns the rows of `_texts`."""
     return (
         f"SELECT unnest(row) FROM (SELECT unnest(from_json(rows, '{_structure(table, columns)}')) AS row "  # noqa: S608
         "FROM (SELECT unnest(?::VARCHAR[]) AS rows))"
@@ -180,15 +180,15 @@ def _unpacked(table: str, columns: Collection[str]) -> str:
 
 
 def _structure(table: str, columns: Collection[str]) -> str:
-    """How `from_json` is to unpack an array of rows with these columns."""
+    """The structure with which `from_json` unpacks an array of rows with these columns."""
     types = {column.name: column.type for column in tables()[table] if column.name in columns}
     return json.dumps([{name: [type_[:-2]] if type_.endswith("[]") else type_ for name, type_ in types.items()}])
 
 
 def _names(latest: str, ticks: str) -> Mapping[str, str]:
-    """What the templates in `sql/` call the tables and their columns.
+    """The names of tables and columns in the templates in `sql/`.
 
-    A column of `ticks` moves, a column of `latest` alone describes.
+    Columns of `ticks` move; those only in `latest` describe.
     """
     columns = [column.name for column in tables()[ticks]]
     values = [name for name in columns if name not in _KEY]

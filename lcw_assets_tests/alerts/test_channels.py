@@ -81,7 +81,7 @@ def test_a_recovery_says_so() -> None:
     assert hook.received[0]["message"].startswith("Over. It was: the cycle of run")
 
 
-def test_several_addresses_are_told_apart_and_one_that_fails_stops_no_other() -> None:
+def test_several_addresses_are_distinguished_and_one_that_fails_stops_no_other() -> None:
     with closed_port() as closed, webhook() as hook, mail_server() as mailbox:
         results = send(
             f" json://127.0.0.1:{closed}/a,json://127.0.0.1:{hook.port}/b?x=1,2\n"
@@ -98,7 +98,7 @@ def test_several_addresses_are_told_apart_and_one_that_fails_stops_no_other() ->
     "address",
     ["slakc://TokenABC/secret", "json://", "hello", "mailto://user:secret@", "://secret", "tgram://secret-token"],
 )
-def test_an_address_that_is_none_is_told_by_its_place_and_not_shown(
+def test_an_address_that_is_none_is_reported_by_its_place_and_not_shown(
     address: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
@@ -115,7 +115,7 @@ def test_no_address_is_no_channel() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 404, 500])
-def test_a_refusal_is_told_without_the_secrets_of_the_address(
+def test_a_refusal_is_reported_without_the_secrets_of_the_address(
     status: int, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG), webhook(status) as hook:

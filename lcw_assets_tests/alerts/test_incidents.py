@@ -29,7 +29,7 @@ def heard(looks: dict[int, list[Observation]], until: int, every: int = 10) -> l
     return said
 
 
-def test_an_incident_is_told_once_then_at_a_growing_interval_then_as_over() -> None:
+def test_an_incident_is_reported_once_then_at_a_growing_interval_then_as_over() -> None:
     hours = 4 * 3600
     assert heard({0: [], 60: [slow()], hours: []}, hours + 300) == [
         (60, "cycle_time", "opened", "warning"),
@@ -43,7 +43,7 @@ def test_an_incident_is_told_once_then_at_a_growing_interval_then_as_over() -> N
     ]
 
 
-def test_what_gets_worse_is_told_at_once_and_stays_worse_until_it_is_over() -> None:
+def test_what_gets_worse_is_reported_at_once_and_stays_worse_until_it_is_over() -> None:
     looks = {0: [slow()], 30: [slow("critical")], 60: [slow()], 90: [slow("critical")], 120: []}
     assert heard(looks, 400) == [
         (0, "cycle_time", "opened", "warning"),
@@ -113,7 +113,7 @@ def test_every_incident_is_opened_once_and_closed_once(looks: list[tuple[int, li
         names = {observation.incident for observation in seen}
         assert names <= set(incidents)  # what is wrong is open
         opened = {alert.incident for alert in alerts if alert.kind == "opened"}
-        assert opened == names - before  # and was told
+        assert opened == names - before  # and was reported
         assert len({alert.incident for alert in alerts}) == len(alerts)  # at most one alert an incident a look
     for name in "abc":
         own = [alert for alert in said if alert.incident == name]

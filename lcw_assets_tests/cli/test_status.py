@@ -112,7 +112,7 @@ def test_alerts_are_open_until_they_are_over() -> None:
     assert lines()["alerts"] == (
         "2 open: cycle_time (critical, since 12:00:00 UTC), schedule (warning, since 12:00:00 UTC)"
     )
-    # What goes on is told of every six hours at the longest: nobody has watched since.
+    # What goes on is reported every six hours at the longest: nobody has watched since.
     assert lines(NOW + timedelta(hours=7))["alerts"] == "none open"
 
 

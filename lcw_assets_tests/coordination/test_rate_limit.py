@@ -22,8 +22,8 @@ from lcw_assets.transport.errors import TransientError
 from lcw_assets.transport.facts import Response
 from lcw_assets.transport.threads import bounded
 from lcw_assets_tests.patience import PATIENCE_S
-from lcw_assets_tests.servers import answer, raw_server
-from lcw_assets_tests.transport.asked import Asked
+from lcw_assets_tests.servers import raw_server, reply
+from lcw_assets_tests.transport.recorded_waits import RecordedWaits
 from lcw_assets_tests.transport.test_client import LONG, Kept, read_text
 
 
@@ -35,7 +35,7 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Passing(Asked):
+class Passing(RecordedWaits):
     """A deadline whose waits move a clock."""
 
     clock: Clock = field(default_factory=Clock)
@@ -95,7 +95,7 @@ def test_the_cycle_comes_first(tmp_path: Path, clock: Clock) -> None:
     assert cycle.take() == 0
 
 
-def test_the_quiet_that_a_server_asks_for_holds_for_every_process(tmp_path: Path, clock: Clock) -> None:
+def test_the_quiet_that_a_server_requests_holds_for_every_process(tmp_path: Path, clock: Clock) -> None:
     rate = Rate(per_s=5, burst=16)
     RateLimit(tmp_path / "lcw", rate, clock=clock).pause(120)
     RateLimit(tmp_path / "lcw", rate, clock=clock).pause(30)  # the longer one counts
@@ -120,7 +120,7 @@ def test_the_next_process_does_not_ask_before_the_time_that_a_429_gave(tmp_path:
 
     def slow_down(connection: socket.socket) -> None:
         asked.append(1)
-        answer("429 Too Many Requests", b"")(connection)
+        reply("429 Too Many Requests", b"")(connection)
 
     def read(got: Response) -> str:
         raise TransientError(got.endpoint, "slow down", outcome="rate_limited", retry_after_s=600)
@@ -187,7 +187,7 @@ def test_a_folder_that_cannot_be_made_stops_nobody(tmp_path: Path) -> None:
 
 def test_a_wait_for_the_rate_is_a_fact_and_ends_with_the_deadline(tmp_path: Path) -> None:
     sink, limit = Kept(), RateLimit(tmp_path / "lcw", Rate(per_s=2, burst=1))
-    with raw_server(answer("200 OK", b"[]")) as address:
+    with raw_server(reply("200 OK", b"[]")) as address:
         client = Client(address, source="test", sink=sink, rate_limit=limit, timeouts=LONG)
         first = time.monotonic()
         client.call(Call("POST", "coins/list", {}, Deadline.after(PATIENCE_S), read_text))
@@ -204,7 +204,7 @@ def test_who_finds_no_place_waits_as_long_as_the_rate_says(tmp_path: Path, clock
     """And looks again then: another process may have been faster."""
     limit, deadline = RateLimit(tmp_path / "lcw", Rate(per_s=2, burst=1), clock=clock), Passing(1e9, clock=clock)
     limit.take()
-    with raw_server(answer("200 OK", b"[]")) as address:
+    with raw_server(reply("200 OK", b"[]")) as address:
         client = Client(address, source="test", sink=Kept(), rate_limit=limit, timeouts=LONG)
         client.call(Call("POST", "coins/list", {}, deadline, read_text))
     assert deadline.waits == pytest.approx([0.5])

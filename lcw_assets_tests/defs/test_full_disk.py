@@ -100,7 +100,7 @@ def test_a_disk_that_fills_up_between_the_spool_and_the_tables_loses_nothing(job
     table = {
         "fetch_cycle": ("SELECT count(*) FROM ops.cycles", 3),
         "token_registry_sync": ("SELECT count(*) FROM ops.syncs", 2),
-        "backfill_coin_daily": ("SELECT count(*) FROM history.asked", 1),  # asked for once, and stored later
+        "backfill_coin_daily": ("SELECT count(*) FROM history.asked", 1),  # requested once, and stored later
     }[job]
     assert query(table[0]) == [(table[1],)]
 
@@ -140,12 +140,12 @@ def test_a_day_that_is_reported_again_on_a_full_disk_keeps_its_report() -> None:
     assert query("SELECT count(*) FROM reports.performance_daily") == [(1,)]
 
 
-def test_a_spool_that_does_not_fit_is_one_line_and_asks_for_no_more() -> None:
+def test_a_spool_that_does_not_fit_is_one_line_and_requests_no_more() -> None:
     assert run("fetch_cycle") == []
     for job in ("fetch_cycle", "token_registry_sync", "backfill_coin_daily"):
         [(kind, said)] = run(job, 2000)
         assert kind == "Failure"
-        assert " takes no answers (File too large): the disk takes no more of this file" in said
+        assert " takes no responses (File too large): the disk takes no more of this file" in said
         assert len(said.splitlines()) == 1
 
 
@@ -154,7 +154,7 @@ def test_which_errors_are_of_a_disk() -> None:
     with pytest.raises(OSError, match="No space left") as raised, Path("/dev/full").open("w") as full:
         full.write("x" * 100_000)
     assert disk.complaint(Path("data"), raised.value) == (
-        "data takes no answers (No space left on device): the disk is full: free some space, or set LCW_DATA_DIR to "
+        "data takes no responses (No space left on device): the disk is full: free some space, or set LCW_DATA_DIR to "
         "another disk"
     )
     found = disk.read_error('IO Error: Could not write file "x.wal": No space left on device')
@@ -163,14 +163,16 @@ def test_which_errors_are_of_a_disk() -> None:
     assert disk.read_error("Catalog Error: Table with name x does not exist!") is None
 
 
-def test_no_free_inode_is_told_from_no_free_space(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_free_inode_is_distinguished_from_no_free_space(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As `df` and `df -i` tell them apart. (Tried on a real file system of 400 inodes: that takes root.)"""
     real = os.statvfs(tmp_path)
     values = list(real)
     values[7] = 0  # f_favail
     monkeypatch.setattr(os, "statvfs", lambda _path: os.statvfs_result(values))
     said = disk.complaint(tmp_path, OSError(28, "No space left on device"))
-    assert said.startswith(f"{tmp_path} takes no answers (No space left on device): no inode is free (`df -i`): delete")
+    assert said.startswith(
+        f"{tmp_path} takes no responses (No space left on device): no inode is free (`df -i`): delete"
+    )
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="macOS has no /dev/full")

@@ -1,4 +1,4 @@
-"""Runs a cycle, a sync and a backfill, and looks whenever the database is opened: would a power cut cost an answer now?
+"""Runs a cycle, a sync and a backfill. At each opening of the database: would a power cut cost a response now?
 
 `python -m lcw_assets_tests.ingest.power_cut` prints a line of JSON for each file that waited at an opening: its
 folder, whether all of it had been synced, and whether its name had. A process cannot see what a disk has; it can see

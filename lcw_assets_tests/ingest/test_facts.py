@@ -27,7 +27,7 @@ def test_the_phases_add_up_from_the_tick_to_the_commit(tmp_path: Path) -> None:
     load = Load("a", "fetch_cycle", "run", NOON, NOON, after(3), 1.0, 2.0, False, "lcw", "USD")
     with spool.open(load) as writer:
         for seconds in (4.0, 6.5, 5.0):
-            writer.answer(Response("lcw", "status", {}, after(3), after(seconds), 0.1, 200, 2, {}, "{}"))
+            writer.response(Response("lcw", "status", {}, after(3), after(seconds), 0.1, 200, 2, {}, "{}"))
         writer.end(FetchEnd(after(7), 4.0, []))
     [path] = spool.pending()
     spooled = spool.read(path)

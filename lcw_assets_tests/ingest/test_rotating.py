@@ -42,21 +42,21 @@ def test_a_file_can_be_stored_while_the_next_one_is_written(tmp_path: Path) -> N
     spool = Spool(tmp_path)
     rotating = RotatingSpool(spool, LOAD, "prices", {"symbol": "BTC"})
     with rotating.open():
-        rotating.answer(response("prices", "1"))
-        rotating.answer(response("credits", "of no interest"))
-        rotating.answer(response("prices", "2"))
+        rotating.response(response("prices", "1"))
+        rotating.response(response("credits", "of no interest"))
+        rotating.response(response("prices", "2"))
         assert rotating.responses == 2
         rotating.rotate()
         assert rotating.responses == 0
         [waiting] = spool.pending()
         read = spool.read(waiting)
         assert read
-        assert [row["payload"] for row in read.answers] == ["1", "2"]
+        assert [row["payload"] for row in read.responses] == ["1", "2"]
         assert [(row["endpoint"], row["request"]) for row in read.planned] == [("prices", {"symbol": "BTC"})]
-        rotating.answer(response("prices", "3"))
+        rotating.response(response("prices", "3"))
     last = spool.read(spool.pending()[1])
     assert last
-    assert [row["payload"] for row in last.answers] == ["3"]
+    assert [row["payload"] for row in last.responses] == ["3"]
 
 
 def test_requests_beyond_the_first_of_a_call_are_counted_over_all_files(tmp_path: Path) -> None:
@@ -77,13 +77,13 @@ def test_what_comes_after_the_end_is_left_out(tmp_path: Path) -> None:
     rotating = RotatingSpool(spool, LOAD, "prices", {})
     with rotating.open():
         pass
-    rotating.answer(response("prices", "late"))
+    rotating.response(response("prices", "late"))
     rotating.attempt(attempt(1))
     rotating.refused(response("prices", "late"), "no JSON")
     [path] = spool.pending()
     read = spool.read(path)
     assert read
-    assert (read.answers, read.attempts, read.refused) == ([], [], [])
+    assert (read.responses, read.attempts, read.refused) == ([], [], [])
 
 
 def test_one_such_load_at_a_time(tmp_path: Path) -> None:

@@ -49,8 +49,8 @@ def test_a_tick_that_is_a_little_late_is_just_slow() -> None:
 
 
 @pytest.mark.parametrize(("now", "left"), [(3.0, 42.0), (30.0, 15.0), (44.0, 5.0), (300.0, 5.0)])
-def test_the_deadline_counts_from_the_tick_and_always_leaves_time_to_ask(now: float, left: float) -> None:
-    assert clock(now=now).time_to_ask_s(45.0) == pytest.approx(left)
+def test_the_deadline_counts_from_the_tick_and_always_leaves_time_to_fetch(now: float, left: float) -> None:
+    assert clock(now=now).fetch_time_s(45.0) == pytest.approx(left)
 
 
 def test_a_clock_that_went_backwards_gives_no_negative_seconds() -> None:

@@ -58,7 +58,7 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool")
     with spool.open(cycle()) as writer:
         writer.attempt(Thing(endpoint="status", latency_s=0.25))
-        writer.answer(Thing(endpoint="coins/list", payload='[{"name": "₿ \n \\u20bf"}]'))
+        writer.response(Thing(endpoint="coins/list", payload='[{"name": "₿ \n \\u20bf"}]'))
         writer.refused(Thing(endpoint="overview", payload="<html>"), "not JSON")
         writer.end(END)
     [path] = spool.pending()
@@ -66,7 +66,7 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
     assert read is not None
     assert (read.load, read.end, read.damaged) == (cycle(), END, [])
     assert read.attempts == [{"endpoint": "status", "latency_s": 0.25}]
-    assert read.answers == [{"endpoint": "coins/list", "payload": '[{"name": "₿ \n \\u20bf"}]'}]
+    assert read.responses == [{"endpoint": "coins/list", "payload": '[{"name": "₿ \n \\u20bf"}]'}]
     digest = hashlib.sha256(b"<html>").hexdigest()
     reason = f"not JSON (6 bytes, sha256 {digest})"
     assert read.refused == [{"endpoint": "overview", "payload": "<html>", "reason": reason}]
@@ -86,7 +86,7 @@ def test_cycles_wait_in_the_order_of_their_time(tmp_path: Path) -> None:
 def test_a_cycle_that_still_pulls_does_not_wait(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     with spool.open(cycle()) as writer:
-        writer.answer(Thing(endpoint="status", payload="{}"))
+        writer.response(Thing(endpoint="status", payload="{}"))
         other = "import sys; from pathlib import Path; from lcw_assets.ingest.spool import Spool\n"
         other += "print(Spool(Path(sys.argv[1])).pending())"
         seen = subprocess.run([sys.executable, "-c", other, str(tmp_path)], capture_output=True, text=True, check=True)
@@ -99,8 +99,8 @@ import os, signal, sys
 from pathlib import Path
 from lcw_assets_tests.ingest.test_spool import *
 with Spool(Path(sys.argv[1])).open(cycle()) as writer:
-    writer.answer(Thing(endpoint="status", payload="{}"))
-    os.write(writer._fd, b'{"kind":"answer","endpoint":"over')
+    writer.response(Thing(endpoint="status", payload="{}"))
+    os.write(writer._fd, b'{"kind":"response","endpoint":"over')
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -111,9 +111,9 @@ def test_a_killed_cycle_waits_with_what_it_has(tmp_path: Path) -> None:
     [path] = spool.pending()
     read = spool.read(path)
     assert read is not None
-    assert read.answers == [{"endpoint": "status", "payload": "{}"}]
+    assert read.responses == [{"endpoint": "status", "payload": "{}"}]
     assert read.end is None
-    assert read.damaged == ['{"kind":"answer","endpoint":"over']
+    assert read.damaged == ['{"kind":"response","endpoint":"over']
 
 
 # As version 0.1 wrote it, and before it versions that had the payload within the line.
@@ -135,7 +135,7 @@ def test_what_an_older_version_spooled_is_read(tmp_path: Path) -> None:
     assert read is not None
     end = replace(END, missing=[replace(MISSING, code="unknown")])  # there was a text, and no code
     assert (read.load, read.end, read.damaged) == (cycle(), end, [])
-    assert [row["payload"] for row in read.answers] == ['{"a": 1}', '{"cap": 5}']
+    assert [row["payload"] for row in read.responses] == ['{"a": 1}', '{"cap": 5}']
 
 
 @pytest.mark.parametrize(
@@ -156,11 +156,11 @@ def test_a_length_that_is_none_costs_its_line(tmp_path: Path, length: str) -> No
     with Spool(tmp_path).open(cycle()) as writer:
         writer.end(END)
     [path] = Spool(tmp_path).pending()
-    line = f'{{"kind":"answer","endpoint":"status","payload_bytes":{length}}}'.encode()
+    line = f'{{"kind":"response","endpoint":"status","payload_bytes":{length}}}'.encode()
     path.write_bytes(path.read_bytes() + line + b"\t%08x\n{}\n" % zlib.crc32(b"{}", zlib.crc32(line)))
     read = Spool(tmp_path).read(path)
     assert read is not None
-    assert (read.answers, read.end) == ([], END)
+    assert (read.responses, read.end) == ([], END)
     assert "payload_bytes" in "".join(read.damaged)
 
 
@@ -200,18 +200,18 @@ def test_a_file_of_another_version_is_set_aside_and_blocks_nothing(tmp_path: Pat
 
 def test_a_payload_that_was_damaged_is_kept_as_it_is(tmp_path: Path) -> None:
     with Spool(tmp_path).open(cycle()) as writer:
-        writer.answer(Thing(endpoint="status", payload='{"paid": "for"}'))
+        writer.response(Thing(endpoint="status", payload='{"paid": "for"}'))
         writer.end(END)
     [path] = Spool(tmp_path).pending()
     path.write_bytes(path.read_bytes().replace(b"paid", b"p\xffid"))
     read = Spool(tmp_path).read(path)
     assert read is not None
-    assert (read.answers, read.end) == ([], END)
+    assert (read.responses, read.end) == ([], END)
     assert [row["payload"] for row in read.quarantine()][1] == '{"p\ufffdid": "for"}'
 
 
 @pytest.mark.parametrize("lost", [b'"payload_bytes"', b'"endpoint"', b'"reason"'])
-def test_an_answer_without_what_makes_it_one_is_a_damaged_line(tmp_path: Path, lost: bytes) -> None:
+def test_a_response_without_what_makes_it_one_is_a_damaged_line(tmp_path: Path, lost: bytes) -> None:
     with Spool(tmp_path).open(cycle()) as writer:
         writer.refused(Thing(endpoint="status", payload="{}"), "no status")
         writer.end(END)
@@ -224,7 +224,7 @@ def test_an_answer_without_what_makes_it_one_is_a_damaged_line(tmp_path: Path, l
     assert b"no status" in "".join(row["payload"] for row in read.quarantine()).encode()
 
 
-def test_what_cannot_be_stored_is_set_aside_and_told_when_the_others_are(tmp_path: Path) -> None:
+def test_what_cannot_be_stored_is_set_aside_and_reported_when_the_others_are(tmp_path: Path) -> None:
     spool, said, stored = Spool(tmp_path), list[str](), list[str]()
     for minute in ("1201", "1202", "1203"):
         with spool.open(cycle(f"20261120T{minute}00.000Z-aaaaaaaa")) as writer:
@@ -273,7 +273,7 @@ def test_what_outlives_its_cycle_is_not_written(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     with spool.open(cycle()) as writer:
         writer.end(END)
-    writer.answer(Thing(endpoint="afterwards", payload="{}"))
+    writer.response(Thing(endpoint="afterwards", payload="{}"))
     [path] = spool.pending()
     assert b"afterwards" not in path.read_bytes()
 
@@ -293,12 +293,12 @@ def test_two_cycles_cannot_have_one_name(tmp_path: Path) -> None:
     other = tmp_path / f"{cycle().load_id}.new"
     other.touch()
     os.utime(other, (time.time(),) * 2)
-    with pytest.raises(SpoolError, match="takes no answers"), Spool(tmp_path).open(cycle()):
+    with pytest.raises(SpoolError, match="takes no responses"), Spool(tmp_path).open(cycle()):
         pass
 
 
-def test_a_folder_that_cannot_be_written_to_is_named_before_anything_is_asked(tmp_path: Path) -> None:
-    with pytest.raises(SpoolError, match=r"/proc/lcw/spool takes no answers .*set LCW_DATA_DIR to"):
+def test_a_folder_that_cannot_be_written_to_is_named_before_any_call(tmp_path: Path) -> None:
+    with pytest.raises(SpoolError, match=r"/proc/lcw/spool takes no responses .*set LCW_DATA_DIR to"):
         with Spool(Path("/proc/lcw/spool")).open(cycle()):
             pytest.fail("opened")
     file = tmp_path / "file"
@@ -315,9 +315,9 @@ from lcw_assets_tests.ingest.test_spool import *
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 spool = Spool(Path(sys.argv[1]))
 with spool.open(cycle()) as writer:
-    writer.answer(Thing(endpoint="coins/list", payload="x" * 60_000))
+    writer.response(Thing(endpoint="coins/list", payload="x" * 60_000))
     try:
-        writer.answer(Thing(endpoint="coins/list", payload="y" * 60_000))
+        writer.response(Thing(endpoint="coins/list", payload="y" * 60_000))
     except SpoolError as error:
         print(error)
     writer.attempt(Thing(endpoint="status"))
@@ -328,11 +328,11 @@ def test_a_disk_that_takes_no_more_says_so_and_keeps_what_it_has(tmp_path: Path)
     """A limit on the size of files is refused by the kernel in the middle of a write, as a full disk is."""
     assert resource.RLIMIT_FSIZE is not None
     done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True)
-    assert f"{tmp_path} takes no answers (File too large)" in done.stdout
+    assert f"{tmp_path} takes no responses (File too large)" in done.stdout
     [path] = Spool(tmp_path).pending()
     read = Spool(tmp_path).read(path)
     assert read is not None
-    assert [len(answer["payload"]) for answer in read.answers] == [60_000]
+    assert [len(response["payload"]) for response in read.responses] == [60_000]
     assert (read.attempts, read.damaged) == ([{"endpoint": "status"}], [])  # no half line before the next one
 
 
@@ -353,7 +353,7 @@ def test_cut_off_anywhere_it_reads_what_is_whole(tmp_path: Path, rows: list[dict
     with spool.open(cycle()) as writer:
         [path] = spool.files()
         for row in rows:
-            writer.answer(Thing(**{"endpoint": "status", "payload": "[]", **row}))
+            writer.response(Thing(**{"endpoint": "status", "payload": "[]", **row}))
             ends.append(path.stat().st_size - 1)  # less the end of the line, which need not be there
         writer.end(END)
     whole = path.read_bytes()
@@ -362,7 +362,7 @@ def test_cut_off_anywhere_it_reads_what_is_whole(tmp_path: Path, rows: list[dict
     read = spool.read(path)
     assert read is not None
     complete = sum(end <= cut for end in ends)
-    assert read.answers == [{"endpoint": "status", "payload": "[]", **row} for row in rows[:complete]]
+    assert read.responses == [{"endpoint": "status", "payload": "[]", **row} for row in rows[:complete]]
     assert (read.end is None) == (cut < len(whole) - 1)
     assert all(line in whole[:cut].decode(errors="replace") for line in read.damaged)
     spool.remove(path)
@@ -379,7 +379,7 @@ def test_a_flipped_byte_is_never_taken_for_what_was_written(tmp_path: Path, plac
     with spool.open(cycle()) as writer:
         writer.plan([("status", {})])
         writer.attempt(Thing(endpoint="status", latency_s=0.25))
-        writer.answer(Thing(endpoint="coins/list", request={"offset": 100}, payload='[{"code":"BTC","rate":95000}]'))
+        writer.response(Thing(endpoint="coins/list", request={"offset": 100}, payload='[{"code":"BTC","rate":95000}]'))
         writer.end(END)
     path = tmp_path / f"{cycle().load_id}.jsonl"
     whole = path.read_bytes()
@@ -394,9 +394,9 @@ def test_a_flipped_byte_is_never_taken_for_what_was_written(tmp_path: Path, plac
         assert original is not None
         assert read.load == original.load
         assert read.end in (original.end, None)
-        for part in ("planned", "attempts", "answers", "refused"):
+        for part in ("planned", "attempts", "responses", "refused"):
             assert getattr(read, part) in (getattr(original, part), []), part
-        lost = [part for part in ("planned", "attempts", "answers") if getattr(read, part) != getattr(original, part)]
+        lost = [part for part in ("planned", "attempts", "responses") if getattr(read, part) != getattr(original, part)]
         assert read.damaged or not (lost or read.end is None)
     path.unlink()
 
@@ -520,11 +520,11 @@ def test_what_is_refused_is_kept_once_a_body_as_an_excerpt(tmp_path: Path) -> No
 def test_a_load_spools_no_more_than_one_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lcw_assets.ingest.spool.CEILING", 1_000)
     with Spool(tmp_path).open(cycle()) as writer:
-        writer.answer(Thing(endpoint="a", payload="x" * 500))
+        writer.response(Thing(endpoint="a", payload="x" * 500))
         with pytest.raises(SpoolFullError, match="takes no more: a load may spool 1,000 bytes"):
-            writer.answer(Thing(endpoint="b", payload="y" * 500))
+            writer.response(Thing(endpoint="b", payload="y" * 500))
         writer.attempt(Thing(endpoint="b"))
         writer.end(END)
     read = Spool(tmp_path).read(next(tmp_path.glob("*.jsonl")))
     assert read is not None
-    assert ([row["endpoint"] for row in read.answers], len(read.attempts), read.end) == (["a"], 1, END)
+    assert ([row["endpoint"] for row in read.responses], len(read.attempts), read.end) == (["a"], 1, END)

@@ -75,7 +75,7 @@ def test_keys_that_stand_twice_and_values_below_zero_are_named() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "says"), [(10.0, None), (10.1, "10.1 s from tick to commit, over 10 s")])
-def test_a_load_that_took_too_long_is_told(seconds: float, says: str | None) -> None:
+def test_a_load_that_took_too_long_is_reported(seconds: float, says: str | None) -> None:
     assert wrong({"load_s": seconds}) == ({"ops/syncs:load_time": says} if says else {})
 
 

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lcw_assets.ingest.tuning import Asked, Breaker, Recent, Speed, Switches, look_at_breaker, read_recent, tune
+from lcw_assets.ingest.tuning import Breaker, LoadFacts, Recent, Speed, Switches, read_breaker, read_recent, tune
 from lcw_assets.transport.tuning import Pace
 from lcw_assets_tests.defs.monitoring.facts import NOON, call, cycle, database, load
 
 ON = Switches()
 
 
-def asked(*cycles: str, hedges: int = 0, ended_at: datetime = NOON) -> list[Asked]:
+def asked(*cycles: str, hedges: int = 0, ended_at: datetime = NOON) -> list[LoadFacts]:
     """`g`ood, `l`imited by a 429, `f`ailed: one letter a cycle, a minute apart, the last one ended at `ended_at`."""
     letters = "".join(cycles)
     return [
-        Asked(
+        LoadFacts(
             cycle_id=str(number),
             ended_at=ended_at - timedelta(minutes=len(letters) - 1 - number),
             calls=14,
@@ -33,7 +33,7 @@ def asked(*cycles: str, hedges: int = 0, ended_at: datetime = NOON) -> list[Aske
     ]
 
 
-def in_flight(cycles: Sequence[Asked], switches: Switches = ON) -> int:
+def in_flight(cycles: Sequence[LoadFacts], switches: Switches = ON) -> int:
     return tune(Recent(cycles=cycles), switches).in_flight
 
 
@@ -86,10 +86,10 @@ def test_hedges_are_a_twentieth_of_the_calls_and_few_at_once() -> None:
 @given(st.lists(st.integers(0, 14), max_size=300))
 def test_over_time_hedges_keep_to_a_twentieth(wanted: list[int]) -> None:
     """Whatever each cycle would like to hedge: it gets what is left."""
-    cycles: list[Asked] = []
+    cycles: list[LoadFacts] = []
     for number, wish in enumerate(wanted):
         hedges = min(wish, tune(Recent(cycles=cycles), ON).hedges)
-        cycles.append(Asked(str(number), NOON, 14 + hedges, 14, 0, hedges))
+        cycles.append(LoadFacts(str(number), NOON, 14 + hedges, 14, 0, hedges))
     assert sum(one.hedges for one in cycles) <= 1 + 0.05 * sum(one.calls for one in cycles)
 
 
@@ -97,7 +97,7 @@ def test_switches_switch_off() -> None:
     recent = Recent([Speed("x", 50, 1.0, 1.5)], asked("gggg"))
     assert tune(recent, Switches(hedging=False)).hedges == 0
     assert tune(recent, Switches(adaptive_timeouts=False)).of("x") == Pace(3.0, 15.0)
-    assert look_at_breaker(Recent(cycles=asked("fffff")), Switches(breaker=False), NOON).state == "closed"
+    assert read_breaker(Recent(cycles=asked("fffff")), Switches(breaker=False), NOON).state == "closed"
 
 
 @pytest.mark.parametrize(
@@ -118,17 +118,17 @@ def test_switches_switch_off() -> None:
     ],
 )
 def test_the_breaker_opens_after_three_and_tries_now_and_then(cycles: str, seconds: float, state: str) -> None:
-    assert look_at_breaker(Recent(cycles=asked(cycles)), ON, NOON + timedelta(seconds=seconds)).state == state
+    assert read_breaker(Recent(cycles=asked(cycles)), ON, NOON + timedelta(seconds=seconds)).state == state
 
 
 def test_an_open_breaker_says_when_it_tries_again() -> None:
-    breaker = look_at_breaker(Recent(cycles=asked("fff")), ON, NOON)
-    assert str(breaker) == "nothing was asked: 3 cycles in a row had no answer; the next try is at 12:01:00 UTC"
+    breaker = read_breaker(Recent(cycles=asked("fff")), ON, NOON)
+    assert str(breaker) == "nothing was asked: 3 cycles in a row had no response; the next try is at 12:01:00 UTC"
     assert breaker == Breaker("open", 3, NOON + timedelta(minutes=1))
 
 
 def test_a_clock_that_was_set_back_keeps_it_open_no_longer() -> None:
-    breaker = look_at_breaker(Recent(cycles=asked("fff", ended_at=NOON + timedelta(days=1))), ON, NOON)
+    breaker = read_breaker(Recent(cycles=asked("fff", ended_at=NOON + timedelta(days=1))), ON, NOON)
     assert breaker.probe_at == NOON + timedelta(minutes=1)
 
 
@@ -145,7 +145,7 @@ def test_facts_are_read_by_source_and_not_beyond_two_hours() -> None:
     rows += [call(outside, "coins/list", 99.0), call(inside, "coins/list", 99.0, source="kucoin")]
     rows += [call(inside, "coins/list", 0.1, outcome="rate_limited"), call(inside, "status", 1.0, hedge=True)]
     found = recent(rows)
-    assert {speed.endpoint: speed.answers for speed in found.speeds} == {"coins/list": 100, "status": 1}
+    assert {speed.endpoint: speed.responses for speed in found.speeds} == {"coins/list": 100, "status": 1}
     [coins] = [speed for speed in found.speeds if speed.endpoint == "coins/list"]
     assert [coins.p95_s, coins.p99_s] == pytest.approx([9.505, 9.901])
     [one] = found.cycles
@@ -158,4 +158,4 @@ def test_no_facts_and_nonsense_in_them_are_a_cold_start() -> None:
     odd = cycle(1, NOON - timedelta(minutes=1), 1.0)
     rows = [call(odd, "coins/list", seconds) for seconds in (-5.0, float("nan"), float("inf"), 1e9)] * 10
     assert tune(recent(rows), ON).of("coins/list") == Pace(3.0, 15.0)
-    assert look_at_breaker(recent(rows), ON, NOON).state == "closed"
+    assert read_breaker(recent(rows), ON, NOON).state == "closed"

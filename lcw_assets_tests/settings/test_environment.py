@@ -15,7 +15,7 @@ import pytest
 from lcw_assets_tests.commands import ROOT, Project
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.network import bundle, over_tls, relay
-from lcw_assets_tests.servers import answer, raw_server, rewritten
+from lcw_assets_tests.servers import raw_server, reply, rewritten
 from lcw_assets_tests.test_commands import assert_nowhere
 
 KEY = "0d5a1c3e-7b62-4f18-9a4d-2f6e8c0b7d91"
@@ -179,7 +179,7 @@ def test_a_key_that_the_server_echoes_in_good_data_is_nowhere_and_the_data_is_wh
 
 @pytest.mark.parametrize("status", ["403 Forbidden", "200 OK"])
 def test_a_key_that_the_server_echoes_in_an_error_is_nowhere(project: Project, status: str) -> None:
-    with raw_server(answer(status, f"<html><title>{KEY}</title>you sent {KEY}</html>".encode())) as address:
+    with raw_server(reply(status, f"<html><title>{KEY}</title>you sent {KEY}</html>".encode())) as address:
         done = project.cycle(LCW_API_KEY=KEY, LCW_BASE_URL=address, LCW_COINS="100")
     assert done.returncode == 1
     assert "***" in done.stdout

@@ -260,7 +260,7 @@ def test_a_fault_that_there_is_not_is_named(
     assert "there is no fault 'haff'" in capsys.readouterr().err
 
 
-def test_a_profile_sees_who_is_asked_and_for_what(add_module: AddModule, start_simulator: StartSimulator) -> None:
+def test_a_profile_sees_who_is_called_and_for_what(add_module: AddModule, start_simulator: StartSimulator) -> None:
     add_module("toy_exchange", TOY)
     draws: list[Draw] = []
 

@@ -184,7 +184,7 @@ def test_replay_needs_recordings(tmp_path: Path) -> None:
         Simulator(replay=tmp_path)
 
 
-def test_it_runs_alone_until_it_is_told_to_end() -> None:
+def test_it_runs_alone_until_it_is_stopped() -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "lcw_assets.simulator", "--port", "0", "--profile", "flaky"],
         stdout=subprocess.PIPE,

@@ -10,7 +10,7 @@ import pytest
 
 from lcw_assets.sources.gateway import BannedError, BlockedError
 from lcw_assets.transport.errors import CallError, TransientError
-from lcw_assets_tests.servers import answer, raw_server
+from lcw_assets_tests.servers import raw_server, reply
 from lcw_assets_tests.sources.kucoin_futures.test_kucoin_client import ask
 from lcw_assets_tests.sources.lcw.test_client import connect
 
@@ -44,7 +44,7 @@ def kucoin(address: str) -> Any:
 def met(
     source: Callable[[str], Any], status: str, page: str, *headers: str, kind: type[CallError] = CallError
 ) -> tuple[CallError, str]:
-    with raw_server(answer(status, page.encode(), *headers)) as address, pytest.raises(kind) as raised:
+    with raw_server(reply(status, page.encode(), *headers)) as address, pytest.raises(kind) as raised:
         source(address)
     return raised.value, address
 

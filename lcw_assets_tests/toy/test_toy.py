@@ -102,7 +102,7 @@ def test_it_gets_everything_that_a_load_has(home: Path, tmp_path: Path) -> None:
     assert "Toy Exchange" in status.stdout, status.stderr
 
 
-def test_what_its_server_does_is_told_by_its_facts_and_checks(home: Path, tmp_path: Path) -> None:
+def test_what_its_server_does_is_reported_by_its_facts_and_checks(home: Path, tmp_path: Path) -> None:
     """Nobody is there: the run fails in one line, its facts are stored, and its checks say so."""
     found = once(home, TOY_BASE_URL="http://127.0.0.1:1")
     assert not found["success"]

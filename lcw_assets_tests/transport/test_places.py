@@ -17,11 +17,11 @@ from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import TransientError
 from lcw_assets.transport.tuning import Pace, Tuning
 from lcw_assets_tests.patience import PATIENCE_S
-from lcw_assets_tests.servers import answer, raw_server, silence
+from lcw_assets_tests.servers import raw_server, reply, silence
 from lcw_assets_tests.transport.test_client import LONG, Kept, read_text
 from lcw_assets_tests.transport.test_hedging import GOOD, by_turn, facts
 
-# Longer than any answer here takes; who waits for a place that never comes waits so long.
+# Longer than any response here takes; who waits for a place that never comes waits so long.
 ENOUGH_S = 30.0
 
 
@@ -30,18 +30,18 @@ def connect(address: str, sink: Kept, *, in_flight: int, limit: RateLimit | None
     return Client(address, source="test", sink=sink, tuning=tuning, timeouts=LONG, rate_limit=limit)
 
 
-def ask(client: Client, seconds: float = ENOUGH_S) -> str:
+def call_once(client: Client, seconds: float = ENOUGH_S) -> str:
     return client.call(Call("POST", "coins/list", {}, Deadline.after(seconds), read_text))
 
 
 def at_once(client: Client, calls: int) -> list[str]:
-    answers: list[str] = []
-    threads = [threading.Thread(target=lambda: answers.append(ask(client))) for _ in range(calls)]
+    responses: list[str] = []
+    threads = [threading.Thread(target=lambda: responses.append(call_once(client))) for _ in range(calls)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return answers
+    return responses
 
 
 def meeting(of: int) -> Callable[[socket.socket], None]:
@@ -62,9 +62,9 @@ def test_of_a_call_that_the_rate_allows_too_late(tmp_path: Path) -> None:
         client = connect(address, Kept(), in_flight=1, limit=limit)
         limit.pause(PATIENCE_S)
         with pytest.raises(TransientError, match="the rate limit lets nobody ask"):
-            ask(client)
+            call_once(client)
         file.unlink()  # the quiet is over
-        assert ask(client) == "[1]"
+        assert call_once(client) == "[1]"
 
 
 def test_of_a_hedge_that_the_rate_does_not_allow(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_of_a_hedge_that_the_rate_does_not_allow(tmp_path: Path) -> None:
 
     with raw_server(by_turn(slow, meeting(2))) as address:
         client = connect(address, sink, in_flight=2, limit=limit)
-        ask(client)
+        call_once(client)
         assert facts(sink) == [(1, False, "ok")]
         file.unlink()
         assert at_once(client, 2) == ["[1]"] * 2
@@ -90,17 +90,17 @@ def test_of_a_request_that_was_overtaken() -> None:
     sink = Kept()
     with raw_server(by_turn(silence, GOOD, meeting(2))) as address:
         client = connect(address, sink, in_flight=2, hedges=1)
-        ask(client)
+        call_once(client)
         assert facts(sink) == [(1, True, "ok"), (1, False, "superseded")]
         assert at_once(client, 2) == ["[1]"] * 2
 
 
 @pytest.mark.parametrize(
-    "talk", [answer("503 Busy", b""), answer("200 OK", b"[]", announced=99)], ids=["refused", "cut off"]
+    "talk", [reply("503 Busy", b""), reply("200 OK", b"[]", announced=99)], ids=["refused", "cut off"]
 )
 def test_of_a_request_that_failed(talk: Callable[[socket.socket], None]) -> None:
     with raw_server(by_turn(talk, GOOD)) as address:
-        assert ask(connect(address, Kept(), in_flight=1, hedges=0)) == "[1]"
+        assert call_once(connect(address, Kept(), in_flight=1, hedges=0)) == "[1]"
 
 
 def test_a_hedge_that_found_no_place_is_sent_when_there_is_one() -> None:
@@ -129,7 +129,7 @@ def test_a_hedge_that_found_no_place_is_sent_when_there_is_one() -> None:
         for call, begun in zip(calls, (first, second), strict=True):
             call.start()
             assert begun.wait(PATIENCE_S)
-        time.sleep(0.3)  # it is looked for, and not there
+        time.sleep(0.3)  # it is looked up, and not there
         held.set()
         for call in calls:
             call.join()

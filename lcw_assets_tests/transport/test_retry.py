@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lcw_assets.transport.errors import TransientError
 from lcw_assets.transport.retry import RetryPolicy, retry_after_s
-from lcw_assets_tests.transport.asked import Asked
+from lcw_assets_tests.transport.recorded_waits import RecordedWaits
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 
@@ -36,7 +36,7 @@ def test_every_form(value: str, seconds: float | None) -> None:
     assert retry_after_s({"retry-after": value}, NOW) == seconds
 
 
-def test_without_the_header_nothing_was_asked() -> None:
+def test_without_the_header_no_call_was_made() -> None:
     assert retry_after_s({}, NOW) is None
 
 
@@ -52,12 +52,12 @@ def test_no_text_breaks_it(value: str) -> None:
     assert seconds is None or seconds >= 0
 
 
-# How long to wait before the next try. Waits are asked for and not slept.
+# How long to wait before the next try. Waits are recorded and not slept.
 
 
 def waits(error: TransientError, *, attempts: int = 5, left_s: float = 1e6) -> list[float]:
     """What a call waits for in between, that fails each time."""
-    deadline = Asked.within(left_s)
+    deadline = RecordedWaits.within(left_s)
 
     def fail() -> None:
         raise error
@@ -89,7 +89,7 @@ def test_a_call_is_tried_five_times_with_longer_and_longer_waits_up_to_a_limit()
     assert all(8.0 <= wait <= 8.5 for wait in many[4:])
 
 
-def test_a_server_that_says_when_is_asked_then_and_never_at_once() -> None:
+def test_a_server_that_says_when_is_called_then_and_never_at_once() -> None:
     assert waits(failed(retry_after_s=7.0)) == [7.0] * 4
     assert waits(failed(retry_after_s=0.0)) == [0.5] * 4
 

@@ -19,10 +19,10 @@ from lcw_assets.transport.in_flight import Timeouts
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.tls import bundle_fault
 from lcw_assets_tests.network import Talk, authority, bundle, certificate, over_tls, proxy
-from lcw_assets_tests.servers import answer, raw_server, read_request, silence
+from lcw_assets_tests.servers import raw_server, read_request, reply, silence
 from lcw_assets_tests.transport.test_client import Kept, read_text
 
-GOOD = answer("200 OK", b"[]")
+GOOD = reply("200 OK", b"[]")
 
 # Where a name must not be resolved and no packet sent: RFC 2606 keeps it free.
 OUTSIDE = "api.example"
@@ -108,7 +108,7 @@ def test_a_folder_of_certificates_is_a_bundle(tmp_path: Path) -> None:
     assert bundle_fault(str(tmp_path)) is None
 
 
-def test_a_bundle_is_not_looked_at_without_tls() -> None:
+def test_a_bundle_is_not_examined_without_tls() -> None:
     with raw_server(GOOD) as address:
         assert call(address, ca=("CURL_CA_BUNDLE", "/no/such/file")) == "[]"
 
@@ -157,14 +157,14 @@ def test_an_unknown_issuer_says_where_issuers_are_known_from(ca: tuple[str, str]
         )
 
 
-def test_a_server_that_asks_for_a_certificate_of_ours_is_told_apart(ca: tuple[str, str]) -> None:
+def test_a_server_that_requests_a_certificate_of_ours_is_distinguished(ca: tuple[str, str]) -> None:
     with secure(GOOD, asks_for_one=True) as address:
         assert failed(RefusedError, address, ca=ca) == (
             f"{address} failed in TLS: it asks for a client certificate, and there is none to give"
         )
 
 
-def test_plain_http_at_an_https_address_is_told_apart(ca: tuple[str, str]) -> None:
+def test_plain_http_at_an_https_address_is_distinguished(ca: tuple[str, str]) -> None:
     def plain(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
@@ -183,7 +183,7 @@ def test_a_server_that_hangs_up_in_the_middle_of_tls_may_work_in_a_moment(ca: tu
     assert reason.endswith((" closed the connection in the middle of TLS", " cut the connection off"))
 
 
-def test_versions_of_tls_that_do_not_meet_are_told_apart(ca: tuple[str, str]) -> None:
+def test_versions_of_tls_that_do_not_meet_are_distinguished(ca: tuple[str, str]) -> None:
     def old(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.sendall(bytes((21, 3, 1, 0, 2, 2, 70)))  # a fatal alert: protocol version
@@ -197,7 +197,7 @@ def test_versions_of_tls_that_do_not_meet_are_told_apart(ca: tuple[str, str]) ->
 # Names.
 
 
-def test_a_name_that_leads_nowhere_is_told_apart() -> None:
+def test_a_name_that_leads_nowhere_is_distinguished() -> None:
     reason = failed(TransientError, "http://no-such-host.invalid")
     assert reason == "http://no-such-host.invalid has a name that cannot be resolved: is this machine online?"
 
@@ -239,7 +239,7 @@ def test_a_proxy_whose_name_leads_nowhere_is_named(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("scheme", ["https", "http"])
 def test_a_proxy_that_wants_a_password_says_how_one_is_given(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
-    with raw_server(answer("407 Proxy Authentication Required", b"who?")) as address:
+    with raw_server(reply("407 Proxy Authentication Required", b"who?")) as address:
         name = through(monkeypatch, address, f"{scheme.upper()}_PROXY")
         reason = failed_behind(RefusedError, f"{scheme}://{OUTSIDE}")
     assert reason == (
@@ -249,14 +249,14 @@ def test_a_proxy_that_wants_a_password_says_how_one_is_given(monkeypatch: pytest
 
 
 def test_a_proxy_that_allows_this_host_to_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    with raw_server(answer("403 Forbidden", b"")) as address:
+    with raw_server(reply("403 Forbidden", b"")) as address:
         name = through(monkeypatch, address)
         reason = failed_behind(RefusedError)
     assert reason == f"{name} does not allow https://{OUTSIDE} (403 Forbidden): that is for its owner to change"
 
 
 def test_a_proxy_that_does_not_reach_the_server_may_in_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    with raw_server(answer("502 Bad Gateway", b"")) as address:
+    with raw_server(reply("502 Bad Gateway", b"")) as address:
         name = through(monkeypatch, address)
         assert failed_behind(TransientError) == f"{name} does not reach https://{OUTSIDE} (502 Bad Gateway)"
 
@@ -277,7 +277,7 @@ def test_silence_behind_a_proxy_names_both(monkeypatch: pytest.MonkeyPatch) -> N
         reason = failed_behind(TransientError, alike=False, seconds=0.4)  # which limit comes first is chance
     assert reason in (
         f"https://{OUTSIDE}, through {name}, was silent for too long",
-        f"https://{OUTSIDE}, through {name}, gave no whole answer within 0.4 s",
+        f"https://{OUTSIDE}, through {name}, gave no whole response within 0.4 s",
     )
 
 

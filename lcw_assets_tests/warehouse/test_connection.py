@@ -130,7 +130,7 @@ def test_what_is_no_file_at_all_says_what_to_do(tmp_path: Path, read_only: bool)
             pass
 
 
-def test_rows_that_are_damaged_are_told_of_when_they_are_read(tmp_path: Path) -> None:
+def test_rows_that_are_damaged_are_reported_when_they_are_read(tmp_path: Path) -> None:
     """It opens: what DuckDB reads first is whole."""
     file = tmp_path / "x.duckdb"
     with open_database(file) as db:

@@ -119,7 +119,7 @@ def test_who_waits_keeps_nobody_out(tmp_path: Path) -> None:
         assert len(tables.fetchall()) == 4
 
 
-def test_who_has_it_open_itself_is_told_so_and_waits_for_no_hour(
+def test_a_process_that_has_it_open_itself_is_named_and_does_not_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would wait for itself. (The same way twice is no conflict: DuckDB shares it.)"""
@@ -147,7 +147,7 @@ def test_who_has_it_open_itself_is_told_so_and_waits_for_no_hour(
         ("", "another process"),
     ],
 )
-def test_who_holds_it_is_told_as_far_as_it_can_be_seen(said: str, holder: str) -> None:
+def test_the_holder_is_reported_as_far_as_it_can_be_seen(said: str, holder: str) -> None:
     assert str(read_holder(f'IO Error: Could not set lock on file "x": Conflicting lock is {said}')) == holder
     assert read_holder(f"IO Error: {said}") is None
 
@@ -170,7 +170,7 @@ def test_durations_are_words() -> None:
 def test_the_warehouse_waits_for_an_hour_by_itself_unless_its_run_is_over_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, max_runtime_s: float, until: str
 ) -> None:
-    """What an asset of a user's gets without asking for it. Dagster would end the run without a word."""
+    """What a user's asset gets without any code for it. Dagster would end the run without a word."""
     file, said = tmp_path / "x.duckdb", list[str]()
     with held_open(file) as holder:
         waits_by(monkeypatch, Clock(holder, open_for_s=7))

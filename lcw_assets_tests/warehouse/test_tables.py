@@ -71,7 +71,9 @@ def test_null_is_a_value_like_others(db: duckdb.DuckDBPyConnection) -> None:
     assert coins(db, 3, [{"code": "B"}]).changed == 1  # new, though all of its values are null
 
 
-def test_what_describes_a_coin_makes_no_tick_and_stays_until_it_is_told_again(db: duckdb.DuckDBPyConnection) -> None:
+def test_what_describes_a_coin_makes_no_tick_and_stays_until_it_is_reported_again(
+    db: duckdb.DuckDBPyConnection,
+) -> None:
     old = {"name": "Old", "links": {"website": "x"}, "categories": ["meme", "defi"], "max_supply": 5.0}
     names = "SELECT name, links, categories, max_supply, changed_at FROM market.coins"
     coins(db, 0, [{"code": "A", "rate": 1.0, **old}], described=True)

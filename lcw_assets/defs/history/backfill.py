@@ -1,4 +1,4 @@
-"""A backfill: make the calls of a plan, store what comes while more comes, and stop in order when credits run low."""
+"""A backfill: make the calls of a plan, store responses while others come, and stop cleanly when credits run low."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lcw_assets.transport.errors import CallError, PermanentError, RefusedError,
 from lcw_assets.transport.threads import fan_out
 from lcw_assets.warehouse.errors import LockedError
 
-# One call with all its repeats; and the longest cooldown of the server that is waited for.
+# Limits of one call with its retries, and of a cooldown that the server requests.
 _CALL_S = 120.0
 _COOLDOWN_S = 1800.0
 
@@ -29,7 +29,7 @@ _BATCH_S = 5.0
 
 _CREDITS_EVERY = 250  # calls
 
-# So many calls in a row, each with its repeats, brought nothing: nobody is there.
+# After so many calls in a row without a response, with retries, the server counts as down.
 _GIVE_UP_AFTER = 16
 _MORE_PASSES = 2
 
@@ -38,7 +38,7 @@ Status = Literal["done", "credits", "refused", "unanswered", "incomplete"]
 
 @dataclass
 class Progress:
-    """How far a backfill is. `credits` are those left today, as far as they are known."""
+    """The progress of a backfill. `credits` are those left today, if known."""
 
     planned: int
     calls: int = 0
@@ -56,13 +56,13 @@ class Progress:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds that the rest takes at the pace so far."""
+        """Estimated seconds for the rest."""
         return self.seconds * (self.planned - self.calls) / self.calls if self.calls else None
 
 
 @dataclass
 class Result:
-    """`why` is the reason, in words, where it is not done. `unknown` are codes that the API does not know."""
+    """`why` is the reason if it is not done. `unknown` are codes that the API does not know."""
 
     progress: Progress
     status: Status = "done"
@@ -78,7 +78,7 @@ class Result:
 
 @dataclass
 class Backfill:
-    """A plan that is run. `store` stores what waits in the spool; when the database is locked, it waits there."""
+    """A running plan. `store` stores what waits in the spool; when the database is locked, it stays there."""
 
     plan: Plan
     api: LiveCoinWatch
@@ -98,7 +98,7 @@ class Backfill:
         self._credits_at = self._sent = self._repeats = self._failed_in_a_row = 0
 
     def run(self) -> Result:
-        """Raises what `store` raises, a lock apart. However this ends, what came is in the spool or in the tables."""
+        """Raises what `store` raises, except for a lock. In any case, responses are in the spool or in the tables."""
         plan, result = self.plan, self.result
         if not plan.calls:
             return result  # not even the credits are requested
@@ -123,7 +123,7 @@ class Backfill:
         return result
 
     def _begin(self) -> None:
-        """Credits first: where they were low today already, or nobody knows them, no call is made."""
+        """Credits first: if they were low today already, or are unknown, no call is made."""
         why = "" if self.budget.exhausted else self._update_credits()
         if self.budget.exhausted:
             self.result.end("credits", self.budget.why())
@@ -140,7 +140,7 @@ class Backfill:
             deadline.cancel()
 
     def _update_credits(self) -> str:
-        """Gives why they are not known, if they are not."""
+        """Returns why they are unknown; null if they are known."""
         why = ""
         self._credits_at = self.progress.calls
         try:
@@ -182,7 +182,7 @@ class Backfill:
             yield partial(self._fetch, request, deadline)
 
     def _fetch(self, request: WindowRequest, deadline: Deadline) -> tuple[WindowRequest, int]:
-        """One call. A cooldown that the server wants of everybody is waited for: no call has failed for that."""
+        """One call. It waits for a cooldown that the server requests of all calls: that is no failure of the call."""
         series, window = self.plan.series, request.window
         body = series.request(request.code, self.api.currency, window.start, window.end)
         patience = deadline.at_most(_COOLDOWN_S)

@@ -1,4 +1,4 @@
-"""What is checked within the steps that fill history and look for gaps."""
+"""The checks of the steps that fill history and find gaps."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ def history_result(series: str, unknown: Sequence[str], why: str) -> dg.AssetChe
 
 
 def gaps_result(gaps: "Sequence[Gap]") -> dg.AssetCheckResult:
-    """A coin that stopped is no gap of ours: it is in the table, and fails nothing."""
+    """A coin that stopped is not our gap: it is in the table, and fails no check."""
     ours = [gap for gap in gaps if gap.kind != "coin"]
     each = [f"{gap.subject} from {gap.span.start:%Y-%m-%d %H:%M} ({gap.detail})" for gap in ours]
     text = f"{len(ours)} gaps: {escape.some(each, escape.markdown)}" if ours else ""

@@ -1,4 +1,4 @@
-"""The series of history, their backfills and gaps, as Dagster sees them."""
+"""The series of history, their backfills and gaps, as Dagster definitions."""
 
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -18,8 +18,8 @@ from lcw_assets.sources.lcw.spec import SOURCE
 
 DAYS = by_day.Days(start_date=f"{FIRST:%Y-%m-%d}", timezone="UTC")
 
-# Plain types. In a `dg.Config`, a text may be `{"env": "LCW_API_KEY"}` as well: whoever launches runs in the UI would
-# have the key requested as a coin, and read it in the log.
+# Plain types. In a `dg.Config`, a text may be `{"env": "LCW_API_KEY"}` as well: a user who launches runs in the
+# UI could have the key requested as a coin, and read it in the log.
 _TEXT = dg.Noneable(str)
 SCHEMA = {
     "dry_run": dg.Field(bool, False, description="Say what would be requested and its cost, and request nothing."),
@@ -103,7 +103,7 @@ derive = one_process_job(
     "derive",
     *("market/coin_bars", "ops/gaps"),
     description="Build bars and checkpoints from the newest ticks, and look for gaps.",
-    max_runtime_s=4200,  # it takes seconds, and waits for whoever has the database open, for an hour
+    max_runtime_s=4200,  # it takes seconds, and waits up to an hour for an open database
 )
 derive_every_ten_minutes = guarded_schedule(
     "derive_every_ten_minutes",

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 _SQL = Statements(__file__)
 
-# Of which the text is enough.
+# Errors whose text is enough.
 ERRORS = (WarehouseError, PlanError, duckdb.Error)
 
-# Minutes without a cycle are looked for so far back. History of five minutes can still be had for them.
+# How far back minutes without a cycle are searched. The API still has history of five minutes for them.
 _BACK = timedelta(days=7)
 _STOPPED_AFTER = timedelta(hours=1)
 
@@ -37,7 +37,7 @@ Kind = Literal["minutes", "history", "coin"]
 
 @dataclass(frozen=True)
 class Gap:
-    """A row of `ops.gaps`. `calls` would fill it; 0 where nothing can, or nothing has to."""
+    """A row of `ops.gaps`. `calls` would fill it; 0 if nothing can, or nothing has to."""
 
     kind: Kind
     subject: str
@@ -85,7 +85,7 @@ def as_markdown(gaps: Sequence[Gap]) -> str:
 
 
 def store_gaps(db: DuckDBPyConnection, gaps: Sequence[Gap], now: datetime) -> None:
-    """Replace what the table says."""
+    """Replace the rows of the table."""
     rows: list[dict[str, Any]] = [
         {name: value for name, value in vars(gap).items() if name != "span"}
         | {"gap_start": gap.span.start.isoformat(), "gap_end": gap.span.end.isoformat(), "found_at": now.isoformat()}
@@ -119,7 +119,7 @@ def _history_gaps(
 
 
 def _begun(db: DuckDBPyConnection, series: Series, currency: str) -> dict[str, datetime]:
-    """Since when each coin's series is kept: its first window that was requested as such, and not to fill a gap."""
+    """The beginning of each coin's series: its first window that was not requested to fill a gap."""
     rows = db.execute(
         "SELECT code, min(window_start) FROM history.asked "
         "WHERE series = ? AND currency = ? AND begins AND outcome IN ('points', 'coarse', 'empty') GROUP BY code",
@@ -152,7 +152,7 @@ def _day_after(moment: datetime) -> datetime:
 
 @dataclass(frozen=True)
 class Fill:
-    """Days to fill, from the first to the last, what that costs, and what the run is given."""
+    """Days to fill, from the first to the last, the cost, and the configuration of the run."""
 
     series: str
     days: tuple[str, str]
@@ -161,8 +161,8 @@ class Fill:
 
 
 def next_fill(settings: Settings, now: datetime, left: int, tried: Collection[tuple[str, ...]]) -> Fill | None:
-    """Of the newest gap that was not `tried` today, as many of its newest days as `left` credits buy. If they buy no
-    day, as many coins of the newest.
+    """Of the newest gap that was not `tried` today, as many of its newest days as `left` credits buy. If not even
+    one day, as many coins of the newest.
     """
     if left <= 0:
         return None

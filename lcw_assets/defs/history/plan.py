@@ -1,4 +1,4 @@
-"""Which windows to request: as few calls as there can be for what is wanted and not there yet. Pure functions."""
+"""Which windows to request: as few calls as possible for what is wanted and missing. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lcw_assets.defs.history.series import FIRST, Series
 
 
 class PlanError(ValueError):
-    """Nothing can be requested. Says which value is wrong and what it must be; nothing of what a file holds."""
+    """Nothing can be requested. Says which value is wrong and what it must be; without any content of a file."""
 
 
 @dataclass(frozen=True, order=True)
@@ -62,7 +62,7 @@ class Plan:
         return count_windows(self.wanted, self.covered[code], self.series.window, self.horizon)
 
     def requests(self) -> Iterator[WindowRequest]:
-        """The newest windows of all coins first: who interrupts a backfill has the days that matter most."""
+        """The newest windows of all coins first: an interrupted backfill then has the most important days."""
         waiting = {
             code: windows(self.wanted, self.covered[code], self.series.window, self.horizon) for code in self.codes
         }
@@ -78,9 +78,9 @@ class Plan:
 def windows(wanted: Span, covered: Covered, length: timedelta, horizon: datetime) -> Iterator[Span]:
     """Windows of `length` that cover what is `wanted` and not `covered`, the newest first.
 
-    Each is as long as it can be, because a shorter one has a finer step and costs as much: what it has beyond what is
-    wanted is taken from what is not covered either, after it or before it, never after `horizon`. So backfills of one
-    day after another, in either direction, need no more calls than one of all of them.
+    Each has full length, because a shorter one costs as much: the rest of it covers other uncovered time, after or
+    before what is wanted, never after `horizon`. So backfills of one day after another, in either direction, need no
+    more calls than one of all of them.
     """
     left = list(uncovered(wanted, covered))
     starts = [span.start for span in covered]
@@ -102,7 +102,7 @@ def windows(wanted: Span, covered: Covered, length: timedelta, horizon: datetime
 
 @lru_cache(maxsize=4096)
 def count_windows(wanted: Span, covered: Covered, length: timedelta, horizon: datetime) -> int:
-    """Most coins of a backfill are covered alike, so that this is counted once for all of them."""
+    """Cached: most coins of a backfill have the same windows covered."""
     return sum(1 for _ in windows(wanted, covered, length, horizon))
 
 
@@ -122,7 +122,7 @@ def uncovered(wanted: Span, covered: Iterable[Span]) -> Iterator[Span]:
 
 
 def joined(spans: Iterable[Span]) -> list[Span]:
-    """The stretches that these cover together, ascending."""
+    """The union of these, ascending."""
     stretches: list[Span] = []
     for span in sorted(spans):
         if stretches and span.start <= stretches[-1].end:
@@ -134,9 +134,9 @@ def joined(spans: Iterable[Span]) -> list[Span]:
 
 @dataclass
 class FirstPoints:
-    """Coins of which two windows of 100 days were empty, and every later one was not: they were not listed before.
+    """Coins with two empty windows of 100 days and points in every later one: they were not listed before.
 
-    `covered.sql` draws the same conclusion.
+    `covered.sql` has the same rule.
     """
 
     found: set[str] = field(default_factory=set)

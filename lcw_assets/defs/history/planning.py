@@ -1,4 +1,4 @@
-"""The plan of a run: for which coins and days, and what the tables say was requested before."""
+"""The plan of a run: for which coins and days, and what was requested before."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _VARIABLE = "LCW_TRACKED_COINS"
 
 
 def requested_since(config: Mapping[str, Any], now: datetime) -> datetime | None:
-    """What was requested before, a run with this configuration requests again. Null: nothing. Raises `PlanError`."""
+    """What a run with this configuration requests again, since when; null: nothing. Raises `PlanError`."""
     text = config["refreshed_since"]
     try:
         moment = datetime.fromisoformat(text) if text else now
@@ -103,7 +103,7 @@ def read_covered(
 
 
 def read_top(db: DuckDBPyConnection, currency: str, now: datetime, most: int) -> list[str]:
-    """The largest coins of the newest cycles. (What is from the future, a wrong clock has written.)"""
+    """The largest coins of the newest cycles. (Rows from the future were written by a wrong clock.)"""
     rows = db.execute(
         "SELECT code FROM market.current_coins WHERE currency = $currency AND observed_at > (SELECT max(observed_at) "
         "FROM market.coins WHERE currency = $currency AND observed_at <= $now) - INTERVAL 1 HOUR "
@@ -122,8 +122,8 @@ def tracked_codes(db: DuckDBPyConnection, settings: Settings, now: datetime, coi
 def read_codes(text: str, top: Top, name: str = _VARIABLE) -> list[str]:
     """Codes, each once, in order: a list of them, the `top:100`, or those of a file. Raises `PlanError`.
 
-    They are case-sensitive and never parsed: NAN and 0xBTC are coins. Who may launch runs may not thereby read files:
-    only the environment names one.
+    They are case-sensitive and never parsed: NAN and 0xBTC are coins. Only the environment may name a
+    file: users who may launch runs must not read files.
     """
     kind, colon, rest = text.strip().partition(":")
     if kind == "file" and colon:

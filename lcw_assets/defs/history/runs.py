@@ -1,4 +1,4 @@
-"""A run of a backfill, from its days to what came of it. Knows no Dagster: what it logs and reports is handed in."""
+"""A run of a backfill, from its days to its result. Knows no Dagster: logging and reporting are passed in."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.tuning import Tuning
 from lcw_assets.warehouse.errors import WarehouseError
 
-# Of which the text is enough: the user's to mend, or the disk's, or a lock.
+# Errors whose text is enough: a mistake of the user, a disk, or a lock.
 ERRORS = (PlanError, SpoolError, WarehouseError)
 
 # Seconds to wait for the database between calls. What is fetched waits in the spool meanwhile.
@@ -39,7 +39,7 @@ _BETWEEN_S = 2.0
 
 
 class Report(Protocol):
-    """Lines of a run's log, its results, and numbers that are wanted now and then."""
+    """Lines of a run's log, its results, and its numbers now and then."""
 
     info: Callable[[str], None]
     warning: Callable[[str], None]
@@ -58,7 +58,7 @@ def waiting(error: Exception, settings: Settings) -> str:
 
 @dataclass(frozen=True)
 class Ended:
-    """What came of a run. `complete` are its days for which every tracked coin was requested."""
+    """The result of a run. `complete` are its days for which every tracked coin was requested."""
 
     plan: Plan
     result: Result
@@ -123,7 +123,7 @@ def run_backfill(
     with only_one(source.history_lock_file, log.info):
         waited = store_batches(connect, spool, log.warning)
         if waited.responses:
-            log.info(f"{waited.responses:,} answers of a backfill that was interrupted are stored now")
+            log.info(f"{waited.responses:,} responses of a backfill that was interrupted are stored now")
         now = datetime.now(timezone.utc)
         with connect() as db:
             plan = make_plan(db, series, settings, Span(*days), now, coins=config["coins"], since=since)
@@ -147,7 +147,7 @@ def run_backfill(
                 log=log.info,
                 report=partial(_report, log),
             ).run()
-        # With all patience: what somebody's open database has kept out so far.
+        # With a long wait: responses that a locked database has delayed so far.
         result.progress.stored += store_batches(connect, spool, log.warning)
         with connect() as db:
             complete = complete_days(db, plan, result.unknown, settings, since)

@@ -1,4 +1,4 @@
-"""The series that Live Coin Watch keeps: what a point of each is, and how many of them one call can bring."""
+"""The series of Live Coin Watch: their points, and how many of them one call can bring."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lcw_assets.ingest.clock import DAY
 # Daily data goes back to 2014 at least (market_apis, 1.6); days are the partitions.
 FIRST = datetime(2014, 1, 1, tzinfo=timezone.utc)
 
-# Live Coin Watch restates a point for about a day (market_apis, 1.4). `covered.sql` says the same.
+# Live Coin Watch restates a point for about a day (market_apis, 1.4). `covered.sql` uses the same time.
 FINAL_AFTER = timedelta(hours=25)
 
 

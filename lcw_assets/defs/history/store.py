@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 _SQL = Statements(__file__)
 _JSON_NAMES = {"btc_dominance": "btcDominance"}
-# No coin is older, and a point may be of a clock that is a little fast.
+# No coin is older; and the clock of the API may be a little fast.
 _FIRST_MS = 1_230_768_000_000
 _AHEAD = timedelta(days=1)
 
-# Characters of what is refused that are kept.
+# Characters of a refused text that are kept.
 _EXCERPT = 2_000
 
 # Points, refused ones, and seconds between them, of a response without any.
@@ -42,7 +42,7 @@ _NOTHING = (0, 0, None)
 
 @dataclass(frozen=True)
 class StoredPoints:
-    """What came of batches: `points` received, of these `new` ones, and `revised` ones that were known otherwise."""
+    """The result of batches: `points` received, of these `new` ones, and `revised` ones with other values before."""
 
     responses: int = 0
     points: int = 0
@@ -67,7 +67,7 @@ def store_batches(
 
 def _store_batch(now: datetime, clock: StoreClock, db: DuckDBPyConnection, spooled: Spooled) -> StoredPoints:
     if not spooled.planned:
-        if spooled.answers:
+        if spooled.responses:
             raise ValueError("it does not say of which series it is")
         return StoredPoints()  # its process died before it could fetch
     with transaction(db):
@@ -77,7 +77,7 @@ def _store_batch(now: datetime, clock: StoreClock, db: DuckDBPyConnection, spool
 
 
 def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled, clock: StoreClock, now: datetime) -> StoredPoints:
-    batch, responses = spooled.load, spooled.answers
+    batch, responses = spooled.load, spooled.responses
     read = [_read(response["payload"]) for response in responses]
     limits = {"first_ms": _FIRST_MS, "last_ms": to_ms(now + _AHEAD)}
     steps = {"step_s": int(series.step.total_seconds()), "window_s": int(series.window.total_seconds())}
@@ -103,7 +103,7 @@ def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled, clock: Stor
         wrong = [*unreadable, *(_refused(series, payload, limits) if came[1] else ())]
         refused += [quarantined(response, reason, text) for reason, text in wrong]
     append(db, "history.asked", rows)
-    append_facts(db, spooled, clock, refused, keep_bodies=False)  # all that they say is in the tables
+    append_facts(db, spooled, clock, refused, keep_bodies=False)  # the tables have all of their content
     missing = _missing(series, spooled)
     row = load_row(
         spooled,
@@ -126,20 +126,20 @@ def _window_row(
     good = points - refused
     coarse = step_s is not None and step_s > series.step.total_seconds()
     outcome = "refused" if points and not good else "coarse" if coarse else "points" if good else "empty"
-    return _asked_row(series, spooled, response["request"], response["received_at"], good, outcome)
+    return _request_row(series, spooled, response["request"], response["received_at"], good, outcome)
 
 
 def _unknown_rows(series: Series, spooled: Spooled) -> Iterator[dict[str, Any]]:
     """Of attempts at codes that the API does not know."""
     for attempt in spooled.attempts:
         if attempt["outcome"] == "unknown_code" and attempt["endpoint"] == series.endpoint:
-            yield _asked_row(series, spooled, attempt["request"], attempt["started_at"], 0, "unknown_code")
+            yield _request_row(series, spooled, attempt["request"], attempt["started_at"], 0, "unknown_code")
 
 
 def _missing(series: Series, spooled: Spooled) -> list[Missing]:
     """The windows that this stretch requested and did not get, each with the reason of its last attempt."""
     last = {_key(row): row for row in spooled.attempts if row["endpoint"] == series.endpoint}
-    for row in spooled.answers:
+    for row in spooled.responses:
         last.pop(_key(row), None)
     lost = [
         Missing(f"{code} from {_moment(start):%Y-%m-%d}".strip(), row["outcome"], row["error"] or "")
@@ -154,10 +154,10 @@ def _key(row: Mapping[str, Any]) -> tuple[str, int]:
     return row["request"].get("code", ""), row["request"]["start"]
 
 
-def _asked_row(
+def _request_row(
     series: Series, spooled: Spooled, request: Mapping[str, Any], at: str, points: int, outcome: str
 ) -> dict[str, Any]:
-    """Of a window that is not over yet, what is later than the response counts as not requested."""
+    """A window may not be over yet: the time after its response counts as not requested."""
     start, end, requested_at = _moment(request["start"]), _moment(request["end"] + 1), datetime.fromisoformat(at)
     settled = start + max(timedelta(0), (requested_at - start) // series.step * series.step)
     return {
@@ -179,7 +179,7 @@ def _moment(ms: int) -> datetime:
 
 
 def _read(payload: str) -> tuple[str, list[tuple[str, str]]]:
-    """What DuckDB can unpack: with null for what cannot be parsed, and that, each with the reason."""
+    """A text that DuckDB can unpack, with null for values that cannot be parsed; and these, each with the reason."""
     document, unreadable = parse(payload)
     if not unreadable:
         return payload, []
@@ -188,7 +188,7 @@ def _read(payload: str) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _refused(series: Series, payload: str, limits: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Points that are none, each with the reason. The same rule as in `stage.sql`."""
+    """Invalid points, each with the reason. The same rule as in `stage.sql`."""
     document = from_json(payload)
     for point in document if isinstance(document, list) else document["history"]:
         reason = _why_refused(series, point, limits)
@@ -212,7 +212,7 @@ def _statements(file: str, series: Series) -> tuple[str, ...]:
     """The statements of a template in `sql/`, for this series."""
     key = ["code", "currency", "bucket"] if series.per_coin else ["currency", "bucket"]
     names = {name: _JSON_NAMES.get(name, name) for name in series.values}
-    # As text, so that what is no number is noticed and not taken for nothing.
+    # As text, so that a value that is not a number is noticed, and not null.
     fields = {"date": "BIGINT"} | dict.fromkeys(names.values(), "VARCHAR")
     numbers = {name: f"TRY_CAST({json_name} AS DOUBLE)" for name, json_name in names.items()}
     good = [f"({names[name]} IS NULL OR coalesce({it} >= 0 AND isfinite({it}), false))" for name, it in numbers.items()]

@@ -1,4 +1,4 @@
-"""The seams between pages: what stood in two of them, and what fell between them."""
+"""Compares pages: entries that were in two of them, and entries that were in none."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from lcw_assets.sources.lcw.records import Quote
 class PageAudit:
     """A list that moves while it is read page by page.
 
-    `repeated` codes stood in more than one place. `absent` coins should have stood in a page and did not; where the
-    responses had ranks, `absent_ranks` says which.
+    `repeated` codes were in more than one place. `absent` is the number of coins that should have been in a page and
+    were not; if the responses had ranks, `absent_ranks` says which.
     """
 
     received: int
@@ -25,9 +25,9 @@ class PageAudit:
 
 
 def audit_pages(pages: Sequence[ParsedPage[Quote]]) -> PageAudit:
-    """Compare what came with what was requested. A short last page is where the list ends: nothing beyond is absent.
+    """Compare what came with what was requested. The list ends with a short last page: nothing beyond it is absent.
 
-    Without ranks, a coin is absent for each that is there twice: so many places were requested.
+    Without ranks, each coin that is there twice means that one is absent: so many places were requested.
     """
     quotes = [quote for page in pages for quote in page.records]
     times = Counter(quote.code for quote in quotes)

@@ -21,8 +21,8 @@ WIDTHS = (1, 5, 60, 1440)  # minutes; each is built from the one before
 _SQL = Statements(__file__)
 _APART = timedelta(hours=6)
 
-# A cycle that waited in the spool may bring ticks that are older than others in the table. What is built again each
-# time covers them; a checkpoint is made once, so it waits as long.
+# A cycle that waited in the spool may bring ticks that are older than others in the table. So recent bars are built
+# again each time; a checkpoint is made once, so it waits as long.
 _OVERLAP = timedelta(hours=1)
 
 
@@ -41,9 +41,9 @@ class Built:
 def build(connect: Connect, now: datetime | None = None) -> Built:
     """Bring `market.coin_bars` and `market.coin_checkpoints` up to date.
 
-    What is later than `now` was written by a clock that was ahead, and is nothing to go on from.
+    Ticks later than `now` were written by a clock that was ahead, and are ignored.
 
-    A day a connection and a transaction: a cycle that wants to store comes in between, also where years are built.
+    Each day has its own connection and transaction, so that cycles can store in between, even while years are built.
     """
     with connect() as db:
         until = [now or datetime.now(timezone.utc)]

@@ -30,8 +30,8 @@ _ENDPOINTS = {"market.coins": "coins/list", "market.exchanges": "exchanges/list"
 
 @dataclass(frozen=True)
 class CycleData:
-    """Of a stored cycle, by table: what came for it and how much of that changed it; refusals by endpoint; the seams
-    between its pages.
+    """Of a stored cycle, by table: how many records came and how many changed it; refusals by endpoint; the
+    comparison of its pages.
     """
 
     merged: Mapping[str, Merged]
@@ -62,7 +62,7 @@ class CycleHooks(Hooks):
         return not any(part.entries for part in fetched.essential)
 
     def fetch_findings(self, fetched: Fetched, calls: int) -> Iterable[Finding]:  # noqa: ARG002
-        """Nothing is said of credits when LCW did not say how many there are."""
+        """Nothing about credits if LCW did not send their number."""
         if self.credits is None:
             return
         left, limit = self.credits.remaining, self.credits.limit
@@ -126,7 +126,7 @@ class CycleHooks(Hooks):
         )
 
     def confirmed_at(self, db: DuckDBPyConnection, table: str, not_after: datetime) -> datetime | None:
-        """A row of `overview_ticks` is a change; a response that changes nothing leaves its body alone."""
+        """A row of `overview_ticks` is a change; a response that changes nothing leaves only its body."""
         if table != "market.overview_ticks":
             return None
         [confirmed_at] = one_row(
@@ -179,7 +179,7 @@ class CycleHooks(Hooks):
 
 
 def _coins_before(db: DuckDBPyConnection, cycle: Load) -> int:
-    """How many coins the latest cycle had whose list came whole."""
+    """The number of coins in the latest cycle whose list came whole."""
     row = db.execute(
         "SELECT coins_seen FROM ops.cycles "
         "WHERE status = 'complete' AND source = ? AND currency = ? AND coins_seen > 0 ORDER BY started_at DESC LIMIT 1",

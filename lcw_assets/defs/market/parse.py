@@ -1,4 +1,4 @@
-"""From the responses of a cycle to records. What cannot be read goes to the quarantine and stops nothing else."""
+"""From the responses of a cycle to records. What cannot be read goes into the quarantine and blocks nothing else."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class ParsedPage(Generic[R]):
 class Parsed:
     """The responses of a cycle as records.
 
-    `quarantine` has rows of `ops.quarantine`, less the cycle's id; `quarantined` says of how many records and responses
-    they are, by endpoint.
+    `quarantine` has rows of `ops.quarantine`, without the cycle's id; `quarantined` counts the records and responses
+    in them, by endpoint.
     """
 
     coins: list[ParsedPage[Quote]] = field(default_factory=list)
@@ -65,7 +65,7 @@ def parse(spooled: Spooled) -> Parsed:
         "overview": (Overview, parsed.overview),
         "credits": (Credits, parsed.credits),
     }
-    for row in spooled.answers:
+    for row in spooled.responses:
         endpoint, request = row["endpoint"], row["request"]
         if endpoint not in models:
             continue
@@ -83,7 +83,7 @@ def parse(spooled: Spooled) -> Parsed:
 
 
 def table_pages(pages: Sequence[ParsedPage[Any]]) -> list[Page]:
-    """The pages as rows for a merge. A code that stands in several counts where it came last."""
+    """The pages as rows for a merge. Of a code in several pages the last one counts."""
     seen: set[str] = set()
     merged = []
     for page in sorted(pages, key=lambda page: page.received_at, reverse=True):
@@ -114,6 +114,6 @@ def _rows(row: Mapping[str, Any], read: Records[Any]) -> list[dict[str, Any]]:
 
 
 def _rank_by_place(read: Records[Any], offset: int) -> None:
-    """Without `meta` there is no rank, but the list is by rank and has no holes: the place is the rank."""
+    """Without `meta` there is no rank, but the list is by rank and has no gaps: the place is the rank."""
     for quote, place in zip(read.records, read.places, strict=True):
         quote.rank = offset + place + 1

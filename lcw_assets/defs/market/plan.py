@@ -13,14 +13,14 @@ from lcw_assets.sources.lcw.requests import LARGEST_PAGE, page_request
 def wants_profiles(scheduled_at: datetime | None, *, database_exists: bool) -> bool:
     """Does this cycle request `meta` as well: names, supplies, links?
 
-    They hardly move and are seven eighths of a response, so the cycle of each full hour requests them, and any that a
-    person started, and the first of all.
+    They rarely change and are seven eighths of a response, so only these cycles request them: those of full hours,
+    manual runs, and the very first one.
     """
     return scheduled_at is None or scheduled_at.minute == 0 or not database_exists
 
 
 def plan_cycle(*, coins: int, exchanges: int, currency: str, meta: bool) -> list[PlannedCall]:
-    """`status` and `credits` first: whatever is wrong with the address or the key shows before pages are paid for."""
+    """`status` and `credits` first: a wrong address or key fails before pages are paid for."""
     return [
         PlannedCall("status", "status", {}, "status", essential=False),
         PlannedCall("credits", "credits", {}, "credits", essential=False),

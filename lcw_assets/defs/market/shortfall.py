@@ -1,4 +1,4 @@
-"""What a cycle lacks although its calls were answered: pages with fewer usable records than were due."""
+"""What a cycle lacks although its calls succeeded: pages with fewer usable records than were due."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from lcw_assets.ingest.load import Missing
 from lcw_assets.ingest.spool_file import Spooled
 from lcw_assets.sources.lcw.requests import LARGEST_PAGE
 
-# While pages are read, ranks move: a few coins stand in two pages. A page that has more than this share of another one
-# is that page again.
+# While pages are read, ranks move: a few coins are in two pages. A page that has more than this share of another one is
+# a repeat of that page.
 _SEAM = 0.1
 
-# Of a list that ended sooner than the pages that were requested: it grows and shrinks by some entries a day.
+# A list may end before the last requested page: its length changes by some entries a day.
 _SHRINKS = 0.05
 
 
 @dataclass(frozen=True)
 class End:
-    """Where a list ended before the pages that were requested did: after so many `entries` of those `due`."""
+    """The end of a list before the last requested page: after so many `entries` of those `due`."""
 
     endpoint: str
     entries: int
     due: int
 
     def against(self, before: int) -> list[Missing]:
-        """What is wrong with that, if the list had `before` entries the last time that all of it came."""
+        """What is wrong with that, if the list had `before` entries when all of it last came."""
         if self.entries >= before * (1 - _SHRINKS):
             return []
         reason = f"the list ends after {self.entries:,} of {self.due:,} entries, and had {before:,} before"
@@ -38,8 +38,8 @@ class End:
 def find_shortfalls(spooled: Spooled, parsed: Parsed) -> tuple[list[Missing], End | None]:
     """What is missing of the responses, each call with the numbers; and where the list of coins ended, if it did.
 
-    Of a list that ends, pages beyond its end are empty and the last page is short: that is no shortfall. It counts as
-    ended only where an empty page shows that.
+    If the list ends, its last page is short and pages beyond are empty: that is no shortfall. It counts as ended only
+    if an empty page shows it.
     """
     coins, end = _of_list(parsed.coins, "LCW_COINS", _planned(spooled, "coins/list"))
     exchanges, _ = _of_list(parsed.exchanges, "LCW_EXCHANGES", _planned(spooled, "exchanges/list"))
@@ -83,10 +83,10 @@ def _shortage(page: ParsedPage[Any], repeated: int) -> str:
 
 
 def _damaged(spooled: Spooled) -> Iterator[Missing]:
-    """Calls that were answered, by the end of the fetch, and whose response is not in the spool any more."""
+    """Calls that succeeded, by the end of the fetch, and whose response is no longer in the spool."""
     if not spooled.end:
         return
-    there = {_key(row) for row in spooled.answers}
+    there = {_key(row) for row in spooled.responses}
     named = {missing.call for missing in spooled.end.missing}
     for row in spooled.planned:
         label = _label(row["endpoint"], row["request"], _planned(spooled, row["endpoint"]))
@@ -99,7 +99,7 @@ def _planned(spooled: Spooled, endpoint: str) -> int:
 
 
 def _label(endpoint: str, request: Mapping[str, Any], planned: int) -> str:
-    """As the plan of the cycle calls it."""
+    """Its label in the plan of the cycle."""
     if "offset" not in request:
         return endpoint
     number = request["offset"] // LARGEST_PAGE + 1

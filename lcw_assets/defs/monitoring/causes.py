@@ -1,4 +1,4 @@
-"""Why a cycle was slow, from its own facts. What they only suggest is called likely."""
+"""Why a cycle was slow, from its own facts. What the facts only suggest is called likely."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class LockWaitFact:
 
 @dataclass(frozen=True)
 class Usual:
-    """What a cycle is compared with: the `least` seconds that each phase took in a window, and the median machine."""
+    """The reference for a cycle: the `least` seconds that each phase took in a window, and the median machine."""
 
     least: Mapping[str, float | None] = field(default_factory=dict)
     machine: Machine = field(default_factory=Machine)
@@ -79,7 +79,7 @@ def explain(
 ) -> Cause:
     """The phase that took most over the least it can take, what delayed it, and whether the machine was busy.
 
-    Not over its median: where most cycles are slow, that is slow as well.
+    Not over its median: if most cycles are slow, that is slow as well.
     """
     busy = pressure(machine, usual.machine) if machine else None
     if phases.get("pull_s") is None:
@@ -87,7 +87,7 @@ def explain(
         return _with_machine(Cause(Code.process_died, {"slowest_call": slowest}), busy, explained=True)
     took = {phase: phases.get(phase) or 0.0 for phase in PHASES}
     excess = {phase: took[phase] - (usual.least.get(phase) or 0.0) for phase in PHASES}
-    # Where every cycle was as slow as this one (where it is the only one, say), the excess shows nothing.
+    # If every cycle was as slow as this one (or it is the only one), the excess shows nothing.
     is_clear = max(excess.values()) > sum(took.values()) / 10
     worst = max(PHASES, key=lambda phase: excess[phase] if is_clear else took[phase])
     if worst == "pull_s":
@@ -112,9 +112,9 @@ def _with_machine(cause: Cause, busy: Pressure | None, *, explained: bool) -> Ca
 
 
 def explain_calls(calls: Sequence[CallFact], *, pull_s: float = 0.0) -> Cause:
-    """What the slowest call of a pull of `pull_s` seconds met; 0: of one that never ended.
+    """The attempts of the slowest call of a fetch of `pull_s` seconds; 0: of one that never ended.
 
-    A call counts from its first request on: what it waited before that is time that other calls took.
+    A call counts from its first request: the time before that was used by other calls.
     """
     if not calls:
         return Cause(Code.no_calls, {"took_s": pull_s})

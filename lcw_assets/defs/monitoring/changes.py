@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 # More would show no more of a shift that matters, and take longer: the test ranks all of them.
 _SAMPLE = 4_000
-# Below that, the test can hardly find anything: four cycles against four are never beyond chance at this level.
+# With fewer, the test can find nothing: four cycles against four are never significant at this level.
 _FEWEST = 8
-# Twelve comparisons a report: at 1 in 1,000, one report in eighty cries wolf.
+# Twelve comparisons a report: at 1 in 1,000, one report in eighty has a false alarm.
 _CHANCE = 0.001
 
 Trend = Literal["slower", "faster", "no more than noise", "too few to tell"]
@@ -31,7 +31,7 @@ class Change:
     """One measure in this window and the one before: median and mean seconds, and how sure the difference is.
 
     `chance` is the p-value of a two-sided Mann-Whitney U test: how likely so large a difference of ranks would be if
-    nothing had changed. `grew` is its direction, which the medians need not show. It takes the values for independent,
+    nothing had changed. `grew` is its direction, which the medians need not show. It assumes independent values,
     which those of neighbouring minutes are not quite.
     """
 
@@ -45,7 +45,7 @@ class Change:
 
     @property
     def difference_s(self) -> float:
-        """Of the means: that of the medians hides what happens to less than half."""
+        """Of the means: the medians hide what happens to less than half."""
         return self.mean_now_s - self.mean_before_s
 
     @property

@@ -21,7 +21,7 @@ from matplotlib.ticker import MaxNLocator
 from lcw_assets.defs.monitoring.report import Facts
 from lcw_assets.defs.monitoring.sla import Bands
 
-# What is painted, with the placeholder it is painted in, and its colour on a light page.
+# What is painted, its placeholder colour, and its colour on a light page.
 _PAINTS = {
     "ink": ("#010101", "#1f2328"),
     "muted": ("#020202", "#6e7781"),

@@ -27,7 +27,7 @@ _DESCRIPTIONS: dict[CheckName, str] = {
 
 
 def read_sla() -> Sla | SlaError:
-    """The SLA, or what is wrong with its file: a check reports that, and it is no reason for a cycle to fail."""
+    """The SLA, or what is wrong with its file: a check reports that, and no cycle fails for it."""
     try:
         return load_sla(DataSettings().sla_file)
     except SettingsError as error:
@@ -47,7 +47,7 @@ def sla_checks() -> list[dg.AssetCheckSpec]:
 
 
 def sla_results(sla_state: SlaState | None, sla: Sla | SlaError) -> list[dg.AssetCheckResult]:
-    """Each with the numbers, the targets, and where one is missed the likely cause."""
+    """Each with the numbers, the targets, and if one is missed the likely cause."""
     if isinstance(sla, SlaError):
         return [_result(name, f"not checked: {sla}", passed=False) for name in _DESCRIPTIONS]
     return [_result(**vars(check)) for check in sla_state or ()]

@@ -133,7 +133,7 @@ performance_report_hourly = dg.ScheduleDefinition(
     description="Every hour, seven minutes past.",
 )
 
-# A day that was missed while nothing ran is not caught up with: `dagster job backfill -j performance_day` is for that.
+# A day that was missed while nothing ran is not made later: `dagster job backfill -j performance_day` is for that.
 performance_day_daily = dg.build_schedule_from_partitioned_job(
     performance_day,
     name="performance_day_daily",

@@ -55,8 +55,8 @@ def failed_check(evaluation: dg.AssetCheckEvaluation | dg.AssetCheckResult, run_
 
 
 def _run_reports_it(instance: dg.DagsterInstance, run: dg.DagsterRun, since: timedelta) -> bool:
-    """Has the run of a failed check failed as well, and not because of a check? One that still runs may in a moment:
-    a step evaluates its checks, and then fails.
+    """Has the run of a failed check failed as well, for another reason? A run that still runs may fail in a moment: a
+    step evaluates its checks, and then fails.
     """
     if run.status in UNFINISHED:
         return since < _RUNS_END_WITHIN

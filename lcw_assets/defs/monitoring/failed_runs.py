@@ -19,8 +19,8 @@ def failed_runs(
 ) -> Iterator[Observation]:
     """Runs that failed after `since`; of a job with an open incident, its latest run if that failed.
 
-    A run that Dagster is about to start again is left to the one that follows, and one that a blocking check failed to
-    `failed_checks`, which knows the numbers.
+    Left out are runs that Dagster is about to start again, and runs that a blocking check failed: `failed_checks`
+    reports these, with numbers.
     """
     filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
     records = {record.dagster_run.job_name: record for record in instance.get_run_records(filters, ascending=True)}
@@ -51,7 +51,7 @@ def failed_run(job: str, run_id: str, cause: str | None, at: datetime) -> Observ
 
 
 def failed_by_a_check(instance: dg.DagsterInstance, run_id: str) -> bool:
-    """Did a step do all that it had to, and then fail because a check of it blocks?"""
+    """Did a step do all its work, and then fail because of a blocking check?"""
     steps = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     return bool(steps) and all(_is_of_a_check(entry.get_dagster_event()) for entry in steps)
 

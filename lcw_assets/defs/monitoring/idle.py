@@ -1,4 +1,4 @@
-"""Minutes without a cycle, and ticks of the schedule that started none: what no fact of a cycle can show."""
+"""Minutes without a cycle, and ticks of the schedule that started none: no fact of a cycle can show them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STILL_RUNNING = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Tick:
-    """A tick of the schedule that started no run: skipped, or else failed. `reason` is without run ids and moments."""
+    """A tick of the schedule that started no run: skipped, or else failed. `reason` is without run ids and times."""
 
     due_at: datetime
     skipped: bool
@@ -32,8 +32,8 @@ class Tick:
 
 @dataclass(frozen=True)
 class Schedule:
-    """What is known of cycles besides the tables, as of `now`: ticks that started none, and when those began that wait
-    in the spool. Ticks before `ticks_since` are forgotten; null: none are.
+    """Facts about cycles that no table has, as of `now`: ticks that started none, and when the spooled ones began.
+    Dagster has deleted the ticks before `ticks_since`; null: none.
     """
 
     now: datetime
@@ -80,7 +80,7 @@ def most_common_reason(ticks: Sequence[Tick]) -> str:
 
 
 def read_idle(db: DuckDBPyConnection, window: Window, schedule: Schedule) -> Idle:
-    """Of a young database only from its first cycle on: nobody expected one before."""
+    """In a young database only from its first cycle on: none was due before."""
     [first] = one_row(db, "SELECT min(started_at) FROM ops.cycles")
     start = _next_minute(max(window.start, first)) if first else window.end
     examined = Window(start, max(start, _minute(min(window.end, schedule.now - _STILL_RUNNING))))

@@ -30,7 +30,7 @@ def explain_spooled(spool: Spool, path: Path, now: datetime) -> Cause:
         return Cause(Code.not_pulling)
     if spooled.end:
         return Cause(Code.not_stored, {"took_s": spooled.end.fetch_s})
-    received = {_key(row) for row in spooled.answers}
+    received = {_key(row) for row in spooled.responses}
     waiting = [row for row in spooled.planned if _key(row) not in received]
     if not waiting:
         return Cause(Code.process_stopped)
@@ -40,7 +40,7 @@ def explain_spooled(spool: Spool, path: Path, now: datetime) -> Cause:
 
 
 def _wait(planned: Mapping[str, Any], spooled: Spooled, now: datetime) -> Cause:
-    """For how many seconds a call has been waited for, and after what."""
+    """How long a call has been in flight, and after which failures."""
     own = [row for row in spooled.attempts if _key(row) == _key(planned)]
     ends = [datetime.fromisoformat(row["started_at"]) + timedelta(seconds=row["latency_s"]) for row in own]
     since = max(ends, default=spooled.load.started_at)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from lcw_assets.rounding import digits, percent
 
-# By resource: from where on something has to wait (for a processor, or for memory that is written to disk), and how
-# much beyond the usual is more than the machine's everyday.
+# By resource: the value from which work has to wait (for a processor, or for memory that is written to disk), and how
+# much over its usual value is unusual.
 _LIMITS = {"cpu": (0.9, 0.1), "load_each": (2.0, 1.0), "memory": (0.95, 0.03)}
 _NAMES = {"cpu": "CPU in use", "load_each": "load", "memory": "memory in use"}
 
@@ -16,7 +16,7 @@ _NAMES = {"cpu": "CPU in use", "load_each": "load", "memory": "memory in use"}
 class Machine:
     """Over a cycle's time: shares of the CPU and the memory in use, and processes that wanted one of the `processors`.
 
-    Null where the system has no such number. As what is usual: the medians of a window's cycles.
+    Null if the system has no such number. The usual values are the medians of a window's cycles.
     """
 
     cpu: float | None = None
@@ -53,7 +53,7 @@ class Pressure:
 
 
 def pressure(machine: Machine, usual: Machine) -> Pressure | None:
-    """Null if the machine had enough of everything. Where nothing is known of the usual, busy is unusual."""
+    """Null if the machine had enough of everything. If the usual values are unknown, busy is unusual."""
     short = tuple(name for name, (least, _) in _LIMITS.items() if (getattr(machine, name) or 0.0) >= least)
     if not short:
         return None

@@ -1,4 +1,4 @@
-"""The report as people read it: Markdown for Dagster's UI, and one HTML file that needs nothing else."""
+"""The report for people: Markdown for Dagster's UI, and one HTML file that needs no other file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from lcw_assets.rounding import digits, percent, seconds
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
-# Stretches without a cycle that are named.
+# How many stretches without a cycle are listed.
 _STRETCHES = 5
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # For the connection that reads: a year of facts takes 400 MB with it, and 620 without, most of that cached blocks.
 READ_CONFIG = {"memory_limit": "300MB"}
 
-# As many stretches as a chart has room for, and as many slow cycles as anybody reads.
+# As many stretches as a chart can show, and as many slow cycles as anybody reads.
 _BUCKETS = 360
 _SLOWEST = 20
 _MARKED = 300
@@ -88,7 +88,7 @@ class Report:
 
 
 def read_facts(db: DuckDBPyConnection, window: Window, sla: Sla, schedule: Schedule) -> Facts:
-    """Read a window. Meant to be short: whoever reads keeps the next cycle from storing."""
+    """Read a window. Short: while it reads, no cycle can store."""
     parameters = window.parameters()
     measures = read_measures(db, window, sla.seconds())
     phases = sorted(SQL.rows(db, "phases", parameters), key=lambda row: PHASES.index(row["phase"]))

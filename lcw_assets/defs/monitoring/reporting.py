@@ -30,7 +30,7 @@ def report_on(connect: Connect, window: Window, schedule: Schedule, sla: Sla, no
 
 
 def store_72h(connect: Connect, report: Report, page: Path) -> str:
-    """Replace the page, which is whole at any time, and add a row. Gives the Markdown. Raises `OSError` of the page."""
+    """Replace the page atomically, and add a row. Returns the Markdown. Raises `OSError` of the page."""
     markdown, html = render(report, "Cycle times, last 72 hours")
     write_file(page, html)
     with connect() as db:
@@ -39,7 +39,7 @@ def store_72h(connect: Connect, report: Report, page: Path) -> str:
 
 
 def store_day(connect: Connect, report: Report) -> str:
-    """Replace the row of the day. Gives the Markdown."""
+    """Replace the row of the day. Returns the Markdown."""
     start = report.facts.window.start
     with connect() as db, transaction(db):
         db.execute("DELETE FROM reports.performance_daily WHERE window_start = ?", [start])

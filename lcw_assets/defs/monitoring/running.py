@@ -26,7 +26,7 @@ INCIDENT_TAG, SEVERITY_TAG, RUN_TAG = "lcw/slow", "lcw/slow_severity", "lcw/slow
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong, and what is to be done about it once the alert cannot be lost any more."""
+    """What is wrong, and the action to take after the alert is safe."""
 
     observation: Observation
     act: Callable[[], None]
@@ -125,15 +125,15 @@ def _dead_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int | Non
             except psutil.NoSuchProcess:
                 dead = True
             except psutil.AccessDenied:
-                dead = False  # somebody's, so it is there
-            # Read again: it may have ended, and well, since the run was read.
+                dead = False  # another user's, so it exists
+            # Read again: it may have succeeded since the run was read.
             again = instance.get_run_by_id(run.run_id) if dead else None
             return pid if again and again.status == dg.DagsterRunStatus.STARTED else None
     return None
 
 
 def _end(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None:
-    """End a run's process, or where it has none that can be reached, the run."""
+    """End a run's process; if it has none that can be reached, the run."""
     if run.status == dg.DagsterRunStatus.CANCELING:
         return  # Dagster's run monitoring does what is left
     try:

@@ -1,4 +1,4 @@
-"""What Dagster's instance knows of schedules and no table does: those that have stopped, and ticks without a run."""
+"""Facts about schedules from Dagster's instance: those that have stopped, and ticks without a run."""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta, timezone

@@ -44,7 +44,7 @@ class _Evaluation:
 
         self.now, self.settings, self.log = datetime.now(timezone.utc), DataSettings(), context.log.warning
         self.context, self.state, sla = context, _state(context), read_sla()
-        # A file that is no SLA fails the checks, which report it. Watching goes on with the one that comes along.
+        # A wrong SLA file fails the checks, which report it. Watching goes on with the default SLA.
         self.sla = sla if isinstance(sla, Sla) else load_sla()
         urls, runs = self.settings.alert_urls, f"{self.settings.ui_url.rstrip('/')}/runs/"
         self.channels, self.wrong = read_channels(urls.get_secret_value() if urls else None)
@@ -69,7 +69,7 @@ class _Evaluation:
         self.outbox.put(alerts, self.log)
         for act in acts:
             act()
-        # Only opened when there is an alert to store, and then hardly waited for: cycles come first.
+        # Opened only when there is an alert to store, with a short wait: cycles come first.
         self.outbox.flush(self.channels, partial(open_database, settings.database, lock_wait_s=0.5), self.now, self.log)
         state.evaluated_at = self.now
         self.context.update_cursor(state.model_dump_json())
@@ -123,7 +123,7 @@ def watch_checks(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 )
 @skip_while_misconfigured
 def watch_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Dagster's own run-failure sensor keeps no cursor of ours, so it could not know when a job works again."""
+    """Dagster's own run-failure sensor has no cursor for us, so it could not see when a job works again."""
     own = _Evaluation(context)
     # Evaluations overlap: a run is written to the storage a moment after its time. Seen twice is one incident.
     since = (own.state.evaluated_at or own.now) - timedelta(seconds=30)
@@ -131,7 +131,7 @@ def watch_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 
 
 def _failing_channels(failing: Mapping[str, str], wrong: Mapping[str, str], now: datetime) -> list[Observation]:
-    """Channels that do not take alerts, for those that do."""
+    """Alerts about broken channels, sent to the working ones."""
     found = [(name, f"alerts do not reach channel {name} of LCW_ALERT_URLS", why) for name, why in failing.items()]
     found += [(name, f"address {name} of LCW_ALERT_URLS is not used: {why}", "") for name, why in wrong.items()]
     return [

@@ -1,4 +1,4 @@
-"""The SLA: one TOML file, typed, of what is fast enough; and whether the measures of a window meet it."""
+"""The SLA: one typed TOML file that says what is fast enough; and whether the measures of a window meet it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 class SlaError(ValueError):
-    """The SLA file is no SLA. The text names the file, the place in it, and what is wrong there."""
+    """The SLA file is wrong. The text names the file, the place in it, and what is wrong there."""
 
 
 class _Section(BaseModel):
@@ -150,7 +150,7 @@ def load_sla(file: Path | None = None) -> Sla:
     except UserFileError as error:
         raise SlaError(f"the SLA file {error}") from None
     except tomllib.TOMLDecodeError as error:
-        # The place alone: the rest of the error may quote the file, and it may be another file than was meant.
+        # Only the place: the rest of the error may quote the file, and it may be the wrong file.
         place = re.search(r"at line \d+, column \d+", str(error))
         raise SlaError(f"the SLA file {path} is not TOML {place[0] if place else 'at its end'}") from None
     except ValidationError as error:
@@ -186,7 +186,7 @@ def value_of(target: Target, measures: Measures) -> float | None:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A target and what was measured. Without cycles nothing is broken: `passed` is true and `value` is null."""
+    """A target and what was measured. Without cycles `passed` is true and `value` is null."""
 
     target: Target
     value: float | None

@@ -59,7 +59,7 @@ def read_usual(db: DuckDBPyConnection, window: Window) -> Usual:
 
 
 def add_slow_cycles(db: DuckDBPyConnection, *, over_s: float, now: datetime) -> tuple[list[SlowCycle], int]:
-    """Bring `reports.slow_cycles` up to date. Gives those that were added, the newest first, and how many it has."""
+    """Bring `reports.slow_cycles` up to date. Returns the added ones, the newest first, and its number of rows."""
     window = Window(_EVER, now)
     found = read_slowest(db, window, over_s=over_s, most=_MOST, usual=read_usual(db, window), new=True)
     added = sorted(found, key=lambda slow: slow.started_at, reverse=True)
@@ -73,7 +73,7 @@ def add_slow_cycles(db: DuckDBPyConnection, *, over_s: float, now: datetime) -> 
 
 
 def read_failures(db: DuckDBPyConnection, window: Window) -> Cause | None:
-    """What most of the failed calls of a window met; null if none failed."""
+    """The most frequent failure of calls in a window; null if none failed."""
     row = db.execute(
         "SELECT endpoint, http_status, outcome, count(*) AS times, sum(times) OVER () FROM ops.cycle_calls "
         "WHERE started_at >= $start AND started_at < $end AND outcome NOT IN ('ok', 'superseded', 'deadline') "

@@ -1,4 +1,4 @@
-"""Loads that wait to be stored: whether they become more, and why."""
+"""Loads that wait to be stored: whether their number grows, and why."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +20,7 @@ def watched_spools(settings: DataSettings) -> list[Spool]:
 
 
 def growing_spool(spools: Sequence[Spool], before: int, sla: Sla, now: datetime) -> tuple[int, list[Observation]]:
-    """How many loads wait to be stored, and whether that is too many and no fewer than `before`."""
+    """How many loads wait to be stored, and whether that is too many and not fewer than `before`."""
     waiting = {spool.folder: spool.pending() for spool in spools}
     depth = sum(map(len, waiting.values()))
     if depth < sla.watch.spooled_cycles or depth < before:
@@ -36,11 +36,11 @@ def growing_spool(spools: Sequence[Spool], before: int, sla: Sla, now: datetime)
 
 
 def _why_not_stored(spools: Sequence[Spool], waiting: Mapping[Path, Sequence[Path]]) -> Cause:
-    """Who had the database open when the newest of what waits was to be stored, if somebody had."""
+    """The process that had the database open when the newest waiting load failed to store, if any."""
     waits: list[Mapping[str, Any]] = []
     for spool in spools:
         for path in waiting[spool.folder][-1:]:
-            with suppress(ValueError, OSError):  # damaged: whoever stores it reports that
+            with suppress(ValueError, OSError):  # damaged: storing it reports that
                 spooled = spool.read(path)
                 waits += spooled.lock_waits[-1:] if spooled else []
     last = max(waits, key=lambda wait: wait["waited_at"], default=None)

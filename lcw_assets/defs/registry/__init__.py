@@ -1,1 +1,1 @@
-"""The token registry: KuCoin's futures contracts -> what is listed, and what happened to each."""
+"""The token registry: KuCoin's futures contracts, which are listed, and their events."""

@@ -1,4 +1,4 @@
-"""One answer into the tables: loaded, compared, found plausible, written. Within the caller's transaction."""
+"""Writes one response into the tables: load, compare, check, write. Within the caller's transaction."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from lcw_assets.warehouse.tables import CLOCKS_DIFFER, append, one_row, update
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# Between two answers of which the second confirms the first. A server may give the same wrong one for some seconds.
+# Time between a response and one that confirms it. A server may send the same wrong response for some seconds.
 _CONFIRMED_AFTER, _CONFIRMED_WITHIN = timedelta(seconds=30), timedelta(hours=1)
 
 # Contracts that are compared and written together: 5,000 at once take 50 MB more, and no less time.
 _AT_ONCE = 500
 
-# Columns of a known contract that are written whenever it is not as it was. Of the terms only those that changed are:
-# DuckDB takes as long to plan an assignment as to carry it out.
+# Columns that are written for every known contract that changed. Of the terms only the changed ones are written: DuckDB
+# takes as long to plan an assignment as to execute it.
 _ALWAYS_SET = {"status", "listed_at", "delisted_at", "changed_at", "exchange_status", "fingerprint"}
 
 
@@ -42,18 +42,18 @@ def apply(
     new_for: timedelta,
     phases: Phases,
 ) -> SyncResult:
-    """Bring the registry up to this answer, unless it is older than what is known, or not plausible.
+    """Bring the registry up to this response, unless it is older than what is known, or not plausible.
 
-    Of most contracts only the market has moved; the fingerprint of all the rest says so. The others are `compared`.
+    Of most contracts only market values have moved: their fingerprint is the same. The others are `compared`.
     """
     with phases.of("load"):
-        told = KnownFields.by(records)
+        fields = KnownFields.by(records)
         _set(db, observed_at=observed_at, sync_id=sync_id, new_for=new_for, not_after=now + CLOCKS_DIFFER)
-        run(db, "load", [moves_json(records, told)])
+        run(db, "load", [moves_json(records, fields)])
         differs = db.execute(text("differs")).fetchall()
     with phases.of("process"):
         found = SyncResult("applied", observed_at=observed_at, contracts=len(records), unknown=unknown(records))
-        known_until, listed, lost = _state(db, told)
+        known_until, listed, lost = _state(db, fields)
         found.lost_fields = lost if records else []
         if known_until and observed_at <= known_until:
             found.status = "older"
@@ -72,12 +72,12 @@ def apply(
         known = _known(db, [symbol for symbol, was in statuses.items() if was])
     with phases.of("write"):
         stamps = {"observed_at": observed_at, "sync_id": sync_id}
-        snapshots = run(db, "snapshot", moves=told.moves)
+        snapshots = run(db, "snapshot", moves=fields.moves)
     events = Counter[str]()
     for first in range(0, len(odd), _AT_ONCE):
         with phases.of("process"):
             compared = [
-                compare(record, known.get(record.symbol), told=told, observed_at=observed_at)
+                compare(record, known.get(record.symbol), fields=fields, observed_at=observed_at)
                 for record in odd[first : first + _AT_ONCE]
             ]
         with phases.of("write"):
@@ -85,7 +85,7 @@ def apply(
             old = [one.row for one in compared if one.row["symbol"] in known]
             events += _write(db, old, compared, _ALWAYS_SET, stamps)
     with phases.of("write"):
-        run(db, "move", moves=told.moves)
+        run(db, "move", moves=fields.moves)
         gone = [delisted(symbol, was, observed_at) for symbol, was in missing.items()]
         events += _write(db, [one.row for one in gone], gone, {"delisted_at", "changed_at", "is_new"}, stamps)
         found.changes = Changes.count(events, snapshots)
@@ -99,28 +99,28 @@ def _write(
     columns: Collection[str],
     stamps: Mapping[str, Any],
 ) -> Counter[str]:
-    """What happened to contracts, and the rows of those that were known: these columns, and those that changed."""
+    """Write events, and the rows of known contracts: these columns, and those that changed."""
     changes = [change for one in compared for change in one.changes]
     update(db, "registry.tokens", rows, key="symbol", columns={*columns, *(change.field for change in changes)})
     append(db, "registry.token_events", [{**vars(change), **stamps} for change in changes])
     return Counter(change.event for change in changes)
 
 
-def _state(db: DuckDBPyConnection, told: KnownFields) -> tuple[datetime | None, int, list[str]]:
-    """The moment up to which the registry is known, how many contracts are listed, and the fields that these have and
-    none of the answer.
+def _state(db: DuckDBPyConnection, fields: KnownFields) -> tuple[datetime | None, int, list[str]]:
+    """The time of the newest response, the number of listed contracts, and the fields that these have and no contract
+    of the response has.
 
-    A moment in the future is none: the clock was wrong when it was written, and would make every answer an old one
-    until then.
+    A time in the future is ignored: the clock was wrong when it was written, and until then every response would be
+    too old.
     """
-    counts = "".join(f", count({name}) FILTER (status <> 'delisted')" for name in told.lost_fields)
+    counts = "".join(f", count({name}) FILTER (status <> 'delisted')" for name in fields.lost_fields)
     known_until, listed, *before = one_row(
         db,
         "SELECT greatest(max(last_seen) FILTER (last_seen <= getvariable('not_after')), "  # noqa: S608 - own names
         "max(delisted_at) FILTER (delisted_at <= getvariable('not_after'))), "
         f"count(*) FILTER (status <> 'delisted'){counts} FROM registry.tokens",
     )
-    return known_until, listed, [name for name, count in zip(told.lost_fields, before, strict=True) if count]
+    return known_until, listed, [name for name, count in zip(fields.lost_fields, before, strict=True) if count]
 
 
 def _known(db: DuckDBPyConnection, symbols: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -136,9 +136,9 @@ def _known(db: DuckDBPyConnection, symbols: Sequence[str]) -> dict[str, dict[str
 
 
 def _confirmed(db: DuckDBPyConnection, observed_at: datetime, digest: str | None) -> bool:
-    """Did an answer some time before lack the very same contracts, and none since then others?
+    """Did an earlier response lack the same contracts, and no response since then other ones?
 
-    Two halves that were cut in different places say nothing together, nor does the same one twice within a moment.
+    Two halves that were cut in different places confirm nothing, nor does the same one twice within a moment.
     """
     rows = db.execute(
         "SELECT status, missing_digest, observed_at FROM ops.syncs WHERE observed_at BETWEEN ? AND ? "
@@ -146,7 +146,7 @@ def _confirmed(db: DuckDBPyConnection, observed_at: datetime, digest: str | None
         [observed_at - _CONFIRMED_WITHIN, observed_at],
     ).fetchall()
     same = takewhile(lambda row: row[:2] == ("held", digest), rows)
-    return any(observed_at - held_at >= _CONFIRMED_AFTER for _, _, held_at in same)
+    return any(observed_at - at >= _CONFIRMED_AFTER for _, _, at in same)
 
 
 def _set(db: DuckDBPyConnection, **variables: Any) -> None:

@@ -1,7 +1,7 @@
-"""A contract beside what is known of it: the state that it is in, and what of it changed.
+"""Compares a contract with its row: its new status, and its events.
 
-In Python, because each minute has a handful of contracts to look at, of five thousand: statements over their fifty
-columns took DuckDB 34 ms to plan.
+In Python, because each minute only a few contracts of five thousand have changed: DuckDB took 34 ms to plan statements
+over their fifty columns.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from lcw_assets.defs.registry.staging import TERMS, KnownFields, fingerprint
 from lcw_assets.sources.kucoin_futures.records import Contract
 from lcw_assets.warehouse.schema import tables
 
-# What of a known contract `compare` wants to know.
+# The columns of a known contract that `compare` needs.
 KNOWN = ("symbol", "status", "listed_at", "delisted_at", "changed_at", "exchange_status", *TERMS)
 
-# KuCoin's words, in lower case, where ours are others. `delisted` is one of ours: gone from the answers.
+# KuCoin's statuses, in lower case, that have another name here. `delisted` is our own: gone from the responses.
 _STATUSES = {
     "open": "active",
     "cancelonly": "cancel_only",
@@ -43,15 +43,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Compared:
-    """What `registry.tokens` is to hold of a contract, less what moves, and what happened to it."""
+    """A contract's row of `registry.tokens`, without the values that move, and its events."""
 
     row: Mapping[str, Any]
     changes: Sequence[Change]
 
 
-def compare(record: Contract, known: Mapping[str, Any] | None, *, told: KnownFields, observed_at: datetime) -> Compared:
-    """`known` has the columns `KNOWN`, or is null of a contract that is new. Only the terms that are `told` count."""
-    row = {name: stored(name, getattr(record, name)) for name in told.terms}
+def compare(
+    record: Contract, known: Mapping[str, Any] | None, *, fields: KnownFields, observed_at: datetime
+) -> Compared:
+    """`known` has the columns `KNOWN`; null for a new contract. Only terms in `fields` count."""
+    row = {name: stored(name, getattr(record, name)) for name in fields.terms}
     was = known["status"] if known else None
     status = _status(record) or ("active" if was in (None, "delisted") else was)
     opened = row.get("first_open_date")
@@ -72,7 +74,7 @@ def compare(record: Contract, known: Mapping[str, Any] | None, *, told: KnownFie
     if known:
         changes += [
             Change(record.symbol, "parameter_changed", name, shown(known[name]), shown(row[name]), observed_at)
-            for name in told.terms
+            for name in fields.terms
             if row[name] != known[name]
         ]
     row |= {
@@ -82,20 +84,20 @@ def compare(record: Contract, known: Mapping[str, Any] | None, *, told: KnownFie
         "delisted_at": None,
         "changed_at": observed_at if changes or not known else known["changed_at"],
         "exchange_status": record.exchange_status or (known["exchange_status"] if known and not back else None),
-        "fingerprint": fingerprint(record, told),
+        "fingerprint": fingerprint(record, fields),
     }
     return Compared(row, changes)
 
 
 def _listed_at(known: Mapping[str, Any], opened: datetime | None) -> datetime:
-    """Follows the opening date of a contract that is listed: KuCoin announces some, and then puts them off."""
+    """The opening date of a listed contract, which may change: KuCoin announces some, and then delays them."""
     listed_at: datetime = known["listed_at"]
     follows = known["first_open_date"] in (None, listed_at) or (opened and opened > listed_at)
     return opened if opened and follows else listed_at
 
 
 def delisted(symbol: str, was: str, observed_at: datetime) -> Compared:
-    """A contract that is listed, `was` its status, and not in the answer."""
+    """A contract that is listed, `was` its status, and not in the response."""
     row = {
         "symbol": symbol,
         "status": "delisted",
@@ -107,8 +109,8 @@ def delisted(symbol: str, was: str, observed_at: datetime) -> Compared:
 
 
 def stored(name: str, value: Any) -> Any:
-    """A field as its column holds it. What is not set is null, whichever way KuCoin put it; -0.0 is 0, and the order of
-    a list means nothing.
+    """A field as its column holds it. Null and empty values are null; -0.0 is 0, and the order of a list has no
+    meaning.
     """
     if value is None or value == "":
         return None
@@ -120,7 +122,7 @@ def stored(name: str, value: Any) -> Any:
 
 
 def shown(value: Any) -> str | None:
-    """As DuckDB writes it, less its quotes around odd names in a list."""
+    """As DuckDB writes it, without its quotes around unusual names in a list."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):

@@ -48,6 +48,6 @@ token_registry_sync = LoadDeclaration(
         Check("no_field_lost", _TOKENS, "Every field that contracts had is still there."),
     ),
     check_names={"keys_unique": "symbols_unique", "load_time": "sync_time"},
-    deadline_s=30.0,  # what was listed is to be known within the minute
+    deadline_s=30.0,  # a listing is known within the minute
     max_runtime_s=60,
 )

@@ -1,4 +1,4 @@
-"""Where a sync's seconds went, and what came of it: a row of `ops.syncs`, and a line for people."""
+"""How long each phase of a sync took, and its result: a row of `ops.syncs`, and a line for people."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Changes:
 
 @dataclass
 class SyncResult:
-    """What came of a sync. `lost_fields` are fields that no contract has any more."""
+    """The result of a sync. `lost_fields` are fields that no contract has any more."""
 
     status: Status
     reason: str | None = None
@@ -83,7 +83,7 @@ class SyncResult:
 
 
 def sync_detail(result: SyncResult, phases: Phases) -> dict[str, Any]:
-    """What `ops.loads` has of a sync alone; `ops.syncs` shows it as columns."""
+    """The detail of a sync in `ops.loads`; `ops.syncs` shows it as columns."""
     return {
         "status": result.status,
         "reason": result.reason,

@@ -1,7 +1,7 @@
-"""The order of `registry.token_events` on disk, which is what makes its queries quick at ten million rows.
+"""The order of `registry.token_events` on disk, which makes its queries fast at ten million rows.
 
-Rows are appended as they come, so a contract's are all over the table, and finding them reads all of it: 200 ms at ten
-million. Put in the order of event, symbol and time now and then, they are found in 3. An index finds them as well, but
+Rows are appended as they come, so the rows of a contract are all over the table, and finding them reads all of it: 200
+ms at ten million. Sorted by event, symbol and time now and then, they are found in 3. An index finds them as well, but
 fetches them one by one (13 ms for two thousand, 70 when nothing is cached), and makes the file twice as large.
 """
 
@@ -16,20 +16,20 @@ from lcw_assets.warehouse.tables import append_row, one_row, transaction
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# As many unordered rows take 4 ms to look through. KuCoin has some hundred events a day: this is a matter of months.
+# So many unordered rows take 4 ms to scan. KuCoin has some hundred events a day: this takes months.
 MOST_UNORDERED = 200_000
 
 _TABLE = "registry.token_events"
 
 
 def unordered(db: DuckDBPyConnection, rows: int) -> int:
-    """How many of its `rows` came since it was put in order."""
+    """How many of its `rows` came since it was sorted."""
     [ordered] = one_row(db, "SELECT coalesce(max(rows), 0) FROM ops.clusterings")
     return max(0, rows - int(ordered))
 
 
 def cluster(db: DuckDBPyConnection) -> None:
-    """Put it in order. Takes 25 s for ten million rows, which is why it is not done before it pays."""
+    """Sort the table. Takes 25 s for ten million rows, so it is done rarely."""
     started = time.perf_counter()
     with transaction(db):
         [made] = one_row(

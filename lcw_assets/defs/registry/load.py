@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lcw_assets.ingest.facts import Status
     from lcw_assets.settings import Settings
 
-# What became of a sync, as every load says it.
+# The status of a sync as the status of a load.
 _STATUS: dict[str, Status] = {"applied": "complete", "older": "complete", "held": "partial", "failed": "failed"}
 
 
@@ -49,7 +49,7 @@ class SyncData:
 
 
 class SyncHooks(Hooks):
-    """`deliver` takes what is to be said to people; the sensors send what is in the outbox, every ten seconds."""
+    """`deliver` takes alerts; the sensors send what is in the outbox, every ten seconds."""
 
     names: ClassVar[Mapping[str, str]] = {"fetch_s": "api_s"}  # as in `ops.syncs`
 
@@ -64,7 +64,7 @@ class SyncHooks(Hooks):
         self.limits = Limits(settings.registry_max_delisted_share, settings.registry_max_delisted_count)
         self.new_for = timedelta(hours=settings.registry_new_hours)
         self.deliver = deliver or partial(Outbox(settings.alerts_dir, lambda run_id: run_id).put, log=log.warning)
-        self._left_at = 0.0  # the hooks, for the runner to write what every load leaves
+        self._left_at = 0.0  # the hooks, when the runner begins to write the facts
 
     def plan(self, clock: RunClock) -> Sequence[PlannedCall]:  # noqa: ARG002
         return [PlannedCall("contracts", ENDPOINT, {}, ENDPOINT)]
@@ -73,8 +73,8 @@ class SyncHooks(Hooks):
         return len(document.records)
 
     def begin(self, db: DuckDBPyConnection) -> None:
-        # So a commit writes the file at once, and not all of the response into a log first that closing would empty a
-        # moment later: a seventh of the time at 5,000 contracts.
+        # So a commit writes into the file at once, and not into a log first, which closing would copy a moment later:
+        # that takes a seventh of the time at 5,000 contracts.
         db.execute("SET checkpoint_threshold = '1KB'")
 
     def store(self, db: DuckDBPyConnection, spooled: Spooled) -> Outcome:
@@ -99,7 +99,7 @@ class SyncHooks(Hooks):
         )
 
     def _written(self, phases: Phases) -> None:
-        """What the runner writes is of the phase `write` too: responses and calls before the facts, then the commit."""
+        """The phase `write` includes what the runner writes: responses and calls before the facts, then the commit."""
         now = time.perf_counter()
         phases.write += now - self._left_at
         self._left_at = now
@@ -109,7 +109,7 @@ class SyncHooks(Hooks):
         return sync_detail(outcome.data.result, outcome.data.phases)
 
     def committed(self, db: DuckDBPyConnection, load: Load, outcome: Outcome | None) -> None:
-        """News is delivered after the commit and before the spool forgets the sync: once, whenever a process dies."""
+        """News is delivered after the commit and before the spool forgets the sync: once, even if a process dies."""
         if outcome:
             self._written(outcome.data.phases)
             observed_at = outcome.data.result.observed_at
@@ -166,7 +166,7 @@ class SyncHooks(Hooks):
         return status | {"sync_s": rounded(data.phases.total), **phases}
 
     def describe(self, stored: StoredLoad) -> str:
-        """Where a terminal has a line a cycle, it has of syncs only what is new."""
+        """A terminal has a line for each cycle, but for syncs only lines about news."""
         data: SyncData = stored.outcome.data
         result, changes = data.result, data.result.changes
         if result.status == "applied":
@@ -185,15 +185,15 @@ class SyncHooks(Hooks):
     def _apply(
         self, db: DuckDBPyConnection, spooled: Spooled, phases: Phases
     ) -> tuple[SyncResult, list[dict[str, Any]]]:
-        """What came of the response, and the rows of `ops.quarantine`."""
+        """The result of the sync, and the rows of `ops.quarantine`."""
         refused = spooled.quarantine()
         missing = spooled.end.missing if spooled.end else [PROCESS_DIED]
         result = SyncResult("failed", reason="; ".join(map(str, missing)) or "nothing was answered")
-        for row in spooled.answers:
+        for row in spooled.responses:
             with phases.of("load"):
                 try:
                     contracts = read_contracts(row["payload"])
-                except NoContractsError as error:  # a response that an older version took
+                except NoContractsError as error:  # a response that an older version accepted
                     contracts = Contracts((), [Refusal(str(error), 1, row["payload"])])
                 read_contracts.cache_clear()  # nobody reads it a third time, and 5,000 contracts are 40 MB
             refused += [quarantined(row, str(refusal), refusal.text) for refusal in contracts.refusals]
@@ -214,10 +214,10 @@ class SyncHooks(Hooks):
 def _is_kept(
     db: DuckDBPyConnection, result: SyncResult, refused: Sequence[Mapping[str, Any]], source: str, now: datetime
 ) -> bool:
-    """Is the response to be kept to the letter? Once an hour, whenever it was not applied, and for a new refusal.
+    """Is the whole response stored? Once an hour, whenever it was not applied, and for a new refusal.
 
-    All of what it says is in the tables, with what was there before. Every response would be 1 GB a day, and a tenth
-    of a sync's time at 5,000 contracts.
+    The tables have its content anyway. Every response would be 1 GB a day, and a tenth of a sync's time at 5,000
+    contracts.
     """
     if result.status != "applied":
         return True

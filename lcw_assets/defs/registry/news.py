@@ -1,4 +1,4 @@
-"""What traders want to know within a minute: contracts that were listed or delisted. Each is told once."""
+"""What traders want to know within a minute: contracts that were listed or delisted. Each is reported once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def read_news(db: DuckDBPyConnection, sync_id: str, observed_at: datetime) -> dict[str, list[str]]:
-    """The names that a sync listed, relisted and delisted. Of the very first one none: everything was new to it."""
+    """The names that a sync listed, relisted and delisted. None for the first sync: everything was new to it."""
     first = db.execute(
         "SELECT 1 FROM ops.syncs WHERE status = 'applied' AND contracts > 0 AND observed_at < ? LIMIT 1", [observed_at]
     ).fetchone()
@@ -29,14 +29,14 @@ def read_news(db: DuckDBPyConnection, sync_id: str, observed_at: datetime) -> di
 
 
 def alerts(news: Mapping[str, Collection[str]], observed_at: datetime, run_id: str) -> list[Alert]:
-    """One for what can be traded since, one for what cannot any more. Always the same ones for the same sync."""
+    """One alert for listings, one for delistings. Always the same ones for the same sync."""
     listed = [
         (f"{len(names)} {word}: {escape.some(sorted(names))}")
         for word, names in (("listed", news.get("listed", ())), ("back", news.get("relisted", ())))
         if names
     ]
     gone = news.get("delisted", ())
-    told = {
+    texts = {
         "listing": "; ".join(listed),
         "delisting": f"{len(gone)} delisted: {escape.some(sorted(gone))}" if gone else "",
     }
@@ -51,7 +51,7 @@ def alerts(news: Mapping[str, Collection[str]], observed_at: datetime, run_id: s
             cause=None,
             run_id=run_id,
         )
-        for what, text in told.items()
+        for what, text in texts.items()
         if text
     ]
 

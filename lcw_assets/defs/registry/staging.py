@@ -1,4 +1,4 @@
-"""From contracts to the texts that DuckDB unpacks: what moves of each, and the fingerprint of all the rest."""
+"""From contracts to the texts that DuckDB unpacks: the values that move, and a fingerprint of all others."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pydantic_core import to_json
 
 from lcw_assets.sources.kucoin_futures.records import Contract
 
-# What moves from minute to minute. It has no events: a row of registry.token_snapshots tells of some of it.
+# Values that move from minute to minute. They have no events; registry.token_snapshots has some of them.
 MOVES = (
     "funding_fee_rate", "predicted_funding_fee_rate", "next_funding_rate_time", "open_interest", "turnover_of_24h",
     "volume_of_24h", "mark_price", "index_price", "last_trade_price", "low_price", "high_price", "price_chg_pct",
     "price_chg", "buy_limit", "sell_limit",
 )  # fmt: skip
-# What has events. Of a contract as KuCoin lists it, hardly any of it changes in a day. (`exchange_status` is what
-# `status` is made of, which has its own.)
+# Values that have events. They rarely change. (`exchange_status` is not one: `status`, which follows from it, has its
+# own events.)
 TERMS = tuple(name for name in Contract.model_fields if name not in ("symbol", "exchange_status", *MOVES))
 
-# Part of every fingerprint. To be counted up when a field comes to mean something else, so that all are looked at once.
+# Part of every fingerprint. Increase it when the meaning of a field changes, so that all contracts are compared once.
 _VERSION = 1
 
 # DuckDB unpacks texts of this many records three times as fast as one text with all of them (measured, 5,000).
@@ -38,8 +38,8 @@ _lasting = itemgetter("exchange_status", *TERMS)
 
 @dataclass(frozen=True)
 class KnownFields:
-    """The fields that any contract of an answer has. One that none has was renamed or dropped by KuCoin, which says
-    nothing of any contract. So what is known of it is kept, and makes no event.
+    """The fields that any contract of a response has. KuCoin has renamed or dropped a field that none has, which is no
+    change of a contract: its last values are kept, and it makes no event.
     """
 
     names: frozenset[str]
@@ -65,31 +65,31 @@ class KnownFields:
 
     @cached_property
     def salt(self) -> bytes:
-        """In every fingerprint, because a field that comes back is compared again, also where it did not come back."""
+        """In every fingerprint: when a field comes back, all contracts are compared, also those without it."""
         return blake2b(f"{_VERSION} {' '.join(self.terms)}".encode(), digest_size=blake2b.SALT_SIZE).digest()
 
 
-def moves_json(records: Sequence[Contract], told: KnownFields) -> list[str]:
-    """What moves, a column after the other, and the fingerprint of what does not.
+def moves_json(records: Sequence[Contract], fields: KnownFields) -> list[str]:
+    """The values that move, column by column, and the fingerprint of all others.
 
-    A fingerprint takes 3 microseconds, and looking at fifty columns 20: so only contracts whose fingerprint differs are
-    looked at. One that differs for no good reason (another version of Python or of this project) costs that look, and
-    no event.
+    A fingerprint takes 3 microseconds, and comparing fifty columns 20: so only contracts whose fingerprint differs are
+    compared. One that differs for another reason (another version of Python or of this project) costs a comparison,
+    and makes no event.
     """
     chunks = (records[first : first + _CHUNK] for first in range(0, len(records), _CHUNK))
-    rows = ([(*_moving(vars(one)), _unknown_json(one), fingerprint(one, told)) for one in chunk] for chunk in chunks)
+    rows = ([(*_moving(vars(one)), _unknown_json(one), fingerprint(one, fields)) for one in chunk] for chunk in chunks)
     return [to_json(dict(zip(LOADED, zip(*chunk, strict=True), strict=True))).decode() for chunk in rows]
 
 
-def fingerprint(record: Contract, told: KnownFields) -> str:
+def fingerprint(record: Contract, fields: KnownFields) -> str:
     """Of all that is a term, and of the status."""
     lasting = marshal.dumps(_lasting(vars(record)), 2)
-    return blake2b(lasting, digest_size=8, salt=told.salt).hexdigest()
+    return blake2b(lasting, digest_size=8, salt=fields.salt).hexdigest()
 
 
 def _unknown_json(record: Contract) -> str | None:
-    """Among what moves, because nobody knows whether it does. If it did, every contract would differ every minute."""
-    # What is not finite is null: DuckDB takes no Infinity for JSON, and refused the whole answer for one.
+    """Stored with the values that move, because it may move: then every fingerprint would differ every minute."""
+    # Infinity becomes null: DuckDB does not accept it as JSON, and would refuse the whole response.
     return to_json(record.model_extra, inf_nan_mode="null").decode() if record.model_extra else None
 
 

@@ -1,4 +1,4 @@
-"""How the registry is after a sync: what its checks and its metadata say."""
+"""The state of the registry after a sync, for its checks and metadata."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RegistryState:
 
 
 def read_state(db: DuckDBPyConnection) -> RegistryState:
-    """Called just before the row of the sync is written, which counts already."""
+    """Called just before the row of the sync is written, which is counted already."""
     found = db.execute(text("state"))
     names = [column[0] for column in found.description or ()]
     counts = dict(zip(names, found.fetchone() or (), strict=True))

@@ -18,7 +18,7 @@ _ALL = frozenset(MOVES)
 
 
 def run(db: DuckDBPyConnection, file: str, parameters: object = None, *, moves: frozenset[str] = _ALL) -> int:
-    """Run a file of `sql/`, and give how many rows it wrote. Of what moves, only these columns are compared and set."""
+    """Run a file of `sql/`; returns the rows written. Of the values that move, only `moves` are compared and set."""
     written = db.execute(_statement(file, moves), parameters).fetchone()
     return int(written[0]) if written else 0
 

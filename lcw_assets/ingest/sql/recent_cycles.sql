@@ -1,4 +1,4 @@
--- What each cycle's calls met, oldest first. A cycle that asked nothing is not among them.
+-- The outcomes of each cycle's calls, oldest first; without cycles that made no call.
 SELECT
     cycle_id,
     max(started_at + to_microseconds(CASE WHEN latency_s BETWEEN 0 AND 120 THEN 1e6 * latency_s ELSE 0 END::BIGINT))

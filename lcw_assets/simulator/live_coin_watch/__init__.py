@@ -1,4 +1,4 @@
-"""Live Coin Watch, simulated: where it is served, its key and its credits, and what goes wrong with it alone."""
+"""Live Coin Watch, simulated: its path, its key and credits, and its own faults."""
 
 from __future__ import annotations
 

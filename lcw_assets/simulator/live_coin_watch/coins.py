@@ -1,4 +1,4 @@
-"""What Live Coin Watch has of a coin, with the gaps and forms of its recorded responses."""
+"""The coins of Live Coin Watch, with the gaps and forms of its recorded responses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def money(usd: float, units: float) -> float | int:
 
 
 def quote(shown: Aggregate, coin: Listing, minute: int, units: float) -> dict[str, Any]:
-    """What moves: rate, volume, cap, delta. One USD is `units` of the request's currency."""
+    """The values that move: rate, volume, cap, delta. One USD is `units` of the request's currency."""
     values = point(shown, coin, minute, units)
     if values["rate"] is None:
         return values | {"delta": dict.fromkeys(DELTAS)}
@@ -55,7 +55,7 @@ def point(shown: Aggregate, coin: Listing, minute: int, units: float) -> dict[st
 
 
 def liquidity(shown: Aggregate, coin: Listing, minute: int, units: float) -> float | int:
-    """What lies within 2 % of the price. Only the endpoints for a single coin have it."""
+    """Orders within 2 % of the price. Only the endpoints for a single coin have it."""
     return money(0.0006 * shown.cap(coin.slot, minute), units)
 
 

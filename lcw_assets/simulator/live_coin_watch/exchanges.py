@@ -1,4 +1,4 @@
-"""What Live Coin Watch has of the exchanges."""
+"""The exchanges of Live Coin Watch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ICONS = "https://lcw.nyc3.cdn.digitaloceanspaces.com/production/exchanges"
 
 
 def exchange(seed: int, code: str, minute: int, units: float, meta: bool) -> dict[str, Any]:
-    """One exchange. `depth` is what bids and asks add up to; decentralised ones have none of the three."""
+    """One exchange. `depth` is the sum of bids and asks; decentralised ones have none of the three."""
     place = CODES.index(code)
     decentralised = "swap" in code or (place >= len(_LEADERS) and uniform(seed, "dex", place) < 0.25)
     size = 2e10 / (1 + place) ** 1.4

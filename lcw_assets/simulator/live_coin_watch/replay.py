@@ -14,7 +14,7 @@ class Replay:
     """A folder of JSON files, each named after its endpoint: `coins_list_2025-10-02.json` is what `coins/list` serves.
 
     Several files of one list endpoint are one list, in the order of their names; `offset` and `limit` cut it.
-    What has no file is an error, `status` excepted. Raises `ValueError` for a folder without any.
+    An endpoint without a file is an error, except `status`. Raises `ValueError` for a folder without any.
     """
 
     def __init__(self, folder: Path) -> None:

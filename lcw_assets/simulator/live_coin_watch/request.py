@@ -1,4 +1,4 @@
-"""The fields of one request, read as leniently as Live Coin Watch reads them, and no more so."""
+"""The fields of one request, read as leniently as Live Coin Watch reads them, and not more."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ApiError(Exception):
 
 @dataclass(frozen=True)
 class ApiRequest:
-    """The fields of a request, what is shown of which market, and the moment."""
+    """The fields of a request, its market, and its time."""
 
     shown: Aggregate
     fields: dict[str, Any]

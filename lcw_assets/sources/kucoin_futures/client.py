@@ -1,7 +1,7 @@
 """KuCoin Futures: its one public endpoint that this project uses, and what its errors mean.
 
 Source: KuCoin's OpenAPI specification and recorded responses. Public, free and without pages: one response has every
-contract. Weight 3 of 2,000 in 30 s an address, which the `gw-ratelimit-*` headers tell, where they are sent at all.
+contract. Weight 3 of 2,000 in 30 s an address, as the `gw-ratelimit-*` headers say, if they are sent.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class KuCoinFutures(SourceClient):
     source = SOURCE
 
     def contracts(self) -> Contracts:
-        """Every contract that can be traded, or soon can. Raises `CallError` when it brings no response."""
+        """Every contract that can be traded, or soon can. Raises `CallError`."""
         contracts: Contracts = self.fetch(ENDPOINT, {})
         return contracts
 

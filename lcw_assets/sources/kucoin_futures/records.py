@@ -1,8 +1,8 @@
-"""The contracts that KuCoin Futures answers with, as it means them.
+"""The contracts that KuCoin Futures sends, and what their fields mean.
 
-Shapes and oddities: the official specification and recorded answers of 2022 to 2025. Fields came and went over these
+Shapes and oddities: the official specification and recorded responses of 2022 to 2025. Fields came and went over these
 years (`supportCross`, `buyLimit`, the risk model are newer), so any may be missing; numbers come as text
-(`openInterest`), in E notation and with trailing zeros; "not set" is null or an empty text, whichever it was that day.
+(`openInterest`), in E notation and with trailing zeros; "not set" is null or an empty text.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pydantic.alias_generators import to_camel
 from lcw_assets.sources.lenient_json import Unreadable, parse
 from lcw_assets.sources.records import Refused, fit_all
 
-# Lax, other than Live Coin Watch's: KuCoin sends numbers as text on purpose.
+# Lax, unlike Live Coin Watch's: KuCoin sends numbers as text on purpose.
 Number = Annotated[float, Field(allow_inf_nan=False)]
-# Milliseconds, of a moment up to the year 9999, and of a span of time.
+# Milliseconds: of a time up to the year 9999, and of a duration.
 Millis = Annotated[float, Field(ge=0, le=253_402_300_799_000)]
 Span = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
 Symbol = Annotated[str, Field(min_length=1, max_length=64)]
@@ -31,8 +31,8 @@ Symbol = Annotated[str, Field(min_length=1, max_length=64)]
 class Contract(BaseModel):
     """A contract. Dates are UNIX milliseconds; rates, margins and `price_chg_pct` are fractions.
 
-    `next_funding_rate_time` is how many milliseconds are left, not a moment. `multiplier` is -1 for inverse contracts.
-    `exchange_status` is KuCoin's `status`. What the model does not know is in `model_extra`.
+    `next_funding_rate_time` is the number of milliseconds left, not a time. `multiplier` is -1 for inverse contracts.
+    `exchange_status` is KuCoin's `status`. Unknown fields are in `model_extra`.
     """
 
     model_config = ConfigDict(extra="allow", alias_generator=to_camel, defer_build=True)
@@ -124,14 +124,14 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Contracts:
-    """An answer's contracts, one a symbol, in its order. `refusals` tell what is not among them, or not as it came."""
+    """A response's contracts, one a symbol, in its order. `refusals` are the records and values that were not taken."""
 
     records: Sequence[Contract]
     refusals: Sequence[Refusal] = ()
 
 
 class NoContractsError(ValueError):
-    """It is no list of contracts. `code` is the envelope's, if there is one."""
+    """It is not a list of contracts. `code` is the envelope's, if there is one."""
 
     def __init__(self, reason: str, code: str | None = None) -> None:
         super().__init__(reason)
@@ -140,10 +140,10 @@ class NoContractsError(ValueError):
 
 @lru_cache(maxsize=1)
 def read_contracts(text: str) -> Contracts:
-    """The contracts of an answer. Raises `NoContractsError`.
+    """The contracts of a response. Raises `NoContractsError`.
 
-    A value that cannot be read costs that value and not the contract: it would be taken for delisted. The last answer
-    is remembered, because a sync reads its own twice: when it comes, and when it is back from the spool.
+    A value that cannot be read is null; its contract stays, or it would be taken for delisted. The last response is
+    cached, because a sync reads its own twice: when it comes, and when it is stored.
     """
     try:
         # All at once is three times as fast as one by one, and nearly always right.
@@ -183,19 +183,19 @@ def _no_blanks(entry: Any) -> Any:
 
 
 def _unique(records: Sequence[Contract], refused: dict[str, Refused]) -> Contracts:
-    """Of two records with one symbol the later one counts: it is the one that was written last."""
+    """Of two records with one symbol the last one counts."""
     latest = {record.symbol: record for record in records}
     if len(latest) < len(records):
         for record in records:
             if latest[record.symbol] is not record:
-                refused.setdefault("symbol: stands in the answer again", Refused()).add(record.model_dump_json())
+                refused.setdefault("symbol: is in the response again", Refused()).add(record.model_dump_json())
     refusals = [Refusal(reason, found.entries, found.texts[0]) for reason, found in refused.items()]
     return Contracts(list(latest.values()), refusals)
 
 
 @contextmanager
 def _no_collecting() -> Iterator[None]:
-    """Without looking for garbage among ten thousand new objects that are none, again and again: a fifth faster."""
+    """Without garbage collection, which would scan ten thousand new objects again and again: a fifth faster."""
     collects = gc.isenabled()
     gc.disable()
     try:

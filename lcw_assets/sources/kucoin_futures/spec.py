@@ -9,7 +9,7 @@ SOURCE = Source(
     variables="KUCOIN_FUTURES",
     base_url="https://api-futures.kucoin.com",
     needs_key=False,
-    # A tenth of what KuCoin allows: a call is weight 3, and others of the user's may call from the same address.
+    # A tenth of what KuCoin allows: a call is weight 3, and other programs of the user may call from the same address.
     rate=Rate(per_s=2.0, burst=10),
     # A contract is 1.5 KB, and KuCoin has some 500: twenty times that.
     largest_body=16_000_000,

@@ -1,6 +1,6 @@
 """Live Coin Watch: every endpoint of its API as a typed method, and what its errors mean.
 
-Source: https://livecoinwatch.github.io/lcw-api-docs/ and recorded answers. Every endpoint is a POST with a JSON body;
+Source: https://livecoinwatch.github.io/lcw-api-docs/ and recorded responses. Every endpoint is a POST with a JSON body;
 a call costs one credit (`status` none); lists come bare, at most 100 entries each, and without any total.
 """
 
@@ -45,11 +45,11 @@ CoinSort = Literal["rank", "price", "volume", "code", "name", "age"]
 ExchangeSort = Literal["volume", "liquidity", "code", "name", "visitors"]
 Order = Literal["ascending", "descending"]
 
-_ANSWERS_WITH_A_LIST = ("overview/history", "coins/list", "coins/map", "fiats/all", "platforms/all", "exchanges/list")
+_LIST_ENDPOINTS = ("overview/history", "coins/list", "coins/map", "fiats/all", "platforms/all", "exchanges/list")
 
 
 class WrongKeyError(RefusedError):
-    """401 or 403, in Live Coin Watch's own words. In anybody else's it is not about the key."""
+    """401 or 403, in Live Coin Watch's own words. From anyone else it is not about the key."""
 
 
 class OutOfCreditsError(RefusedError):
@@ -61,7 +61,7 @@ class UnknownCodeError(PermanentError):
 
 
 class LiveCoinWatch(SourceClient):
-    """Every typed method raises `CallError` when it brings no response."""
+    """Every typed method raises `CallError` if it gets no response."""
 
     source = SOURCE
     method = "POST"
@@ -71,7 +71,7 @@ class LiveCoinWatch(SourceClient):
         self.currency = currency
 
     def until(self, deadline: Deadline) -> LiveCoinWatch:
-        """The same API for as long as another deadline lasts."""
+        """The same API with another deadline."""
         return LiveCoinWatch(self.client, deadline=deadline, simulated=self.simulated, currency=self.currency)
 
     def status(self) -> None:
@@ -89,7 +89,7 @@ class LiveCoinWatch(SourceClient):
         return self._get(list[OverviewPoint], "overview/history", request)
 
     def coins_single(self, code: str, *, meta: bool = True) -> Coin:
-        """One coin. The answer does not name it: `code` is what was asked for. Raises `UnknownCodeError`."""
+        """One coin. The response does not name it: `code` is the requested one. Raises `UnknownCodeError`."""
         request = {"currency": self.currency, "code": code, "meta": meta}
         return _validated(Coin, "coins/single", self.fetch("coins/single", request) | {"code": code})
 
@@ -157,8 +157,8 @@ class LiveCoinWatch(SourceClient):
         return largest_body(endpoint, request)
 
     def read(self, response: Response) -> Any:
-        """The `Records` of a list that loads store; else a JSON document of the right outer shape, with null for what
-        cannot be parsed of it.
+        """The `Records` of a list that loads store; else a JSON document of the right outer shape, with null for values
+        that cannot be parsed.
         """
         return read_document(response, self.client.base_url)
 
@@ -167,12 +167,12 @@ class LiveCoinWatch(SourceClient):
 
 
 def read_document(response: Response, base_url: str) -> Any:
-    """The JSON document of a response, with null for what cannot be parsed of it.
+    """The JSON document of a response, with null for values that cannot be parsed.
 
-    Raises the `CallError` that the response amounts to if it has none.
+    Raises a `CallError` if it has none.
 
-    An `error` object is an error under any HTTP status, 200 included. Its text is not relied on: the
-    documentation and the recordings differ in it.
+    An `error` object is an error under any HTTP status, 200 included. Its text is not used: it
+    differs between the documentation and the recordings.
     """
     model = list_model(response.endpoint, response.request) if response.http_status == 200 else None
     if model and response.text.lstrip()[:1] == "[":
@@ -194,7 +194,7 @@ def read_document(response: Response, base_url: str) -> Any:
         raise not_the_source(response, SOURCE, base_url)
     if response.http_status >= 400:
         raise _api_error(response, response.http_status, f"HTTP {response.http_status}")
-    wanted: type[Any] = list if response.endpoint in _ANSWERS_WITH_A_LIST else dict
+    wanted: type[Any] = list if response.endpoint in _LIST_ENDPOINTS else dict
     if not isinstance(document, wanted):
         shape = "a list" if wanted is list else "an object"
         reason = f"{base_url} sent {excerpt(response.text)} where {shape} was due"
@@ -205,7 +205,7 @@ def read_document(response: Response, base_url: str) -> Any:
 
 
 def _fitting(response: Response, document: T, entries: int, base_url: str) -> T:
-    """The document, if it has as many entries as its request explains."""
+    """The document, if it has no more entries than its request explains."""
     if response.endpoint == "coins/list" and not entries and not response.request.get("offset"):
         raise TransientError(response.endpoint, f"{base_url} sent an empty list of coins", outcome="broken_body")
     most = most_entries(response.endpoint, response.request)
@@ -216,7 +216,7 @@ def _fitting(response: Response, document: T, entries: int, base_url: str) -> T:
 
 
 def _api_error(response: Response, code: int, said: str) -> CallError:
-    """Sort an error by its code: which pass, which stay, and which make every further call pointless."""
+    """The kind of an error by its code: transient, permanent, or one that every further call would get."""
     if code == 402 or (code in (403, 429) and "credit" in said.lower()):
         reason = f"Live Coin Watch says that today's credits are used up ({said}); they are renewed at 00:00 UTC"
         return OutOfCreditsError(response.endpoint, reason, outcome="rejected")

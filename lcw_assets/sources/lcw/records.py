@@ -1,7 +1,7 @@
-"""The records that Live Coin Watch answers with, as it means them.
+"""The records that Live Coin Watch sends, and what their fields mean.
 
-Shapes and oddities: the official documentation (`/coins/list` and its siblings), and where recorded answers differ
-from it, the answers. Monetary values are in the currency that was asked for, except `all_time_high_usd`. `delta`
+Shapes and oddities: the official documentation (`/coins/list` and its siblings), and, if they differ,
+recorded responses. Monetary values are in the requested currency, except `all_time_high_usd`. `delta`
 values are multipliers: 1 is no change. Any value may be missing: LCW leaves out what it does not know.
 """
 
@@ -26,11 +26,11 @@ Count = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
 class Record(BaseModel):
-    """Strict, so that an API that starts to send text for numbers is noticed and not guessed at."""
+    """Strict, so that an API that starts to send text for numbers is noticed, and no value is guessed."""
 
     model_config = ConfigDict(strict=True, extra="ignore", validate_by_name=True, defer_build=True)
 
-    # Values, under the API's names, that describe. The others move: without one of them a record is not usable.
+    # Descriptive values, under the API's names. The others move: a record without one of these is not usable.
     describing: ClassVar[frozenset[str]] = frozenset()
 
 
@@ -39,7 +39,7 @@ def _multiplier(span: str) -> Any:
 
 
 class Quote(Record):
-    """What moves of a coin. Only `meta: true` brings `rank`; lists do not tell `liquidity`.
+    """The values of a coin that move. Only `meta: true` brings `rank`; lists have no `liquidity`.
 
     LCW nests the deltas and documents them as 0 to 2; recorded ones go up to 24. `delta_year` is null for coins
     younger than that.
@@ -57,12 +57,12 @@ class Quote(Record):
     delta_month: Number | None = _multiplier("month")
     delta_quarter: Number | None = _multiplier("quarter")
     delta_year: Number | None = _multiplier("year")
-    # Here only so that a delta that is no object is noticed.
+    # Only to notice a delta that is not an object.
     delta: dict[str, Any] | None = Field(None, exclude=True, repr=False)
 
 
 class Coin(Quote):
-    """A coin with what `meta: true` says of it; without, all of that is null."""
+    """A coin with the values of `meta: true`; without `meta` they are null."""
 
     name: str | None = None
     symbol: str | None = None
@@ -164,10 +164,10 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True)
 class Records(Generic[R]):
-    """The records of a response of so many `entries`; `places` says where each stood, from 0.
+    """The records of a response of so many `entries`; `places` are their indexes.
 
-    `usable` are those whose values that move were all readable. `refused` tells by reason what is not among the
-    records, or not as it came.
+    `usable` are those whose moving values were all readable. `refused` has by reason the records and values that
+    were not taken.
     """
 
     entries: int
@@ -179,9 +179,9 @@ class Records(Generic[R]):
 
 @lru_cache(maxsize=64)
 def read_records(model: type[R], text: str) -> Records[R]:
-    """The records of a list, or of a response that is one record. What cannot be read costs itself and nothing else.
+    """The records of a list, or of a response that is one record. An unreadable value is lost, and nothing else.
 
-    The client reads a response as it comes, and the load as it stores it: the second time it is there already.
+    The client reads a response when it comes, and the load when it stores it: the second time it is cached.
     """
     many = text.lstrip().startswith("[")
     try:
@@ -206,13 +206,13 @@ def read_records(model: type[R], text: str) -> Records[R]:
 
 
 def list_model(endpoint: str, request: Mapping[str, Any]) -> type[Record] | None:
-    """What the entries of a list are; null for an endpoint whose lists no load stores."""
+    """The model of a list's entries; null for an endpoint whose lists no load stores."""
     coin = Coin if request.get("meta") else Quote
     return {"coins/list": coin, "exchanges/list": Exchange}.get(endpoint)
 
 
 def rows_json(records: Sequence[R]) -> str:
-    """A JSON array of the records, under their own names: those of the tables' columns."""
+    """A JSON array of the records, with the names of the tables' columns."""
     return _list_of(type(records[0])).dump_json(list(records)).decode() if records else "[]"
 
 
@@ -227,7 +227,7 @@ def _list_of(model: type[R]) -> TypeAdapter[list[R]]:
 
 
 def complaint(error: ValidationError) -> str:
-    """What pydantic minds, in one line: `rate: Input should be a valid number; …`."""
+    """Pydantic's errors, in one line: `rate: Input should be a valid number; …`."""
     return "; ".join(
         f"{'.'.join(str(part) for part in problem['loc']) or 'record'}: {problem['msg']}"
         for problem in error.errors(include_url=False, include_input=False, include_context=False)

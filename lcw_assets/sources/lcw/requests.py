@@ -1,4 +1,4 @@
-"""Requests to Live Coin Watch, and how large a response each explains. More is no answer to what was asked."""
+"""Requests to Live Coin Watch, and the largest response that each explains: a larger one is refused."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 LARGEST_PAGE = 100
 
-# A few times the largest real ones: an entry of a list has 1,600 bytes with `meta`, a point of history 130, and an
-# answer has about 101 points, whatever the range.
+# A few times the largest real ones: an entry of a list has 1,600 bytes with `meta`, a point of history 130, and a
+# response has about 101 points, whatever the range.
 _ENTRY_BYTES, _POINT_BYTES, _OTHER_BYTES = 8_000, 500, 65_536
 _MOST_POINTS = 500
 
 
 def most_entries(endpoint: str, request: Mapping[str, Any]) -> int | None:
-    """How many entries a list or a history may have that answers this request; null where no limit is known."""
+    """How many entries the response to this request may have; null if no limit is known."""
     if endpoint.endswith("/history"):
         return _MOST_POINTS
     limit = request.get("limit")

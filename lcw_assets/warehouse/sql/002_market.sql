@@ -10,7 +10,7 @@ CREATE TABLE market.coins (
     rate               DOUBLE,                -- price of one coin
     volume             DOUBLE,                -- traded in 24 hours
     cap                DOUBLE,                -- market capitalisation
-    liquidity          DOUBLE,                -- order book within 2 % of the price; lists do not tell it
+    liquidity          DOUBLE,                -- order book within 2 % of the price; lists do not have it
     delta_hour         DOUBLE,                -- multiplier over an hour, 1 is no change
     delta_day          DOUBLE,                -- multiplier over a day
     delta_week         DOUBLE,                -- multiplier over a week
@@ -40,7 +40,7 @@ CREATE TABLE market.coins (
 CREATE TABLE market.coin_ticks (
     code               VARCHAR NOT NULL,      -- Live Coin Watch's code
     currency           VARCHAR NOT NULL,      -- what the money is in
-    observed_at        TIMESTAMPTZ NOT NULL,  -- when these values were answered
+    observed_at        TIMESTAMPTZ NOT NULL,  -- when the response with these values came
     cycle_id           VARCHAR NOT NULL,      -- the cycle that observed them
     rank               BIGINT,                -- 1 is the largest by cap
     rate               DOUBLE,                -- price of one coin
@@ -80,7 +80,7 @@ CREATE TABLE market.exchanges (
 CREATE TABLE market.exchange_ticks (
     code              VARCHAR NOT NULL,      -- Live Coin Watch's code, lower case
     currency          VARCHAR NOT NULL,      -- what the money is in
-    observed_at       TIMESTAMPTZ NOT NULL,  -- when these values were answered
+    observed_at       TIMESTAMPTZ NOT NULL,  -- when the response with these values came
     cycle_id          VARCHAR NOT NULL,      -- the cycle that observed them
     markets           BIGINT,                -- markets on it
     volume            DOUBLE,                -- traded in 24 hours
@@ -93,7 +93,7 @@ CREATE TABLE market.exchange_ticks (
 
 CREATE TABLE market.overview_ticks (
     currency      VARCHAR NOT NULL,      -- what the money is in
-    observed_at   TIMESTAMPTZ NOT NULL,  -- when these values were answered
+    observed_at   TIMESTAMPTZ NOT NULL,  -- when the response with these values came
     cycle_id      VARCHAR NOT NULL,      -- the cycle that observed them
     cap           DOUBLE,                -- capitalisation of the whole market
     volume        DOUBLE,                -- traded in 24 hours

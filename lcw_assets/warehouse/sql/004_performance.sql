@@ -1,4 +1,4 @@
--- How the machine was, what was reported, and who was told.
+-- How the machine was, what was reported, and to which channels.
 CREATE SCHEMA reports;
 
 CREATE TABLE ops.resources (
@@ -26,7 +26,7 @@ CREATE TABLE ops.alerts (
     raised_at   TIMESTAMPTZ NOT NULL,  -- when it was decided
     since       TIMESTAMPTZ NOT NULL,  -- since when the incident lasts
     what        VARCHAR NOT NULL,      -- what is wrong, in words
-    cause       VARCHAR,               -- the likely cause, as far as facts tell
+    cause       VARCHAR,               -- the likely cause, as far as the facts show
     run_id      VARCHAR,               -- the Dagster run that it was seen in
     link        VARCHAR,               -- that run in the UI
     delivered   VARCHAR[] NOT NULL,    -- channels that took it, by number and kind: never an address
@@ -34,11 +34,11 @@ CREATE TABLE ops.alerts (
 );
 
 CREATE TABLE reports.performance_72h (
-    window_start TIMESTAMPTZ NOT NULL,  -- the first moment that is looked at
-    window_end   TIMESTAMPTZ NOT NULL,  -- the first that is not any more
+    window_start TIMESTAMPTZ NOT NULL,  -- the first moment of the window
+    window_end   TIMESTAMPTZ NOT NULL,  -- the first moment after it
     computed_at  TIMESTAMPTZ NOT NULL,  -- when this was computed
     cycles       BIGINT NOT NULL,       -- cycles that began in the window, whatever came of them
-    complete     BIGINT NOT NULL,       -- of these, with every answer
+    complete     BIGINT NOT NULL,       -- of these, with every response
     partial      BIGINT NOT NULL,       -- with some
     failed       BIGINT NOT NULL,       -- with none
     untimed      BIGINT NOT NULL,       -- without a usable time: killed, or the clock went back
@@ -53,7 +53,7 @@ CREATE TABLE reports.performance_72h (
     slow         DOUBLE,                -- share in the slow band
     very_slow    DOUBLE,                -- share beyond it
     calls        BIGINT NOT NULL,       -- requests that began in the window
-    error_rate   DOUBLE,                -- share of these that brought no answer
+    error_rate   DOUBLE,                -- share of these that brought no response
     targets      JSON NOT NULL,         -- each SLA target: set, target, value, passed
 );
 
@@ -62,7 +62,7 @@ CREATE TABLE reports.performance_daily (
     window_end   TIMESTAMPTZ NOT NULL,  -- to the next 00:00 UTC
     computed_at  TIMESTAMPTZ NOT NULL,  -- when this was computed
     cycles       BIGINT NOT NULL,       -- cycles that began in the window, whatever came of them
-    complete     BIGINT NOT NULL,       -- of these, with every answer
+    complete     BIGINT NOT NULL,       -- of these, with every response
     partial      BIGINT NOT NULL,       -- with some
     failed       BIGINT NOT NULL,       -- with none
     untimed      BIGINT NOT NULL,       -- without a usable time: killed, or the clock went back
@@ -77,7 +77,7 @@ CREATE TABLE reports.performance_daily (
     slow         DOUBLE,                -- share in the slow band
     very_slow    DOUBLE,                -- share beyond it
     calls        BIGINT NOT NULL,       -- requests that began in the window
-    error_rate   DOUBLE,                -- share of these that brought no answer
+    error_rate   DOUBLE,                -- share of these that brought no response
     targets      JSON NOT NULL,         -- each SLA target: set, target, value, passed
 );
 

@@ -1,4 +1,4 @@
--- History: points that a backfill asked for, what they replaced, and what was asked, so that it is not asked again.
+-- History: points that a backfill requested, what they replaced, and what was requested, so that it is not requested again.
 -- And what is derived from ticks: bars, and the whole market at a moment.
 CREATE SCHEMA history;
 
@@ -11,8 +11,8 @@ CREATE TABLE history.coin_daily (
     volume      DOUBLE,                -- traded in the 24 hours before
     cap         DOUBLE,                -- market capitalisation
     liquidity   DOUBLE,                -- order book within 2 % of the price
-    step_s      BIGINT NOT NULL,       -- seconds between the points of the answer: a coarser one replaces none
-    observed_at TIMESTAMPTZ NOT NULL,  -- when this was answered
+    step_s      BIGINT NOT NULL,       -- seconds between the points of the response: a coarser one replaces none
+    observed_at TIMESTAMPTZ NOT NULL,  -- when its response came
     batch_id    VARCHAR NOT NULL,      -- the calls that it came with, as cycle_id in ops.calls
 );
 
@@ -25,8 +25,8 @@ CREATE TABLE history.coin_hourly (
     volume      DOUBLE,                -- traded in the 24 hours before
     cap         DOUBLE,                -- market capitalisation
     liquidity   DOUBLE,                -- order book within 2 % of the price
-    step_s      BIGINT NOT NULL,       -- seconds between the points of the answer: a coarser one replaces none
-    observed_at TIMESTAMPTZ NOT NULL,  -- when this was answered
+    step_s      BIGINT NOT NULL,       -- seconds between the points of the response: a coarser one replaces none
+    observed_at TIMESTAMPTZ NOT NULL,  -- when its response came
     batch_id    VARCHAR NOT NULL,      -- the calls that it came with, as cycle_id in ops.calls
 );
 
@@ -39,8 +39,8 @@ CREATE TABLE history.coin_5min (
     volume      DOUBLE,                -- traded in the 24 hours before
     cap         DOUBLE,                -- market capitalisation
     liquidity   DOUBLE,                -- order book within 2 % of the price
-    step_s      BIGINT NOT NULL,       -- seconds between the points of the answer: a coarser one replaces none
-    observed_at TIMESTAMPTZ NOT NULL,  -- when this was answered
+    step_s      BIGINT NOT NULL,       -- seconds between the points of the response: a coarser one replaces none
+    observed_at TIMESTAMPTZ NOT NULL,  -- when its response came
     batch_id    VARCHAR NOT NULL,      -- the calls that it came with, as cycle_id in ops.calls
 );
 
@@ -52,8 +52,8 @@ CREATE TABLE history.overview_daily (
     volume      DOUBLE,                -- traded in the 24 hours before
     liquidity   DOUBLE,                -- order books within 2 % of the price
     btc_dominance DOUBLE,              -- Bitcoin's share of the cap, a fraction
-    step_s      BIGINT NOT NULL,       -- seconds between the points of the answer: a coarser one replaces none
-    observed_at TIMESTAMPTZ NOT NULL,  -- when this was answered
+    step_s      BIGINT NOT NULL,       -- seconds between the points of the response: a coarser one replaces none
+    observed_at TIMESTAMPTZ NOT NULL,  -- when its response came
     batch_id    VARCHAR NOT NULL,      -- the calls that it came with, as cycle_id in ops.calls
 );
 
@@ -65,8 +65,8 @@ CREATE TABLE history.overview_hourly (
     volume      DOUBLE,                -- traded in the 24 hours before
     liquidity   DOUBLE,                -- order books within 2 % of the price
     btc_dominance DOUBLE,              -- Bitcoin's share of the cap, a fraction
-    step_s      BIGINT NOT NULL,       -- seconds between the points of the answer: a coarser one replaces none
-    observed_at TIMESTAMPTZ NOT NULL,  -- when this was answered
+    step_s      BIGINT NOT NULL,       -- seconds between the points of the response: a coarser one replaces none
+    observed_at TIMESTAMPTZ NOT NULL,  -- when its response came
     batch_id    VARCHAR NOT NULL,      -- the calls that it came with, as cycle_id in ops.calls
 );
 
@@ -78,8 +78,8 @@ CREATE TABLE history.overview_5min (
     volume      DOUBLE,                -- traded in the 24 hours before
     liquidity   DOUBLE,                -- order books within 2 % of the price
     btc_dominance DOUBLE,              -- Bitcoin's share of the cap, a fraction
-    step_s      BIGINT NOT NULL,       -- seconds between the points of the answer: a coarser one replaces none
-    observed_at TIMESTAMPTZ NOT NULL,  -- when this was answered
+    step_s      BIGINT NOT NULL,       -- seconds between the points of the response: a coarser one replaces none
+    observed_at TIMESTAMPTZ NOT NULL,  -- when its response came
     batch_id    VARCHAR NOT NULL,      -- the calls that it came with, as cycle_id in ops.calls
 );
 
@@ -94,18 +94,18 @@ CREATE TABLE history.revisions (
     cap           DOUBLE,                -- capitalisation
     liquidity     DOUBLE,                -- order book
     btc_dominance DOUBLE,                -- Bitcoin's share, of the whole market
-    step_s        BIGINT NOT NULL,       -- seconds between the points of its answer
-    observed_at   TIMESTAMPTZ NOT NULL,  -- when it was answered
-    replaced_at   TIMESTAMPTZ NOT NULL,  -- when the answer came that restated it
+    step_s        BIGINT NOT NULL,       -- seconds between the points of its response
+    observed_at   TIMESTAMPTZ NOT NULL,  -- when its response came
+    replaced_at   TIMESTAMPTZ NOT NULL,  -- when the response came that restated it
 );
 
 CREATE TABLE history.asked (
     series       VARCHAR NOT NULL,      -- the table, such as coin_daily
     code         VARCHAR NOT NULL,      -- Live Coin Watch's code; empty for the whole market
     currency     VARCHAR NOT NULL,      -- what the money is in
-    window_start TIMESTAMPTZ NOT NULL,  -- asked from here
+    window_start TIMESTAMPTZ NOT NULL,  -- requested from here
     window_end   TIMESTAMPTZ NOT NULL,  -- to before here
-    asked_at     TIMESTAMPTZ NOT NULL,  -- when the answer came
+    asked_at     TIMESTAMPTZ NOT NULL,  -- when the response came
     points       BIGINT NOT NULL,       -- points in it
     outcome      VARCHAR NOT NULL,      -- points, coarse (fewer than the series has), empty, refused, unknown_code
     begins       BOOLEAN NOT NULL,      -- whether the series is kept up to date from here on; not where a gap was filled
@@ -120,7 +120,7 @@ CREATE TABLE ops.gaps (
     missing    BIGINT NOT NULL,       -- minutes, or days of coins
     calls      BIGINT NOT NULL,       -- calls that would fill it; 0 where nothing can
     detail     VARCHAR NOT NULL,      -- in words
-    found_at   TIMESTAMPTZ NOT NULL,  -- when this was looked for
+    found_at   TIMESTAMPTZ NOT NULL,  -- when this was found
 );
 
 CREATE TABLE market.coin_bars (
@@ -177,6 +177,6 @@ FROM (
 QUALIFY row_number() OVER (PARTITION BY code, currency ORDER BY observed_at DESC) = 1;
 
 -- The requests of fetch cycles: what their speed and health are judged by. Backfills and syncs leave facts as well, under
--- sources of their own. (To look each up in ops.cycles would take every cycle 0.2 s more after two years.)
+-- sources of their own. (Joining each with ops.cycles would take every cycle 0.2 s more after two years.)
 CREATE VIEW ops.cycle_calls AS
 SELECT * FROM ops.calls WHERE source IN ('lcw', 'simulator');

@@ -5,10 +5,10 @@ CREATE TABLE registry.tokens (
     symbol                     VARCHAR NOT NULL,      -- KuCoin's name of the contract, such as XBTUSDTM
     status                     VARCHAR NOT NULL,      -- active, paused, delisted, init, cancel_only, being_settled, settled, closed
     is_new                     BOOLEAN NOT NULL,      -- listed within the last LCW_REGISTRY_NEW_HOURS, and not delisted
-    first_seen                 TIMESTAMPTZ NOT NULL,  -- the first answer that had it
-    last_seen                  TIMESTAMPTZ NOT NULL,  -- the latest answer that had it
+    first_seen                 TIMESTAMPTZ NOT NULL,  -- the first response that had it
+    last_seen                  TIMESTAMPTZ NOT NULL,  -- the latest response that had it
     listed_at                  TIMESTAMPTZ NOT NULL,  -- KuCoin's opening date, or when it was first seen; of a relisted one, its return
-    delisted_at                TIMESTAMPTZ,           -- the first answer without it; null while it is listed
+    delisted_at                TIMESTAMPTZ,           -- the first response without it; null while it is listed
     changed_at                 TIMESTAMPTZ NOT NULL,  -- when it last had a row in registry.token_events
     root_symbol                VARCHAR,               -- the contract group, such as USDT
     type                       VARCHAR,               -- FFWCSX perpetual, FFICSX with a date
@@ -37,7 +37,7 @@ CREATE TABLE registry.tokens (
     is_deleverage              BOOLEAN,               -- may positions be deleveraged automatically
     is_quanto                  BOOLEAN,               -- settled in another currency than its base
     is_inverse                 BOOLEAN,               -- quoted in USD, settled in its base
-    support_cross              BOOLEAN,               -- takes cross margin; not told before 2024
+    support_cross              BOOLEAN,               -- takes cross margin; not sent before 2024
     mark_method                VARCHAR,               -- how the mark price comes about
     fair_method                VARCHAR,               -- how the fair price comes about
     funding_base_symbol        VARCHAR,               -- an index of KuCoin's
@@ -51,7 +51,7 @@ CREATE TABLE registry.tokens (
     funding_quote_symbol_1m    VARCHAR,               -- an index of KuCoin's
     source_exchanges           VARCHAR[],             -- where the index comes from, in KuCoin's spelling of the day
     exchange_status            VARCHAR,               -- KuCoin's word: Init, Open, BeingSettled, Settled, Paused, Closed, CancelOnly
-    funding_rate_granularity   DOUBLE,                -- milliseconds between two fundings; not told before 2024
+    funding_rate_granularity   DOUBLE,                -- milliseconds between two fundings; not sent before 2024
     max_leverage               DOUBLE,                -- multiplier
     k                          DOUBLE,                -- of the risk model
     m                          DOUBLE,                -- of the risk model
@@ -74,7 +74,7 @@ CREATE TABLE registry.tokens (
     price_chg                  DOUBLE,                -- change in 24 hours, in the quote currency
     buy_limit                  DOUBLE,                -- highest price of a buy order right now
     sell_limit                 DOUBLE,                -- lowest price of a sell order right now
-    unknown_fields             JSON,                  -- what KuCoin tells besides, under its own names
+    unknown_fields             JSON,                  -- other fields of KuCoin, under their own names
     fingerprint                VARCHAR NOT NULL,      -- of the status and all that has events: for finding what changed
 );
 
@@ -85,14 +85,14 @@ CREATE TABLE registry.token_events (
     old_value   VARCHAR,               -- what it was
     new_value   VARCHAR,               -- what it is since
     happened_at TIMESTAMPTZ NOT NULL,  -- of a listing, listed_at; otherwise the same as observed_at
-    observed_at TIMESTAMPTZ NOT NULL,  -- the answer that told of it
-    sync_id     VARCHAR NOT NULL,      -- the sync that asked
+    observed_at TIMESTAMPTZ NOT NULL,  -- the response that showed it
+    sync_id     VARCHAR NOT NULL,      -- the sync that made the call
 );
 
 CREATE TABLE registry.token_snapshots (
     symbol                     VARCHAR NOT NULL,      -- the contract
-    observed_at                TIMESTAMPTZ NOT NULL,  -- when these values were answered
-    sync_id                    VARCHAR NOT NULL,      -- the sync that asked
+    observed_at                TIMESTAMPTZ NOT NULL,  -- when the response with these values came
+    sync_id                    VARCHAR NOT NULL,      -- the sync that made the call
     mark_price                 DOUBLE,                -- in the quote currency
     index_price                DOUBLE,                -- in the quote currency
     last_trade_price           DOUBLE,                -- in the quote currency
@@ -106,27 +106,27 @@ CREATE TABLE ops.syncs (
     run_id            VARCHAR NOT NULL,      -- the Dagster run
     source            VARCHAR NOT NULL,      -- kucoin, or kucoin-simulator for demo data
     scheduled_at      TIMESTAMPTZ,           -- the tick; null for a manual run
-    started_at        TIMESTAMPTZ NOT NULL,  -- when it began to ask
-    observed_at       TIMESTAMPTZ,           -- when the answer had come; null without one
+    started_at        TIMESTAMPTZ NOT NULL,  -- when it began to fetch
+    observed_at       TIMESTAMPTZ,           -- when the response had come; null without one
     committed_at      TIMESTAMPTZ NOT NULL,  -- when it was in the tables
-    status            VARCHAR NOT NULL,      -- applied, held (implausible, until a second answer says the same), older, or failed
+    status            VARCHAR NOT NULL,      -- applied, held (implausible, until a second response says the same), older, or failed
     reason            VARCHAR,               -- why it was not applied, in words
     sync_s            DOUBLE NOT NULL,       -- the five phases together
-    api_s             DOUBLE,                -- asking, until the answer is safe; null if the process died in it
-    load_s            DOUBLE NOT NULL,       -- reading the answer and handing it to the database
+    api_s             DOUBLE,                -- fetching, until the response is safe; null if the process died in it
+    load_s            DOUBLE NOT NULL,       -- reading the response and handing it to the database
     process_s         DOUBLE NOT NULL,       -- finding out what changed
     write_s           DOUBLE NOT NULL,       -- writing it; the commit and the closing of the file come after this row
-    checks_s          DOUBLE NOT NULL,       -- looking at the tables
-    lock_wait_s       DOUBLE NOT NULL,       -- waiting for whoever had the database open, which is in no phase
-    contracts         BIGINT NOT NULL,       -- in the answer
+    checks_s          DOUBLE NOT NULL,       -- reading the tables for checks
+    lock_wait_s       DOUBLE NOT NULL,       -- waiting for another process that had the database open, which is in no phase
+    contracts         BIGINT NOT NULL,       -- in the response
     listed            BIGINT NOT NULL,       -- of these, never seen before
     relisted          BIGINT NOT NULL,       -- of these, back after a delisting
-    delisted          BIGINT NOT NULL,       -- gone with this answer
+    delisted          BIGINT NOT NULL,       -- gone with this response
     status_changes    BIGINT NOT NULL,       -- such as active to paused
     parameter_changes BIGINT NOT NULL,       -- fields that changed, over all contracts
     snapshots         BIGINT NOT NULL,       -- contracts whose price, funding or open interest moved
-    missing           BIGINT NOT NULL,       -- listed contracts that the answer did not have
-    missing_digest    VARCHAR,               -- of their names: what a second answer must match
+    missing           BIGINT NOT NULL,       -- listed contracts that the response did not have
+    missing_digest    VARCHAR,               -- of their names: what a second response must match
     quarantined       BIGINT NOT NULL,       -- kinds of records and values that were refused
     calls             BIGINT NOT NULL,       -- requests that were sent
     retries           BIGINT NOT NULL,       -- of these, repeats after a failure
@@ -139,7 +139,7 @@ CREATE TABLE ops.clusterings (
     seconds      DOUBLE NOT NULL,       -- how long that took
 );
 
--- What people ask. Each takes milliseconds (`python -m benchmarks.registry`).
+-- Common questions. Each takes milliseconds (`python -m benchmarks.registry`).
 CREATE VIEW registry.active_tokens AS
 SELECT
     symbol, type, base_currency, quote_currency, settle_currency, is_new, listed_at, mark_price, index_price,

@@ -1,6 +1,6 @@
--- What is listed now. The tables of latest rows keep what left the pages that a cycle asks for, with the rank and the
+-- What is listed now. The tables of latest rows keep what left the pages that a cycle requests, with the rank and the
 -- price that it had. Current is what the last complete cycle brought, and any after it; all, where none was complete yet.
--- (Names of cycles sort by time. One that was stamped by a clock that was ahead is nothing to go on from.)
+-- (Names of cycles sort by time. One that was stamped by a clock that was ahead is ignored.)
 CREATE VIEW market.current_coins AS
 WITH newest AS (
     SELECT currency, max(cycle_id) AS cycle_id FROM market.coins GROUP BY currency

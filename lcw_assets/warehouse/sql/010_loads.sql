@@ -4,7 +4,7 @@ CREATE TABLE ops.loads (
     load_id      VARCHAR NOT NULL,      -- its moment and the head of its run id; sorts by time
     kind         VARCHAR NOT NULL,      -- fetch_cycle, token_registry_sync, or backfill (a stretch of one)
     run_id       VARCHAR NOT NULL,      -- the Dagster run
-    source       VARCHAR NOT NULL,      -- who answered: lcw, kucoin, and others for demo data and backfills
+    source       VARCHAR NOT NULL,      -- the source: lcw, kucoin, and others for demo data and backfills
     currency     VARCHAR,               -- what money is in; null where nothing is
     scheduled_at TIMESTAMPTZ,           -- the tick; null for a manual run
     started_at   TIMESTAMPTZ NOT NULL,  -- when it began to fetch
@@ -16,7 +16,7 @@ CREATE TABLE ops.loads (
     fetch_s      DOUBLE,                -- fetching; null if the process died in it
     handover_s   DOUBLE,                -- from there until storing began: Dagster between two steps, or the spool
     store_s      DOUBLE,                -- storing, without the wait for the lock
-    lock_wait_s  DOUBLE,                -- waiting for whoever had the database open
+    lock_wait_s  DOUBLE,                -- waiting for another process that had the database open
     status       VARCHAR NOT NULL,      -- complete, partial or failed
     late_tick    BOOLEAN NOT NULL,      -- launched over a period after its tick, so measured from run creation
     calls        BIGINT NOT NULL,       -- requests that were sent
@@ -26,7 +26,7 @@ CREATE TABLE ops.loads (
     records_seen BIGINT NOT NULL,       -- records in the responses: coins, contracts, points
     records_changed BIGINT NOT NULL,    -- of these, with values that differ from the ones before
     quarantined  BIGINT NOT NULL,       -- records, values and responses refused
-    missing      VARCHAR[] NOT NULL,    -- what was asked for and did not come, with the reason
+    missing      VARCHAR[] NOT NULL,    -- what was requested and did not come, with the reason
     detail       JSON NOT NULL,         -- what only this kind of load has
 );
 

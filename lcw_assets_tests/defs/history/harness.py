@@ -52,8 +52,8 @@ class Clocked(RotatingSpool):
     def attempt(self, attempt: Attempt) -> None:
         super().attempt(replace(attempt, started_at=self._now))
 
-    def answer(self, answer: Response) -> None:
-        super().answer(replace(answer, requested_at=self._now, received_at=self._now))
+    def response(self, response: Response) -> None:
+        super().response(replace(response, requested_at=self._now, received_at=self._now))
 
 
 @dataclass(frozen=True)
@@ -200,5 +200,5 @@ class Desk:
         request = made.request(code, "USD", window.start, window.end)
         with self.spool.open(self.batch()) as writer:
             writer.plan([(made.endpoint, {"series": series, "begins": begins})])
-            writer.answer(Response("simulator", made.endpoint, request, at, at, 0.1, 200, len(payload), {}, payload))
+            writer.response(Response("simulator", made.endpoint, request, at, at, 0.1, 200, len(payload), {}, payload))
             writer.end(FetchEnd(at, 0.0, []))

@@ -1,4 +1,4 @@
-"""Backfills against a real simulator: what arrives, what is asked, how they stop, and what a second one does."""
+"""Backfills against a real simulator: what arrives, what is requested, how they stop, and what a second one does."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_finer_series_come_at_their_own_step(
     assert points - points // length <= rows[0][0] <= points  # at most one day is lost
 
 
-def test_the_second_run_asks_for_nothing(desk: Desk, start_simulator: StartSimulator) -> None:
+def test_the_second_run_requests_nothing(desk: Desk, start_simulator: StartSimulator) -> None:
     simulator, address = start_simulator()
     desk.backfill(address, desk.plan("coin_daily", YEAR, ["BTC"]))
     again = desk.plan("coin_daily", YEAR, ["BTC", "ETH"])
@@ -175,7 +175,7 @@ def test_credits_that_are_gone_end_it_in_order(desk: Desk, start_simulator: Star
     assert desk.query("SELECT count(*) FROM history.asked") == [(3,)]
 
 
-def test_a_cdn_that_blocks_is_not_asked_for_all_of_it(desk: Desk, start_simulator: StartSimulator) -> None:
+def test_a_cdn_that_blocks_is_not_called_for_everything(desk: Desk, start_simulator: StartSimulator) -> None:
     """What the API itself refuses says nothing of the next call. A page of somebody in front of it does."""
 
     def blocks(draw: Draw) -> Fault:
@@ -189,7 +189,7 @@ def test_a_cdn_that_blocks_is_not_asked_for_all_of_it(desk: Desk, start_simulato
     assert len(simulator.ledger.entries) < 30
 
 
-def test_on_a_day_whose_credits_are_low_nothing_is_asked_again(desk: Desk, start_simulator: StartSimulator) -> None:
+def test_on_a_day_whose_credits_are_low_nothing_is_called_again(desk: Desk, start_simulator: StartSimulator) -> None:
     """Not even for how many there are: `dagster job backfill` starts thousands of runs."""
     simulator, address = start_simulator(credits_per_day=30)
     plan = desk.plan("coin_daily", YEAR, ["BTC", "ETH", "DOGE"])
@@ -219,7 +219,7 @@ def test_repeats_are_credits_too(desk: Desk, start_simulator: StartSimulator) ->
     assert result.progress.credits == 1000 - 1 - 8 - 8
 
 
-def test_a_quiet_that_the_server_asks_for_is_sat_out(
+def test_a_quiet_that_the_server_requests_is_sat_out(
     desk: Desk, start_simulator: StartSimulator, tmp_path: Path
 ) -> None:
     """All calls of a minute may meet it, and none of them has failed for that."""
@@ -256,7 +256,7 @@ def test_coins_that_are_all_unknown_are_a_mistake(desk: Desk, start_simulator: S
 
 
 def test_a_locked_database_stops_nothing(desk: Desk, start_simulator: StartSimulator) -> None:
-    """Somebody has it open: answers wait in the spool, and are stored as soon as it is free."""
+    """Somebody has it open: responses wait in the spool, and are stored as soon as it is free."""
     _, address = start_simulator()
     plan = desk.plan("coin_daily", YEAR, ["BTC"])
 

@@ -183,7 +183,7 @@ def test_days_before_the_first_are_left_out_of_a_range(launch: Launch, instance:
 def test_a_run_that_somebody_tagged_as_stopped_stops_no_sensor(
     launch: Launch, instance: dg.DagsterInstance, tags: dict[str, str]
 ) -> None:
-    """Tags are free text: a run of another kind that has this one was asked for again each minute, in vain."""
+    """Tags are free text: a run of another kind that has this one was requested again each minute, in vain."""
     stopped = {"lcw/stopped-coin_daily": "credits"}
     for given in (tags, {"dagster/partition": "2025-01-01"}):
         instance.add_run(dg.DagsterRun(job_name="other", tags={**stopped, **given}, status=dg.DagsterRunStatus.SUCCESS))

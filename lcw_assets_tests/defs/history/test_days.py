@@ -40,7 +40,7 @@ def test_low_credits_are_low_until_midnight_and_no_longer(desk: Desk, start_simu
     assert desk.backfill(address, desk.plan("coin_daily", YEAR, ["BTC", "ETH", "DOGE"]), reserve=20).status == "done"
 
 
-def test_a_coin_that_was_unknown_is_asked_for_again_a_day_later(desk: Desk, start_simulator: StartSimulator) -> None:
+def test_a_coin_that_was_unknown_is_requested_again_a_day_later(desk: Desk, start_simulator: StartSimulator) -> None:
     """It may be listed by then."""
     _, address = start_simulator()
     desk.backfill(address, desk.plan("coin_daily", YEAR, ["NOSUCH", "BTC"]))
@@ -66,7 +66,7 @@ def test_a_call_that_failed_is_tried_again_at_the_end(desk: Desk, start_simulato
 def test_what_comes_is_stored_while_more_comes(
     desk: Desk, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After every so many answers: a process that is killed after hours leaves little to be stored by the next one."""
+    """After every so many responses: a process that is killed after hours leaves little for the next one to store."""
     monkeypatch.setattr(module, "_BATCH_RESPONSES", 20)
     there: list[int] = []
 
@@ -85,7 +85,7 @@ def test_what_comes_is_stored_while_more_comes(
 
 @dataclass(frozen=True)
 class HeldUp(Plan):
-    """A plan of which only so many windows are asked for, until the credits have been asked for once more."""
+    """A plan of which only so many windows are requested, until the credits have been requested once more."""
 
     first: int = 0
     counted: list[int] = field(default_factory=list)
@@ -103,7 +103,7 @@ class HeldUp(Plan):
 def test_calls_that_are_on_their_way_are_spent_already(
     desk: Desk, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It asks for the credits while three calls are out that the server has not counted yet."""
+    """It requests the credits while three calls are out that the server has not counted yet."""
     monkeypatch.setattr(module, "_CREDITS_EVERY", 10)
 
     def the_last_are_slow(draw: Draw) -> Fault:

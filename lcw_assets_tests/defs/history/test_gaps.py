@@ -59,7 +59,7 @@ def test_a_cycle_of_a_clock_that_was_ahead_is_no_gap_until_then(desk: Desk) -> N
     assert gaps(desk) == []
 
 
-def test_an_outage_of_weeks_is_told_whole(desk: Desk) -> None:
+def test_an_outage_of_weeks_is_reported_whole(desk: Desk) -> None:
     cycles(desk, 60 * 24 * 20)
     [gap] = gaps(desk)
     assert gap.missing == 60 * 24 * 20 - 1
@@ -74,7 +74,7 @@ def test_filling_a_gap_in_minutes_does_not_begin_a_series(desk: Desk) -> None:
     assert [gap.subject for gap in gaps(desk, "BTC")] == ["history.coin_5min"]
 
 
-def test_days_that_nobody_asked_for_are_a_gap_of_the_history_that_was_begun(desk: Desk) -> None:
+def test_days_that_nobody_requested_are_a_gap_of_the_history_that_was_begun(desk: Desk) -> None:
     desk.receive("coin_daily", "BTC", Span(TODAY - 120 * DAY, TODAY - 20 * DAY), daily(120, [1.0] * 100))
     desk.receive("coin_daily", "ETH", Span(TODAY - 110 * DAY, TODAY - 10 * DAY), daily(110, [1.0] * 100))
     [gap] = gaps(desk, "BTC", "ETH", "DOGE")

@@ -1,4 +1,4 @@
-"""`kill -9` at any moment of a backfill: the next one asks for the rest, and no point is lost or there twice."""
+"""`kill -9` at any moment of a backfill: the next one requests the rest, and no point is lost or there twice."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def test_killed_at_ten_moments_and_every_answered_point_is_there_once(
     }
 
     api = LiveCoinWatch(Market(1))
-    answered: dict[tuple[str, int], float] = {}
+    succeeded: dict[tuple[str, int], float] = {}
     for entry in simulator.ledger.entries:
         if entry.good and entry.endpoint == "coins/single/history":
             document = api.document(entry.endpoint, entry.request.encode("latin-1"), NOON)
             code = json.loads(entry.request)["code"]
-            answered |= {(code, point["date"]): point["rate"] for point in document["history"]}
+            succeeded |= {(code, point["date"]): point["rate"] for point in document["history"]}
     rows = desk.query("SELECT code, epoch_ms(date), rate FROM history.coin_hourly")
-    assert len(rows) == len(answered) > 5_000
-    assert {(code, date): rate for code, date, rate in rows} == answered
+    assert len(rows) == len(succeeded) > 5_000
+    assert {(code, date): rate for code, date, rate in rows} == succeeded
     assert desk.plan("coin_hourly", WANTED, COINS).calls == 0
     assert desk.spool.files() == []

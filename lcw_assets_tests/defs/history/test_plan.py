@@ -1,4 +1,4 @@
-"""Which windows a backfill asks for: all that is wanted, nothing twice, as few calls as there can be."""
+"""Which windows a backfill requests: all that is wanted, nothing twice, as few calls as there can be."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_year_of_a_thousand_coins_costs_four_thousand_calls() -> None:
     assert plan("coin_daily", days(365, 0), *(f"C{number}" for number in range(1000))).calls == 4000
 
 
-def test_a_window_asks_for_its_last_point_and_not_for_the_one_after_it() -> None:
+def test_a_window_requests_its_last_point_and_not_the_one_after_it() -> None:
     request = DAILY.request("BTC", "USD", TODAY - 100 * DAY, TODAY)
     start, end = int((TODAY - 100 * DAY).timestamp()) * 1000, int(TODAY.timestamp()) * 1000
     assert request == {"currency": "USD", "code": "BTC", "meta": False, "start": start, "end": end - 1}
@@ -60,7 +60,7 @@ def test_what_a_window_has_room_for_is_taken_from_what_is_not_there_yet() -> Non
 
 @pytest.mark.parametrize("order", [1, -1], ids=["oldest first", "newest first"])
 def test_days_one_by_one_cost_no_more_than_all_at_once(order: int) -> None:
-    """`dagster job backfill` starts a run a day: each finds what those before it have asked for."""
+    """`dagster job backfill` starts a run a day: each finds what those before it have requested."""
     covered: tuple[Span, ...] = ()
     calls = 0
     for day in sorted(range(1, 366), reverse=order > 0):
@@ -77,7 +77,7 @@ def test_no_window_reaches_beyond_yesterday_or_before_2014() -> None:
     assert oldest == Span(FIRST, FIRST + 100 * DAY)
 
 
-def test_what_is_unknown_or_there_is_not_asked_for() -> None:
+def test_what_is_unknown_or_there_is_not_requested() -> None:
     made = Plan(DAILY, days(10, 0), TODAY, {"BTC": (days(200, 0),), "NOSUCH": (), "ETH": ()}, {"NOSUCH": "unknown"})
     assert [(ask.code, ask.window) for ask in made.requests()] == [("ETH", days(100, 0))]
     assert made.calls == 1

@@ -96,7 +96,7 @@ def test_a_range_is_one_run_that_says_what_it_cost(
     assert "all of it was asked for before, nothing is to do" in said(instance, again)
 
 
-def test_what_was_there_is_asked_for_again_with_refresh(
+def test_what_was_there_is_requested_again_with_refresh(
     backfill: Backfill, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
@@ -104,7 +104,7 @@ def test_what_was_there_is_asked_for_again_with_refresh(
     assert metadata(backfill("overview_daily", "2025-12-01", "2025-12-31", refresh=True))["calls"] == 1
 
 
-def test_a_dry_run_says_the_plan_and_asks_for_nothing(
+def test_a_dry_run_says_the_plan_and_requests_nothing(
     backfill: Backfill, instance: dg.DagsterInstance, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     simulator, address = start_simulator()
@@ -286,7 +286,7 @@ def test_gaps_are_filled_within_the_credits_of_a_day(
     assert not check.passed
     assert "history.coin_hourly from" in (check.description or "")
     [(calls, now)] = query("SELECT sum(calls), any_value(found_at) FROM ops.gaps")
-    final = (now - timedelta(hours=25, days=1)).strftime("%Y-%m-%d")  # as of when gaps were looked for
+    final = (now - timedelta(hours=25, days=1)).strftime("%Y-%m-%d")  # as of when gaps were searched
 
     request = filled(instance, load_settings(), now)
     assert isinstance(request, dg.RunRequest)
@@ -307,7 +307,7 @@ def test_gaps_are_filled_within_the_credits_of_a_day(
 
     job = definitions.resolve_job_def("backfill_coin_hourly")
     assert job.execute_in_process(instance=instance, tags=request.tags).success
-    again = filled(instance, load_settings(), now)  # before gaps are looked for again
+    again = filled(instance, load_settings(), now)  # before gaps are searched again
     assert isinstance(again, dg.SkipReason)
     definitions.resolve_job_def("derive").execute_in_process(instance=instance)
     # A day may have become final since.

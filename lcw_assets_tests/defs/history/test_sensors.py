@@ -77,7 +77,7 @@ def test_a_backfill_that_was_interrupted_is_stored_by_the_next_run_of_any_series
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    """Its process was killed, its answers are in the spool, and what they are of is not asked for again."""
+    """Its process was killed, its responses are in the spool, and what they are of is not requested again."""
     simulator, address = start_simulator()
     monkeypatch.setenv("LCW_BASE_URL", address)
     dead = Desk(tmp_path / "dead")
@@ -88,7 +88,7 @@ def test_a_backfill_that_was_interrupted_is_stored_by_the_next_run_of_any_series
         assert db.execute("SELECT count(*) FROM history.asked").fetchall() == [(0,)]
     job = definitions.resolve_job_def("backfill_overview_daily")
     result = job.execute_in_process(instance=instance, tags={"dagster/partition": "2025-12-31"})
-    assert "2 answers of a backfill that was interrupted are stored now" in said(instance, result)
+    assert "2 responses of a backfill that was interrupted are stored now" in said(instance, result)
     assert query("SELECT code, count(*) FROM history.coin_daily GROUP BY 1 ORDER BY 1") == [("BTC", 100), ("ETH", 100)]
     assert [entry.endpoint for entry in simulator.ledger.entries] == ["credits", "overview/history"]
 
@@ -100,7 +100,7 @@ def disk_instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def test_a_second_backfill_asks_for_nothing_before_the_first_has_ended(
+def test_a_second_backfill_requests_nothing_before_the_first_has_ended(
     definitions: dg.Definitions,
     disk_instance: dg.DagsterInstance,
     start_simulator: StartSimulator,
@@ -138,7 +138,7 @@ def test_a_second_backfill_asks_for_nothing_before_the_first_has_ended(
     assert asked() == ["credits", "overview/history"]
 
 
-def test_without_any_tracked_coin_other_gaps_are_looked_for(
+def test_without_any_tracked_coin_other_gaps_are_searched(
     definitions: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The usual `top:100`, before the first cycle."""

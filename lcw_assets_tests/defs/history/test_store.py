@@ -1,4 +1,4 @@
-"""What becomes of answers: new points, restated ones, coarser ones, ones that are none."""
+"""What becomes of responses: new points, restated ones, coarser ones, ones that are none."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_point_that_is_restated_replaces_the_one_before_which_is_kept(desk: De
     ]
 
 
-def test_an_answer_that_is_older_changes_nothing(desk: Desk) -> None:
+def test_a_response_that_is_older_changes_nothing(desk: Desk) -> None:
     """It waited in the spool, and a later one was stored first."""
     desk.receive("coin_daily", "BTC", YEAR, daily(2, [5.0, 6.0]), NOW)
     stored = desk.receive("coin_daily", "BTC", YEAR, daily(2, [1.0, 2.0]), NOW - DAY)
@@ -71,7 +71,7 @@ def test_an_answer_that_is_older_changes_nothing(desk: Desk) -> None:
     assert desk.query("SELECT rate FROM history.coin_daily ORDER BY bucket") == [(5.0,), (6.0,)]
 
 
-def test_a_coarser_answer_never_replaces_a_finer_one(desk: Desk) -> None:
+def test_a_coarser_response_never_replaces_a_finer_one(desk: Desk) -> None:
     """LCW chooses the step by the range: what if it gives a day where hours were meant?"""
     hours = [TODAY - 4 * DAY + timedelta(hours=number) for number in range(96)]
     window = Span(TODAY - 4 * DAY, TODAY)
@@ -85,7 +85,7 @@ def test_a_coarser_answer_never_replaces_a_finer_one(desk: Desk) -> None:
     assert desk.query("SELECT DISTINCT rate, step_s FROM history.coin_hourly WHERE code = 'ETH'") == [(2.0, 3600)]
 
 
-def test_an_answer_that_is_finer_than_its_table_leaves_a_point_a_bucket(desk: Desk) -> None:
+def test_a_response_that_is_finer_than_its_table_leaves_a_point_a_bucket(desk: Desk) -> None:
     hours = [TODAY - 2 * DAY + timedelta(hours=number) for number in range(48)]
     desk.receive("coin_daily", "BTC", YEAR, [point(at, number) for number, at in enumerate(hours)])
     assert desk.query("SELECT bucket, date, rate FROM history.coin_daily ORDER BY bucket") == [
@@ -131,7 +131,7 @@ def test_a_file_that_is_no_batch_is_set_aside(desk: Desk) -> None:
     assert desk.spool.pending() == []
 
 
-def test_an_answer_that_is_no_json_any_more_is_set_aside_and_blocks_nothing(desk: Desk) -> None:
+def test_a_response_that_is_no_json_any_more_is_set_aside_and_blocks_nothing(desk: Desk) -> None:
     desk.spool_payload("coin_daily", "BTC", YEAR, '{"history')
     desk.spool_response("coin_daily", "ETH", YEAR, daily(1, [1.0]))
     with pytest.raises(UnstorableError, match="cannot be stored"):
@@ -206,7 +206,7 @@ def test_of_a_day_that_is_not_over_only_what_was_is_covered(desk: Desk) -> None:
     assert covered(desk, "coin_hourly") == [Span(TODAY, NOW)]
 
 
-def test_a_coin_that_did_not_exist_is_not_asked_for_before(desk: Desk) -> None:
+def test_a_coin_that_did_not_exist_is_not_requested_before(desk: Desk) -> None:
     """Twice a hundred days without a point, and points in all that is later: no call is spent on the years before."""
     desk.receive("coin_daily", "BTC", YEAR, daily(50, [1.0] * 50))
     desk.receive("coin_daily", "BTC", Span(TODAY - 200 * DAY, TODAY - 100 * DAY), [])
@@ -219,20 +219,20 @@ def test_a_coin_that_did_not_exist_is_not_asked_for_before(desk: Desk) -> None:
     assert covered(desk) == [older, Span(TODAY - 300 * DAY, TODAY)]
 
 
-def test_points_that_were_all_refused_are_no_answer(desk: Desk) -> None:
+def test_points_that_were_all_refused_are_no_response(desk: Desk) -> None:
     desk.receive("coin_daily", "BTC", YEAR, daily(3, [-1.0, -2.0, -3.0]))
     assert desk.query("SELECT outcome, points FROM history.asked") == [("refused", 0)]
     assert covered(desk) == []
 
 
-def test_a_coarse_answer_is_the_finest_there_is_and_says_so(desk: Desk) -> None:
+def test_a_coarse_response_is_the_finest_there_is_and_says_so(desk: Desk) -> None:
     window = Span(TODAY - 4 * DAY, TODAY)
     desk.receive("coin_hourly", "BTC", window, daily(4, [1.0] * 4))
     assert desk.query("SELECT outcome, points FROM history.asked") == [("coarse", 4)]
     assert covered(desk, "coin_hourly") == [window]
 
 
-def test_a_date_that_stands_twice_does_not_make_its_answer_a_fine_one(desk: Desk) -> None:
+def test_a_date_that_stands_twice_does_not_make_its_response_a_fine_one(desk: Desk) -> None:
     desk.receive("coin_daily", "BTC", YEAR, [*daily(3, [1.0, 2.0, 3.0]), *daily(3, [1.0])])
     assert desk.query("SELECT DISTINCT step_s FROM history.coin_daily") == [(86400,)]
     assert desk.receive("coin_daily", "BTC", YEAR, daily(3, [1.0, 2.0, 4.0]), NOW + DAY).revised == 1
@@ -246,7 +246,7 @@ def test_a_point_that_stands_alone_replaces_none(desk: Desk) -> None:
     assert desk.receive("coin_daily", "ETH", YEAR, daily(3, [1.0, 2.0, 3.0]), NOW + DAY).revised == 1
 
 
-def test_what_was_asked_for_too_soon_is_asked_for_once_more(desk: Desk) -> None:
+def test_what_was_requested_too_soon_is_requested_once_more(desk: Desk) -> None:
     """Live Coin Watch restates points for a day: yesterday is final at 01:00 tomorrow, and asked again from then on."""
     soon = TODAY + timedelta(minutes=5)
     desk.receive("coin_daily", "BTC", YEAR, daily(3, [1.0, 2.0, 3.0]), soon)
@@ -257,7 +257,7 @@ def test_what_was_asked_for_too_soon_is_asked_for_once_more(desk: Desk) -> None:
     assert covered(desk, now=TODAY + 30 * DAY) == [YEAR]
 
 
-def test_a_coin_is_unknown_in_the_currency_that_was_asked_for(desk: Desk) -> None:
+def test_a_coin_is_unknown_in_the_currency_that_was_requested(desk: Desk) -> None:
     with desk.open() as db:
         db.execute(
             "INSERT INTO history.asked VALUES ('coin_daily', 'BTC', 'XYZ', ?, ?, ?, 0, 'unknown_code', true, 'b')",
@@ -309,23 +309,23 @@ def test_on_top_are_coins_that_are_still_there(desk: Desk) -> None:
         assert read_top(db, "USD", NOW, 2) == ["BTC", "ETH"]
 
 
-def test_a_coin_that_has_stopped_is_asked_for_before(desk: Desk) -> None:
+def test_a_coin_that_has_stopped_is_requested_before(desk: Desk) -> None:
     desk.receive("coin_daily", "BTC", YEAR, [])
     assert covered(desk) == [YEAR]
 
 
 # Of two points and more: one that stands alone replaces none.
-answers = st.lists(
+responses = st.lists(
     st.tuples(st.integers(0, 6), st.integers(2, 5), st.integers(0, 3), st.floats(0, 10, width=16)), max_size=8
 )
 
 
 @settings(max_examples=25)
-@given(made=answers)
-def test_any_sequence_of_answers_ends_as_one_would_keep_it_by_hand(
+@given(made=responses)
+def test_any_sequence_of_responses_ends_as_one_would_keep_it_by_hand(
     tmp_path_factory: pytest.TempPathFactory, made: list[tuple[int, int, int, float]]
 ) -> None:
-    """Of each day the newest answer counts; each change of one that was there is a revision."""
+    """Of each day the newest response counts; each change of one that was there is a revision."""
     desk = Desk(tmp_path_factory.mktemp("desk"))
     kept: dict[int, tuple[int, float]] = {}
     revisions = 0

@@ -121,7 +121,7 @@ class Bench:
         now = datetime.now(timezone.utc)
         request = {"currency": "USD", "offset": 0, "limit": limit, "meta": meta}
         with self.spool.open(self.cycle(now)) as sink:
-            sink.answer(Response("simulator", "coins/list", request, now, now, 0.1, 200, len(payload), {}, payload))
+            sink.response(Response("simulator", "coins/list", request, now, now, 0.1, 200, len(payload), {}, payload))
             sink.end(FetchEnd(now, 0.1, []))
 
     @property

@@ -9,7 +9,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from lcw_assets.ingest.tuning import Switches, look_at_breaker, read_recent
+from lcw_assets.ingest.tuning import Switches, read_breaker, read_recent
 from lcw_assets.settings import DataSettings, load_settings
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.sources.lcw.spec import SOURCE as LCW
@@ -47,7 +47,7 @@ def statuses() -> list[tuple[str, list[str]]]:
         ).fetchall()
 
 
-def test_three_cycles_without_an_answer_and_the_next_asks_nothing(
+def test_three_cycles_without_a_response_and_the_next_makes_no_call(
     run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     simulator, address = start_simulator()
@@ -55,7 +55,7 @@ def test_three_cycles_without_an_answer_and_the_next_asks_nothing(
     remember(3, timedelta(seconds=20), "server_error")
     result = run_cycle()
     assert not result.success
-    assert failure(result).startswith("nothing was asked: 3 cycles in a row had no answer; the next try is at ")
+    assert failure(result).startswith("nothing was asked: 3 cycles in a row had no response; the next try is at ")
     assert len(simulator.ledger.entries) == 0
     [(status, missing)] = statuses()
     assert status == "failed"
@@ -102,7 +102,7 @@ def test_a_429_before_means_fewer_calls_at_once(
     assert any(": 6 calls, 2 at once, simulator" in line for line in logs(instance, run_cycle()))
 
 
-def test_a_call_that_hangs_is_asked_for_again(
+def test_a_call_that_hangs_is_requested_again(
     run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Answers took half a second at most for an hour; one hangs now, for ten minutes."""
@@ -118,7 +118,7 @@ def test_a_call_that_hangs_is_asked_for_again(
         facts = db.execute(
             "SELECT hedge, outcome FROM ops.calls WHERE request ->> '$.offset' = '100' ORDER BY started_at"
         ).fetchall()
-    assert rows[0][0] >= 1  # a busy machine may make another answer late
+    assert rows[0][0] >= 1  # a busy machine may make another response late
     assert facts == [(False, "superseded"), (True, "ok")]
 
 
@@ -161,4 +161,4 @@ def test_one_endpoint_that_is_dead_costs_its_own_data_and_no_other(
     settings = load_settings()
     with open_database(settings.database, read_only=True) as db:
         recent = read_recent(db, settings.of(LCW).name, datetime.now(timezone.utc))
-    assert look_at_breaker(recent, Switches(), datetime.now(timezone.utc)).failures == 0
+    assert read_breaker(recent, Switches(), datetime.now(timezone.utc)).failures == 0

@@ -34,7 +34,7 @@ def bench(tmp_path: Path) -> Bench:
 @contextmanager
 def changed(change: Change) -> Iterator[tuple[str, list[str]]]:
     """A server that sends what the simulator would, after `change(endpoint, request, body)`. Gives its address, and
-    the endpoints that were asked for so far.
+    the endpoints that were requested so far.
     """
     asked: list[str] = []
     api = LiveCoinWatch(Market(1))  # the documents themselves, to write them otherwise
@@ -85,7 +85,7 @@ def in_page(offset: int, old: str, new: str) -> Change:
     ids=["lone surrogate", "5,000 digits", "nested", "infinite"],
 )
 def test_a_name_that_cannot_be_read_costs_that_name(bench: Bench, name: str) -> None:
-    """Coin 101, the first of page 2: its price is there, its neighbours are whole, its page is not asked for again."""
+    """Coin 101, the first of page 2: its price is there, its neighbours are whole, its page is not requested again."""
     with changed(in_page(100, '"name": "', f'"name": {name}, "other": "')) as (address, asked):
         bench.pull(address)
     [cycle] = bench.store().cycles
@@ -123,7 +123,7 @@ def test_the_rank_of_a_coin_is_its_place_whatever_stands_before_it(bench: Bench)
     assert bench.query("SELECT code, rank FROM market.coins ORDER BY rank LIMIT 1") == [(third.code, 3)]
 
 
-# Pages that are not what was asked for: complete means complete.
+# Pages that are not what was requested: complete means complete.
 
 
 def rates_as_text(endpoint: str, _: dict[str, Any], body: str) -> str:
@@ -167,7 +167,7 @@ def test_a_page_with_fewer_usable_records_makes_a_cycle_partial(
         bench.pull(address)
     [cycle] = bench.store().cycles
     assert (cycle.row["status"], cycle.row["missing"], cycle.row["coins_seen"]) == ("partial", missing, coins)
-    assert len(asked) == 7  # nothing is asked for again: it would be the same
+    assert len(asked) == 7  # nothing is requested again: it would be the same
 
 
 def test_the_same_page_three_times_is_one_page(bench: Bench, start_simulator: StartSimulator) -> None:
@@ -253,7 +253,7 @@ def test_a_page_that_is_empty_in_the_middle_is_no_end(bench: Bench) -> None:
 # Size.
 
 
-def test_a_page_with_more_entries_than_its_limit_is_refused_and_not_asked_for_again(bench: Bench) -> None:
+def test_a_page_with_more_entries_than_its_limit_is_refused_and_not_requested_again(bench: Bench) -> None:
     def flood(endpoint: str, request: dict[str, Any], body: str) -> str:
         return json.dumps(json.loads(body) * 2) if endpoint == "coins/list" and request["offset"] == 100 else body
 
@@ -277,7 +277,7 @@ def test_bodies_that_are_far_too_large_are_kept_as_one_excerpt(bench: Bench) -> 
         bench.pull(address)
     [spooled] = bench.spool.pending()
     assert spooled.stat().st_size < 100_000
-    assert asked.count("overview") == 1  # not asked for again: it would be as large
+    assert asked.count("overview") == 1  # not requested again: it would be as large
     [cycle] = bench.store().cycles
     assert cycle.row["status"] == "failed"
     assert all("sends over " in missed for missed in cycle.row["missing"])
@@ -308,7 +308,7 @@ def test_one_flipped_digit_is_no_price(bench: Bench, start_simulator: StartSimul
     bench.pull(start_simulator()[1])
     [path] = bench.spool.pending()
     content = path.read_bytes()
-    page = re.search(rb'"kind":"answer"[^\n]*"offset":100,', content)
+    page = re.search(rb'"kind":"response"[^\n]*"offset":100,', content)
     assert page
     place = content.index(b'"rate":', page.end()) + len(b'"rate":')
     flipped = b"1" if content[place : place + 1] != b"1" else b"2"
@@ -322,7 +322,7 @@ def test_one_flipped_digit_is_no_price(bench: Bench, start_simulator: StartSimul
 
 
 def test_names_and_prices_of_a_minute_later_are_whole_again(bench: Bench) -> None:
-    """A name that could not be read once comes back with the next cycle that asks for names."""
+    """A name that could not be read once comes back with the next cycle that requests names."""
     with changed(in_page(0, '"name": "', r'"name": "\ud83d')) as (address, _):
         bench.pull(address, coins=100)
         bench.store()

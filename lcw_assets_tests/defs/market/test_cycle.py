@@ -33,7 +33,7 @@ from lcw_assets_tests.defs.market.cycles import Bench
 from lcw_assets_tests.holders import held_open
 from lcw_assets_tests.oracle import lost, made_up
 from lcw_assets_tests.patience import PATIENCE_S
-from lcw_assets_tests.servers import answer, raw_server, silence
+from lcw_assets_tests.servers import raw_server, reply, silence
 from lcw_assets_tests.transport.test_client import LONG, Kept
 from lcw_assets_tests.transport.test_hedging import by_turn, once
 
@@ -89,7 +89,7 @@ def test_a_cycle_is_committed_when_its_clock_says(bench: Bench, start_simulator:
 def test_the_recorded_page_arrives_to_the_last_value(
     bench: Bench, start_simulator: StartSimulator, recorded_lcw: Path
 ) -> None:
-    """A real answer through HTTP, spool, parsing and merge; every value of every coin compared."""
+    """A real response through HTTP, spool, parsing and merge; every value of every coin compared."""
     _, address = start_simulator(replay=recorded_lcw)
     pulled = bench.pull(address, coins=100)
     assert {missing.call for missing in pulled.missing} == {
@@ -179,7 +179,7 @@ def test_a_dead_endpoint_costs_only_its_own_data(bench: Bench, start_simulator: 
 def test_at_the_deadline_what_came_is_stored_and_what_did_not_is_named(
     bench: Bench, start_simulator: StartSimulator
 ) -> None:
-    """A page would take ten minutes. On a busy machine others may be late as well: what counts is that all is told."""
+    """A page would take ten minutes. On a busy machine others may be late as well: all must be reported."""
     slow = faulty("coins/list", Fault(delay_s=PATIENCE_S), offset=100)
     _, address = start_simulator(profile=slow)
     bench.pull(address, seconds=2.0)
@@ -203,7 +203,7 @@ def test_a_silent_server_ends_at_the_deadline(bench: Bench) -> None:
     assert (cycle.row["status"], cycle.row["coins_seen"]) == ("failed", 0)
 
 
-def test_nobody_there_is_found_out_without_asking_for_everything(bench: Bench) -> None:
+def test_nobody_there_is_found_out_without_requesting_everything(bench: Bench) -> None:
     pulled = bench.pull("http://127.0.0.1:1", coins=5000)
     assert bench.hooks.failed(pulled)
     assert pulled.reason == "http://127.0.0.1:1 refuses connections"
@@ -214,8 +214,8 @@ def test_nobody_there_is_found_out_without_asking_for_everything(bench: Bench) -
     assert bench.query("SELECT status, len(missing) FROM ops.cycles") == [("failed", 54)]
 
 
-def test_a_server_that_is_not_live_coin_watch_is_told_apart(bench: Bench) -> None:
-    with raw_server(answer("404 Not Found", b"<html>nginx</html>")) as address:
+def test_a_server_that_is_not_live_coin_watch_is_distinguished(bench: Bench) -> None:
+    with raw_server(reply("404 Not Found", b"<html>nginx</html>")) as address:
         pulled = bench.pull(address)
     assert pulled.reason == f"{address} answers with HTTP 404: is LCW_BASE_URL right?"
 
@@ -243,7 +243,7 @@ def test_a_cdn_that_blocks_everything_is_found_out_after_a_few_calls(
 
 
 def test_an_empty_list_of_coins_is_an_error(bench: Bench, start_simulator: StartSimulator) -> None:
-    with raw_server(answer("200 OK", b"[]")) as address:
+    with raw_server(reply("200 OK", b"[]")) as address:
         pulled = bench.pull(address, coins=100)
     reasons = [missing.reason for missing in pulled.missing if missing.call.startswith("coins/list")]
     assert any("an empty list of coins" in reason for reason in reasons)
@@ -351,12 +351,14 @@ def test_a_file_that_cannot_be_written_to_stops_nothing_and_is_said(tmp_path: Pa
         Spool(tmp_path).locked_out("some-run", LockWait(NOON, 5.0), said.append)
         running.kill()
     assert said == [
-        f"{tmp_path} takes no answers (Text file busy): set LCW_DATA_DIR to a folder that can be written to"
+        f"{tmp_path} takes no responses (Text file busy): set LCW_DATA_DIR to a folder that can be written to"
     ]
 
 
-def test_a_market_that_stands_still_is_confirmed_by_each_answer(bench: Bench, start_simulator: StartSimulator) -> None:
-    """`overview_ticks` has a row where something changed: it says nothing of when it was last looked at."""
+def test_a_market_that_stands_still_is_confirmed_by_each_response(
+    bench: Bench, start_simulator: StartSimulator
+) -> None:
+    """`overview_ticks` has a row where something changed: it does not say when it was last confirmed."""
     _, address = start_simulator()
     for _ in range(2):
         bench.pull(address)
@@ -388,7 +390,7 @@ def test_only_what_this_clock_can_believe_confirms(
     assert (states["market.exchanges"].confirmed_at is not None) == (late_s < 3600)
 
 
-def test_an_answer_that_was_refused_confirms_nothing(
+def test_a_response_that_was_refused_confirms_nothing(
     bench: Bench, start_simulator: StartSimulator, tmp_path: Path
 ) -> None:
     recordings = tmp_path / "recordings"
@@ -462,7 +464,7 @@ def test_values_below_zero_are_named(bench: Bench, start_simulator: StartSimulat
     assert sorted(bench.store().tables["market.coins"].negative) == ["A", "B"]
 
 
-def test_names_stay_when_only_prices_are_asked_for(bench: Bench, start_simulator: StartSimulator) -> None:
+def test_names_stay_when_only_prices_are_requested(bench: Bench, start_simulator: StartSimulator) -> None:
     """The cycles between two full hours: an eighth of the bytes, and ranks told by the place in the list."""
     _, address = start_simulator()
     bench.pull(address)
@@ -475,7 +477,7 @@ def test_names_stay_when_only_prices_are_asked_for(bench: Bench, start_simulator
     assert cycle.row["bytes"] < 60_000
 
 
-def test_without_ranks_a_coin_that_stands_twice_tells_of_one_that_fell_out(
+def test_without_ranks_a_coin_that_stands_twice_reports_one_that_fell_out(
     bench: Bench, start_simulator: StartSimulator
 ) -> None:
     _, address = start_simulator(profile=faulty("coins/list", Fault("repeated"), offset=100))
@@ -485,7 +487,7 @@ def test_without_ranks_a_coin_that_stands_twice_tells_of_one_that_fell_out(
 
 
 def test_a_pull_that_gives_up_lets_in_what_is_on_its_way(bench: Bench, start_simulator: StartSimulator) -> None:
-    """Found by the soak: four calls had failed, and the answer to a fifth, sent by then, was thrown away."""
+    """Found by the soak: four calls had failed, and the response to a fifth, sent by then, was thrown away."""
 
     def one_is_slow(draw: Draw) -> Fault:
         # All of the first four are on their way before any is answered.
@@ -494,23 +496,23 @@ def test_a_pull_that_gives_up_lets_in_what_is_on_its_way(bench: Bench, start_sim
     simulator, address = start_simulator(profile=one_is_slow)
     pulled = bench.pull(address, coins=1000)
     assert pulled.ended_by
-    assert pulled.parts["overview"].answered == 1
+    assert pulled.parts["overview"].succeeded == 1
     bench.store()
     assert bench.query("SELECT endpoint FROM raw.pulls") == [("overview",)]
     assert [entry.endpoint for entry in simulator.ledger.entries if entry.good] == ["overview"]
-    assert len(pulled.missing) == 13  # each of the others, asked for or not
+    assert len(pulled.missing) == 13  # each of the others, requested or not
     assert len(simulator.ledger.entries) <= 7
 
 
 def test_a_pull_that_gives_up_repeats_nothing_that_is_on_its_way(tmp_path: Path) -> None:
-    """No credits are left, says the first answer. What three others meet after that is not tried again."""
+    """No credits are left, says the first response. What three others meet after that is not tried again."""
     deadline, sink = Deadline.after(PATIENCE_S), Kept()
 
     def given_up() -> bool:
         return not deadline.left()
 
-    refused = answer("402 Payment Required", b"")
-    ill = once(given_up, answer("503 Busy", b""), most_s=20.0)
+    refused = reply("402 Payment Required", b"")
+    ill = once(given_up, reply("503 Busy", b""), most_s=20.0)
     with raw_server(by_turn(refused, ill)) as address:
         retry = RetryPolicy(attempts=9, first_s=0.01)
         client = Client(address, source="test", sink=sink, timeouts=LONG, retry=retry, tuning=Tuning(in_flight=4))

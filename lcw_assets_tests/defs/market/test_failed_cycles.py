@@ -91,7 +91,7 @@ def test_a_failed_cycle_evaluates_its_checks_with_its_own_numbers(
 def test_tables_that_nobody_confirms_any_more_are_not_fresh(
     run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three minutes after the last answer."""
+    """Three minutes after the last response."""
     monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
     run_cycle()
     with open_database(load_settings().database) as db:
@@ -112,7 +112,7 @@ def test_tables_that_nobody_confirms_any_more_are_not_fresh(
 
 
 def test_an_open_breaker_evaluates_them_as_well(run_cycle: RunCycle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three cycles without any answer, the last of them just now: this one asks nothing."""
+    """Three cycles without any response, the last of them just now: this one asks nothing."""
     monkeypatch.setenv("LCW_BASE_URL", DEAD)
     now = datetime.now(timezone.utc)
     load_settings().database.parent.mkdir()
@@ -122,7 +122,7 @@ def test_an_open_breaker_evaluates_them_as_well(run_cycle: RunCycle, monkeypatch
         dead = {"outcome": "connection", "http_status": None, "source": "simulator"}
         load(db, "ops.calls", [call(row, "coins/list", 0.1, **dead) for row in rows])
     result = run_cycle()
-    assert failure(result).startswith("nothing was asked: 3 cycles in a row had no answer; the next try is at ")
+    assert failure(result).startswith("nothing was asked: 3 cycles in a row had no response; the next try is at ")
     found = checks(result)
     assert set(found) == EVALUATED
     assert "coins/list page 1 of 1: nothing was asked: 3 cycles" in (found["ops/cycles:complete"].description or "")
@@ -155,7 +155,7 @@ def test_a_failed_run_for_one_asset_says_nothing_of_others(
     assert materialized(result) == {}
 
 
-# Who is told.
+# Which check reports it.
 
 
 def test_one_alert_says_it_while_the_api_is_dead_and_the_checks_say_what_is_left_of_it(
@@ -183,7 +183,7 @@ def test_one_alert_says_it_while_the_api_is_dead_and_the_checks_say_what_is_left
     }  # fmt: skip
 
 
-def test_a_check_that_was_told_of_before_is_not_told_as_over_by_a_failed_cycle(
+def test_a_check_that_was_reported_before_is_not_reported_as_over_by_a_failed_cycle(
     run_cycle: RunCycle,
     instance: dg.DagsterInstance,
     definitions: dg.Definitions,
@@ -205,7 +205,7 @@ def test_a_check_that_was_told_of_before_is_not_told_as_over_by_a_failed_cycle(
     assert {kind for _, kind, _ in alerts()} == {"opened"}
 
 
-def test_a_run_that_a_blocking_check_failed_is_told_by_the_check(
+def test_a_run_that_a_blocking_check_failed_is_reported_by_the_check(
     definitions: dg.Definitions, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """It knows the number and the limit; the run knows only that a check blocks."""
@@ -247,6 +247,6 @@ def test_a_check_of_a_run_that_may_fail_in_a_moment_is_not_told_before_that_is_k
         return [observation.incident for observation in found]
 
     assert seen(19) == []
-    assert seen(21) == ["ops/cycles:complete"]  # a long run: it is told while that goes on
+    assert seen(21) == ["ops/cycles:complete"]  # a long run: it is reported while that goes on
     instance.report_run_failed(run)
     assert seen(21) == []

@@ -164,7 +164,7 @@ def test_repeats_and_gaps_are_counted_in_a_check(
     assert check.metadata["absent"].value == check.metadata["repeated"].value == 5
 
 
-def test_credits_that_will_not_last_are_told_in_time(
+def test_credits_that_will_not_last_are_reported_in_time(
     run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At a cycle a minute, until midnight: how many that are depends on the hour."""
@@ -252,7 +252,7 @@ def test_a_locked_database_is_no_failure_and_the_next_cycle_stores_both(
     assert f"(process {holder.pid}) when it was to be stored" in cause
 
 
-def test_a_database_that_cannot_be_used_fails_the_store_and_keeps_the_answers(
+def test_a_database_that_cannot_be_used_fails_the_store_and_keeps_the_responses(
     run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])
@@ -274,7 +274,7 @@ def test_a_folder_that_cannot_be_written_to_costs_no_credit(
     monkeypatch.setenv("LCW_BASE_URL", address)
     monkeypatch.setenv("LCW_DATA_DIR", "/proc/lcw")
     result = run_cycle()
-    assert "/proc/lcw/spool/simulator takes no answers" in failure(result)
+    assert "/proc/lcw/spool/simulator takes no responses" in failure(result)
     assert simulator.ledger.entries == ()
 
 

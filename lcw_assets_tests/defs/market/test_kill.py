@@ -30,7 +30,7 @@ VARIABLES = {"LCW_COINS": "300", "LCW_BURST": "1000"}  # an hour's cycles in hal
 
 @dataclass
 class Round:
-    """One cycle and the server that it asks, which no other cycle does: so that no answer is taken for another's."""
+    """One cycle and the server that it asks, which no other cycle does: so that no response is taken for another's."""
 
     simulator: Simulator
     address: str
@@ -39,7 +39,7 @@ class Round:
     ended_at: datetime | None = None
     finished: bool = False  # its pull, as it says itself
 
-    def answered(self) -> list[Entry]:
+    def succeeded(self) -> list[Entry]:
         """Its books, once they are written."""
         until(lambda: len(self.simulator.ledger.entries) == len(self.asked))
         return [entry for entry in self.simulator.ledger.entries if entry.good]
@@ -47,7 +47,7 @@ class Round:
 
 @contextmanager
 def rounds() -> Iterator[Callable[[], Round]]:
-    """Makes a round each time. A page of every fourth cycle takes so long that it is asked for twice."""
+    """Makes a round each time. A page of every fourth cycle takes so long that it is requested twice."""
     serving: list[Any] = []
 
     def make() -> Round:
@@ -70,7 +70,7 @@ def rounds() -> Iterator[Callable[[], Round]]:
 
 
 def put_back(bench: Bench) -> None:
-    """What is told of a file that was set aside, because its process was killed each time while it stored it."""
+    """A report of a file that was set aside, because its process was killed each time while it stored it."""
     for aside in bench.spool.folder.glob("*.unreadable"):
         aside.rename(aside.with_suffix(".jsonl"))
 
@@ -107,7 +107,7 @@ def test_killed_at_sixty_moments(tmp_path: Path) -> None:
         assert bench.spool.pending() == []
         assert len({row[:3] for row in stored}) == len(stored)  # nothing twice
         assert len({cycle_id for cycle_id, *_ in rows}) == len(rows)
-        assert {row[0] for row in stored} <= {cycle_id for cycle_id, *_ in rows}  # no answer without its cycle
+        assert {row[0] for row in stored} <= {cycle_id for cycle_id, *_ in rows}  # no response without its cycle
         assert bench.query("SELECT count(*) - count(DISTINCT (code, currency)) FROM market.coins") == [(0,)]
 
         assert not all(round_.finished for round_ in made), "no kill came before the end of a pull"
@@ -119,10 +119,10 @@ def test_killed_at_sixty_moments(tmp_path: Path) -> None:
             cycle_id, status, pull_s = (mine[0][0], *mine[0][2:]) if mine else (None, None, None)
             own = [row[1:] for row in stored if row[0] == cycle_id]
             own_facts = [row[1:] for row in facts if row[0] == cycle_id]
-            answered = round_.answered()
-            assert made_up(answered, own) == []
+            succeeded = round_.succeeded()
+            assert made_up(succeeded, own) == []
             if round_.finished or pull_s is not None:  # it may have been killed before it could say so
-                assert lost(answered, own, own_facts) == []
+                assert lost(succeeded, own, own_facts) == []
                 assert (status, len(own)) == ("complete", CALLS)
                 assert sum(outcome == "ok" for *_, outcome in own_facts) == CALLS
             elif mine:  # its process died while it pulled: what it had is there

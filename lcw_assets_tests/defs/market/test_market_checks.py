@@ -45,7 +45,7 @@ def failed(result: dg.ExecuteInProcessResult, *tables: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("table", ["market/coins", "market/exchanges"])
-def test_a_coin_or_exchange_that_has_two_rows_is_told(
+def test_a_coin_or_exchange_that_has_two_rows_is_reported(
     run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
     monkeypatch.setenv("LCW_BASE_URL", start_simulator()[1])

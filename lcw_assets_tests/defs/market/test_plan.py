@@ -27,7 +27,7 @@ def test_the_usual_cycle_has_fourteen_calls() -> None:
 @pytest.mark.parametrize(
     ("minute", "database_exists", "wanted"), [(None, True, True), (0, True, True), (1, True, False), (1, False, True)]
 )
-def test_names_and_supplies_are_asked_for_once_an_hour_by_hand_and_at_first(
+def test_names_and_supplies_are_requested_once_an_hour_by_hand_and_at_first(
     minute: int | None, database_exists: bool, wanted: bool
 ) -> None:
     tick = None if minute is None else datetime(2026, 11, 20, 12, minute, tzinfo=timezone.utc)
@@ -35,7 +35,7 @@ def test_names_and_supplies_are_asked_for_once_an_hour_by_hand_and_at_first(
 
 
 @given(st.integers(1, 5_000), st.integers(1, 500))
-def test_pages_cover_what_was_asked_for_once(coins: int, exchanges: int) -> None:
+def test_pages_cover_what_was_requested_once(coins: int, exchanges: int) -> None:
     calls = plan_cycle(coins=coins, exchanges=exchanges, currency="USD", meta=False)
     for part, entries in (("coins", coins), ("exchanges", exchanges)):
         pages = [call.request for call in calls if call.part == part]

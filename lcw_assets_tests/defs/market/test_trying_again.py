@@ -1,4 +1,4 @@
-"""A step that Dagster runs a second time, and a disk that is full before anything is asked."""
+"""A step that Dagster runs a second time, and a disk that is full before any call."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def fails_first(monkeypatch: pytest.MonkeyPatch, of: type, name: str) -> list[st
 def test_what_a_fetch_had_before_it_was_tried_again_is_kept(
     run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An error that nobody foresaw, once all was answered. The answers are paid for: both files are stored."""
+    """An error that nobody foresaw, once all was answered. The responses are paid for: both files are stored."""
     simulator, address = start_simulator()
     monkeypatch.setenv("LCW_BASE_URL", address)
     fails_first(monkeypatch, Fetched, "end")
@@ -91,10 +91,10 @@ def test_a_second_try_that_stores_a_load_that_got_nothing_fails_as_the_first_wou
 def test_with_a_full_disk_no_credit_is_spent(
     run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answers could not be kept."""
+    """The responses could not be kept."""
     simulator, address = start_simulator()
     monkeypatch.setenv("LCW_BASE_URL", address)
-    monkeypatch.setattr(spool_module, "_ROOM_NEEDED", 10**18)
+    monkeypatch.setattr(spool_module, "_FREE_NEEDED", 10**18)
     result = run_cycle()
     assert not result.success
     assert failure(result).startswith(f"{load_settings().of(LCW).spool_dir}: ")

@@ -81,7 +81,7 @@ def test_calls_that_are_all_slow_are_not_blamed_on_one() -> None:
     assert said.startswith("all calls were slow: 10 calls took 9.00 s each, at most 9.00 s (coins/list offset ")
 
 
-def test_a_pause_that_the_server_asked_for_is_no_calls_fault() -> None:
+def test_a_pause_that_the_server_requested_is_no_calls_fault() -> None:
     refused = made(0, (0.0, 0.1, "rate_limited", 429), (25.0, 0.3, "ok", 200))
     waited = [CallFact("coins/list", {"offset": 100}, 1, 25.1, 0.3, 200, "ok")]
     # Of the two that paused, the one that was refused is the cause.

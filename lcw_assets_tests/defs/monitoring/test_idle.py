@@ -57,12 +57,12 @@ def test_the_longest_stretches_come_first() -> None:
     assert (found.minutes, spans(found)) == (18, [(20, 35), (58, 60), (7, 8)])
 
 
-def test_what_is_no_cycle_any_more_is_looked_for_to_the_end_of_the_window() -> None:
+def test_what_is_no_cycle_any_more_is_searched_to_the_end_of_the_window() -> None:
     found = idle(every_minute(-5, *range(10)))
     assert (found.minutes, spans(found)) == (50, [(10, 60)])
 
 
-def test_a_young_installation_is_looked_at_from_its_first_cycle_on() -> None:
+def test_a_young_installation_is_examined_from_its_first_cycle_on() -> None:
     early = [Tick(minute(3), skipped=True, reason=RUNNING), Tick(minute(45), skipped=True, reason=RUNNING)]
     found = idle(every_minute(40, 41, *range(44, 60)), ticks=early)
     assert (found.examined, spans(found)) == (19, [(42, 44)])

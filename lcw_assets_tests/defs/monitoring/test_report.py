@@ -169,7 +169,7 @@ def test_the_window_before(report: Report) -> None:
     assert "coins/list" not in changes  # it was not called then
 
 
-def test_what_got_slower_is_told_from_noise() -> None:
+def test_what_got_slower_is_distinguished_from_noise() -> None:
     steady = [10.0 + (number * 7 % 11) / 10 for number in range(200)]
     slower = [seconds + 1.0 for seconds in steady]
     changes = {
@@ -188,7 +188,7 @@ def test_what_got_slower_is_told_from_noise() -> None:
     assert changes["a"].chance is not None and changes["a"].chance < 1e-20
 
 
-def test_a_change_that_no_median_shows_is_told() -> None:
+def test_a_change_that_no_median_shows_is_reported() -> None:
     """Nobody waited for the lock; now nearly half do."""
     [change] = compare({"lock wait": [0.0] * 200}, {"lock wait": [0.0] * 110 + [5.0] * 90})
     assert change.trend == "slower"
@@ -300,8 +300,8 @@ def test_slow_cycles_are_added_once_each() -> None:
 
 @pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (1200, "dark"), (390, "light"), (390, "dark")])
 def test_the_page_reads_well_offline(report: Report, page: Page, tmp_path: Path, width: int, scheme: Any) -> None:
-    """On a wide screen and on a phone, light and dark: nothing is asked of any server, nothing sticks out, and the
-    text can be told from the page.
+    """On a wide screen and on a phone, light and dark: it makes no request to any server, nothing sticks out, and the
+    text contrasts with the page.
     """
     file = tmp_path / "reports" / "performance.html"
     write_file(file, render(report, "Cycle times, last 72 hours")[1])

@@ -167,8 +167,8 @@ def test_the_cause_is_what_the_cycle_waits_for_right_now(
     with spooling(run, now) as spool:
         [seen] = seen_running(instance, 31, now=now)
         assert seen.cause == "status has not answered for 31 s; 3 of 3 calls are missing"
-        spool.answer(Row(endpoint="status", request={}, payload="{}"))
-        spool.answer(Row(endpoint="coins/list", request={"offset": 0}, payload="[]"))
+        spool.response(Row(endpoint="status", request={}, payload="{}"))
+        spool.response(Row(endpoint="coins/list", request={"offset": 0}, payload="[]"))
         attempt = {
             "attempt": 1,
             "waited_s": 0.0,
@@ -180,7 +180,7 @@ def test_the_cause_is_what_the_cycle_waits_for_right_now(
         spool.attempt(Row(endpoint="coins/list", request={"offset": 100}, **attempt))
         [seen] = seen_running(instance, 41.4, now=now)
         assert seen.cause == "coins/list offset 100 has not answered for 41 s on attempt 2 after a 503"
-        spool.answer(Row(endpoint="coins/list", request={"offset": 100}, payload="[]"))
+        spool.response(Row(endpoint="coins/list", request={"offset": 100}, payload="[]"))
         [seen] = seen_running(instance, 42, now=now)
         assert seen.cause == "every response is there, and the process has not gone on"
 
@@ -253,7 +253,7 @@ def test_a_cycle_whose_process_died_is_marked_as_failed_at_once(
     assert failed and failed.status == Status.FAILURE
 
 
-def test_cycles_that_ended_and_runs_of_other_jobs_are_not_looked_at(
+def test_cycles_that_ended_and_runs_of_other_jobs_are_not_examined(
     instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     add_run(instance, definitions, Status.SUCCESS)
@@ -437,7 +437,7 @@ def test_a_night_in_which_nothing_ran_is_no_silence(instance: dg.DagsterInstance
     assert len(silent(instance, since, later)) == 1
 
 
-def test_spooled_work_that_grows_is_told_and_what_shrinks_is_not(tmp_path: Path) -> None:
+def test_spooled_work_that_grows_is_reported_and_what_shrinks_is_not(tmp_path: Path) -> None:
     spool, syncs = Spool(tmp_path / "spool"), Spool(tmp_path / "syncs")
     spool.folder.mkdir()
     syncs.folder.mkdir()
@@ -478,7 +478,7 @@ def test_who_keeps_the_spool_from_being_stored_is_named(
     assert seen.cause == "the database was held open by /bin/duckdb (process 42) at 12:01:00 UTC"
 
 
-def test_an_address_that_is_none_is_told_to_the_others_once(
+def test_an_address_that_is_none_is_reported_to_the_others_once(
     instance: dg.DagsterInstance, definitions: dg.Definitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch = Watch(watch_cycles, instance, definitions)
@@ -494,7 +494,7 @@ def test_an_address_that_is_none_is_told_to_the_others_once(
 
 
 @pytest.mark.usefixtures("no_hurry")
-def test_a_channel_that_fails_is_told_to_the_others(
+def test_a_channel_that_fails_is_reported_to_the_others(
     instance: dg.DagsterInstance, definitions: dg.Definitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch = Watch(watch_cycles, instance, definitions)
@@ -634,7 +634,7 @@ def test_a_failed_check_is_seen_behind_the_next_one_that_is_planned(
     assert watch.evaluate().startswith("open: ops/cycles:sla_72h since ")
 
 
-def test_a_failed_check_that_blocks_nothing_is_told_until_it_passes(
+def test_a_failed_check_that_blocks_nothing_is_reported_until_it_passes(
     instance: dg.DagsterInstance, definitions: dg.Definitions, evaluate: Any
 ) -> None:
     watch = Watch(watch_checks, instance, definitions)
@@ -693,7 +693,7 @@ def reported(run_id: str, severity: str) -> dict[str, str]:
     return dict(zip((running.INCIDENT_TAG, running.SEVERITY_TAG, running.RUN_TAG), values, strict=True))
 
 
-def test_a_slow_cycle_that_was_told_while_it_ran_is_not_told_again(
+def test_a_slow_cycle_that_was_reported_while_it_ran_is_not_reported_again(
     instance: dg.DagsterInstance, definitions: dg.Definitions, evaluate: Any
 ) -> None:
     watch = Watch(watch_checks, instance, definitions)
@@ -706,7 +706,7 @@ def test_a_slow_cycle_that_was_told_while_it_ran_is_not_told_again(
     assert watch.evaluate().startswith("open: ops/cycles:cycle_time since ")
 
 
-def test_a_failed_run_is_told_with_its_reason_until_the_job_works_again(
+def test_a_failed_run_is_reported_with_its_reason_until_the_job_works_again(
     instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     watch = Watch(watch_runs, instance, definitions)
@@ -739,7 +739,7 @@ def test_a_failure_between_the_last_look_of_an_old_version_and_the_first_of_this
     assert watch.evaluate().startswith("open: job fetch_cycle since ")
 
 
-def test_a_run_that_a_check_blocked_is_told_once_by_the_check(instance: dg.DagsterInstance) -> None:
+def test_a_run_that_a_check_blocked_is_reported_once_by_the_check(instance: dg.DagsterInstance) -> None:
     """The check knows the numbers; Dagster's error of the run has none."""
 
     @dg.asset(check_specs=[dg.AssetCheckSpec("cycle_time", asset="cycles", blocking=True)])
@@ -771,7 +771,7 @@ def test_an_alert_is_one_line_of_the_log(
     assert line.endswith("; Likely cause: it broke")
 
 
-def test_a_cycle_that_was_slow_and_then_failed_is_told_as_failed(
+def test_a_cycle_that_was_slow_and_then_failed_is_reported_as_failed(
     instance: dg.DagsterInstance, definitions: dg.Definitions
 ) -> None:
     """An API that is silent makes every cycle slow, and then fail at its deadline."""

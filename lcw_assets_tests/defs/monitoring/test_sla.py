@@ -62,7 +62,7 @@ def test_a_copy_is_read_whatever_editor_saved_it(tmp_path: Path, encoding: str, 
 
 
 @pytest.mark.parametrize("text", ["s3cret", "[s3cret]\n[s3cret]\n", "s3cret = 1\ns3cret = 2\n", 'a = "s3cret\n"'])
-def test_what_is_no_toml_is_told_by_its_place_and_not_repeated(tmp_path: Path, text: str) -> None:
+def test_what_is_no_toml_is_reported_by_its_place_and_not_repeated(tmp_path: Path, text: str) -> None:
     """It may be another file than was meant."""
     file = tmp_path / "sla.toml"
     file.write_text(text)

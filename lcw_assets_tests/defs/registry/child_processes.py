@@ -11,4 +11,4 @@ from lcw_assets_tests.child_processes import raise_children
 from lcw_assets_tests.defs.registry.syncs import Registry
 
 if __name__ == "__main__":
-    raise_children(Registry(Path(sys.argv[1])).store_and_tell)
+    raise_children(Registry(Path(sys.argv[1])).store_and_deliver)

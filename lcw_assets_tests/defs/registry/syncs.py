@@ -1,4 +1,4 @@
-"""One sync without Dagster, and answers to sync from: for tests of what it keeps, tells and stores."""
+"""One sync without Dagster, and responses to sync from: for tests of what it keeps, tells and stores."""
 
 from __future__ import annotations
 
@@ -86,13 +86,13 @@ class Registry:
     def database(self) -> Path:
         return self.folder / "demo.duckdb"
 
-    def answer(self, text: str, *, at: datetime | None = None) -> None:
+    def receive(self, text: str, *, at: datetime | None = None) -> None:
         """Spool a sync that was answered so, a minute after the one before unless `at` says when."""
         self.now += timedelta(minutes=1)
         moment = at or self.now
-        answer = Response("kucoin-simulator", ENDPOINT, {}, moment, moment, 0.1, 200, len(text), {}, text)
+        response = Response("kucoin-simulator", ENDPOINT, {}, moment, moment, 0.1, 200, len(text), {}, text)
         with self.spool.open(self.sync(moment)) as sink:
-            sink.answer(answer)
+            sink.response(response)
             sink.end(FetchEnd(moment, 0.1, []))
 
     def ask(self, address: str, *, seconds: float = PATIENCE_S, **options: Any) -> Fetched:
@@ -131,7 +131,7 @@ class Registry:
         ]
         return Stored(syncs, loads[-1].outcome.data.state if loads else None)
 
-    def store_and_tell(self) -> Stored:
+    def store_and_deliver(self) -> Stored:
         """As a run does, and the sensors after it: through the outbox, which has no channel, into `ops.alerts`."""
         outbox = Outbox(self.folder / "alerts", str)
         connect = partial(open_database, self.database, lock_wait_s=0.2)
@@ -140,8 +140,8 @@ class Registry:
         return stored
 
     def take(self, text: str, *, at: datetime | None = None) -> StoredSync:
-        """One answer, into the tables."""
-        self.answer(text, at=at)
+        """One response, into the tables."""
+        self.receive(text, at=at)
         return self.store().syncs[-1]
 
     def minute(self, *contracts: dict[str, Any]) -> StoredSync:

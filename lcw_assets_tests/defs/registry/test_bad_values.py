@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lcw_assets_tests.defs.registry.syncs import Registry, body, contract
-from lcw_assets_tests.servers import answer, raw_server
+from lcw_assets_tests.servers import raw_server, reply
 
 
 @pytest.fixture
@@ -48,9 +48,9 @@ def test_a_value_costs_itself_for_as_long_as_its_contract_is_listed(registry: Re
     assert registry.minute(contract("AUSDTM"), contract("BUSDTM")).found.changes.delisted == 1
 
 
-def test_such_a_response_is_taken_over_http_and_asked_for_once(registry: Registry) -> None:
+def test_such_a_response_is_taken_over_http_and_requested_once(registry: Registry) -> None:
     text = body(contract("AUSDTM"), contract("ODDUSDTM", baseCurrency="@")).replace('"@"', ODD["lone surrogate"])
-    with raw_server(answer("200 OK", text.encode(), "Content-Type: application/json")) as address:
+    with raw_server(reply("200 OK", text.encode(), "Content-Type: application/json")) as address:
         asked = registry.ask(address)
     assert (asked.parts["contracts"].entries, asked.missing) == (2, [])
     [sync] = registry.store().syncs
@@ -59,7 +59,7 @@ def test_such_a_response_is_taken_over_http_and_asked_for_once(registry: Registr
 
 def test_more_than_a_response_of_kucoin_can_have_is_read_no_further(registry: Registry) -> None:
     flood = b'{"code":"200000","data":[' + b" " * 17_000_000
-    with raw_server(answer("200 OK", flood, "Content-Type: application/json")) as address:
+    with raw_server(reply("200 OK", flood, "Content-Type: application/json")) as address:
         asked = registry.ask(address)
     assert "sends over 16,000,000 bytes, and is read no further" in asked.reason
     registry.store()
@@ -94,7 +94,7 @@ def test_whatever_a_contract_says_its_neighbours_are_stored(
 ) -> None:
     registry = Registry(tmp_path_factory.mktemp("registry"))
     others = [contract(f"ODD{number}USDTM") | values for number, values in enumerate(odd)]
-    registry.answer(json.dumps({"code": "200000", "data": [contract("AUSDTM"), *others, contract("BUSDTM")]}))
+    registry.receive(json.dumps({"code": "200000", "data": [contract("AUSDTM"), *others, contract("BUSDTM")]}))
     [sync] = registry.store().syncs
     assert sync.found.status == "applied"
     names = {symbol for symbol, _ in registry.tokens()}

@@ -15,7 +15,7 @@ from lcw_assets.sources.kucoin_futures.records import Contract
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 OPENED = NOON - timedelta(days=30)
-TOLD = KnownFields(frozenset({"first_open_date", "max_leverage", "source_exchanges", "is_inverse"}))
+FIELDS = KnownFields(frozenset({"first_open_date", "max_leverage", "source_exchanges", "is_inverse"}))
 
 
 def record(**fields: Any) -> Contract:
@@ -29,7 +29,7 @@ def known(**columns: Any) -> dict[str, Any]:
 
 
 def events(*arguments: Any, at: datetime = NOON) -> list[tuple[Any, ...]]:
-    changes = compare(*arguments, told=TOLD, observed_at=at).changes
+    changes = compare(*arguments, fields=FIELDS, observed_at=at).changes
     return [(one.event, one.field, one.old_value, one.new_value, one.happened_at) for one in changes]
 
 
@@ -42,25 +42,27 @@ def test_one_that_comes_back_is_listed_since_it_was_seen_again_or_since_it_opene
     gone = known(status="delisted", delisted_at=NOON - timedelta(days=1))
     assert events(record(), gone) == [("relisted", "status", "delisted", "active", NOON)]
     again = NOON - timedelta(hours=2)
-    back = compare(record(firstOpenDate=int(again.timestamp() * 1000)), gone, told=TOLD, observed_at=NOON)
+    back = compare(record(firstOpenDate=int(again.timestamp() * 1000)), gone, fields=FIELDS, observed_at=NOON)
     assert (back.row["listed_at"], back.row["delisted_at"], back.row["changed_at"]) == (again, None, NOON)
 
 
 def test_a_contract_as_it_was_has_no_event_and_keeps_its_dates() -> None:
     same = compare(record(sourceExchanges=["b", "a"], maxLeverage="75.50"),
-                   known(source_exchanges=["a", "b"], max_leverage=75.5), told=TOLD, observed_at=NOON)  # fmt: skip
+                   known(source_exchanges=["a", "b"], max_leverage=75.5), fields=FIELDS, observed_at=NOON)  # fmt: skip
     assert (same.changes, same.row["changed_at"], same.row["listed_at"]) == ([], OPENED, OPENED)
 
 
-def test_what_no_contract_tells_any_more_is_neither_compared_nor_written() -> None:
-    kept = compare(record(), known(taker_fee_rate=0.0006), told=TOLD, observed_at=NOON)
+def test_what_no_contract_has_any_more_is_neither_compared_nor_written() -> None:
+    kept = compare(record(), known(taker_fee_rate=0.0006), fields=FIELDS, observed_at=NOON)
     assert kept.changes == []
     assert "taker_fee_rate" not in kept.row
 
 
 def test_a_status_that_is_not_told_is_the_one_before() -> None:
     assert events(record(status=""), known(status="paused")) == []
-    assert compare(record(status=None), known(status="paused"), told=TOLD, observed_at=NOON).row["status"] == "paused"
+    assert (
+        compare(record(status=None), known(status="paused"), fields=FIELDS, observed_at=NOON).row["status"] == "paused"
+    )
     assert events(record(status="Delisted"), known()) == [("status_changed", "status", "active", "closed", NOON)]
 
 

@@ -17,11 +17,11 @@ MINUTES = 40
 
 
 def spool_a_story(registry: Registry) -> None:
-    """Each minute a contract comes, another goes or comes back, a third changes, and one answer in ten is empty."""
+    """Each minute a contract comes, another goes or comes back, a third changes, and one response in ten is empty."""
     for minute in range(MINUTES):
         there = [place for place in range(20 + minute) if (place + minute) % 9]
-        answers = [contract(f"C{place}USDTM", maxLeverage=minute // 3, markPrice=minute + place) for place in there]
-        registry.answer(body(*(answers if minute % 10 else [])))
+        responses = [contract(f"C{place}USDTM", maxLeverage=minute // 3, markPrice=minute + place) for place in there]
+        registry.receive(body(*(responses if minute % 10 else [])))
 
 
 def everything(registry: Registry) -> dict[str, list[tuple[Any, ...]]]:
@@ -39,12 +39,12 @@ def _has_stored(registry: Registry, before: int, wanted: int, children: ChildPro
     return len(registry.spool.files()) <= before - wanted or children.has_ended()
 
 
-def test_killed_at_any_moment_each_answer_is_stored_and_told_once(tmp_path: Path) -> None:
+def test_killed_at_any_moment_each_response_is_stored_and_reported_once(tmp_path: Path) -> None:
     whole, killed = Registry(tmp_path / "whole"), Registry(tmp_path / "killed")
     for registry in (whole, killed):
         spool_a_story(registry)
     started = time.monotonic()
-    whole.store_and_tell()
+    whole.store_and_deliver()
     each_s = (time.monotonic() - started) / MINUTES
     moments = random.Random(20261120)  # noqa: S311
     left, in_vain = [MINUTES], False
@@ -61,7 +61,7 @@ def test_killed_at_any_moment_each_answer_is_stored_and_told_once(tmp_path: Path
             left.append(len(killed.spool.files()))
             in_vain = left[-1] == left[-2]
     assert any(0 < before - after < MINUTES for before, after in pairwise(left)), "none in between"
-    killed.store_and_tell()
+    killed.store_and_deliver()
     expected = everything(whole)
     assert all(expected.values())
     assert everything(killed) == expected

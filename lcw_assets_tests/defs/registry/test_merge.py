@@ -1,4 +1,4 @@
-"""Any sequence of answers, beside a model of ten lines: the same state, and each event once."""
+"""Any sequence of responses, beside a model of ten lines: the same state, and each event once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ fields = st.fixed_dictionaries(
         "markPrice": st.sampled_from([..., 1, "2.50"]),
     }
 )
-answers = st.lists(st.dictionaries(st.sampled_from("ABCD"), fields), max_size=6)
+responses = st.lists(st.dictionaries(st.sampled_from("ABCD"), fields), max_size=6)
 
 
 class Model:
@@ -37,15 +37,15 @@ class Model:
         self.events: list[tuple[Any, ...]] = []
         self.snapshots: list[tuple[Any, ...]] = []
 
-    def take(self, minute: int, answer: dict[str, dict[str, Any]]) -> None:
-        for symbol, told in answer.items():
+    def take(self, minute: int, response: dict[str, dict[str, Any]]) -> None:
+        for symbol, fields in response.items():
             new = {
-                "status": STATUSES[told["status"]],
-                "max_leverage": number(told["maxLeverage"]),
-                "taker_fee_rate": number(told["takerFeeRate"]),
-                "is_inverse": None if told.get("isInverse", ...) is ... else told["isInverse"],
-                "source_exchanges": sorted(told["sourceExchanges"]),
-                "mark_price": number(told["markPrice"]),
+                "status": STATUSES[fields["status"]],
+                "max_leverage": number(fields["maxLeverage"]),
+                "taker_fee_rate": number(fields["takerFeeRate"]),
+                "is_inverse": None if fields.get("isInverse", ...) is ... else fields["isInverse"],
+                "source_exchanges": sorted(fields["sourceExchanges"]),
+                "mark_price": number(fields["markPrice"]),
             }
             old = self.tokens.get(symbol)
             if old is None or old["status"] != new["status"]:
@@ -58,7 +58,7 @@ class Model:
                 self.snapshots.append((minute, symbol, new["mark_price"]))
             self.tokens[symbol] = new
         for symbol, token in self.tokens.items():
-            if symbol not in answer and token["status"] != "delisted":
+            if symbol not in response and token["status"] != "delisted":
                 self.events.append((minute, symbol, "delisted", "status", token["status"], "delisted"))
                 token["status"] = "delisted"
 
@@ -75,9 +75,9 @@ def text(value: Any) -> str | None:
     return f"[{', '.join(value)}]" if isinstance(value, list) else str(value)
 
 
-@given(answers)
+@given(responses)
 @settings(max_examples=40)
-def test_any_sequence_of_answers_gives_the_state_of_the_model(story: list[dict[str, dict[str, Any]]]) -> None:
+def test_any_sequence_of_responses_gives_the_state_of_the_model(story: list[dict[str, dict[str, Any]]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         registry, model = (
             Registry(
@@ -85,10 +85,10 @@ def test_any_sequence_of_answers_gives_the_state_of_the_model(story: list[dict[s
             ),
             Model(),
         )
-        for minute, answer in enumerate(story, 1):
-            whole = {"ANCHOR": {**ANCHOR, "isInverse": True}, **answer}
-            contracts = [contract(symbol, **told) for symbol, told in answer.items()]
-            registry.answer(body({**ANCHOR, "isInverse": True}, *contracts))
+        for minute, response in enumerate(story, 1):
+            whole = {"ANCHOR": {**ANCHOR, "isInverse": True}, **response}
+            contracts = [contract(symbol, **fields) for symbol, fields in response.items()]
+            registry.receive(body({**ANCHOR, "isInverse": True}, *contracts))
             model.take(minute, whole)
         registry.store()
         if not story:

@@ -1,4 +1,4 @@
-"""What the registry makes of KuCoin's answers, minute by minute."""
+"""What the registry makes of KuCoin's responses, minute by minute."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_new_for_so_many_hours(tmp_path: Path) -> None:
     assert registry.tokens("symbol, is_new") == [("NEWUSDTM", False), ("OLDUSDTM", False)]
 
 
-def test_the_moment_of_the_next_funding_is_told_and_not_only_what_is_left(registry: Registry) -> None:
+def test_the_moment_of_the_next_funding_is_reported_and_not_only_what_is_left(registry: Registry) -> None:
     registry.minute(contract("XBTUSDTM", nextFundingRateTime=3_600_123))
     assert registry.tokens("next_funding_at") == [(NOON + timedelta(hours=1, minutes=1),)]
 
@@ -153,7 +153,7 @@ def test_a_field_that_comes_back_is_compared_where_it_did_not(registry: Registry
     assert registry.tokens("symbol, taker_fee_rate") == [("AUSDTM", None), ("BUSDTM", 0.0006)]
 
 
-def test_prices_and_the_status_that_no_contract_tells_any_more_are_kept_and_named(registry: Registry) -> None:
+def test_prices_and_the_status_that_no_contract_has_any_more_are_kept_and_named(registry: Registry) -> None:
     registry.minute(contract("AUSDTM", status="Paused"), contract("BUSDTM"))
     lost = {"status": ..., "markPrice": ..., "nextFundingRateTime": ...}
     renamed = registry.minute(*(contract(name, **lost, markPx=7, indexPrice=9) for name in ("AUSDTM", "BUSDTM")))
@@ -167,7 +167,7 @@ def test_prices_and_the_status_that_no_contract_tells_any_more_are_kept_and_name
 
 
 @pytest.mark.parametrize("field", ["indexSymbol", "maxLeverage"])
-def test_an_empty_text_everywhere_is_a_field_that_nobody_tells(registry: Registry, field: str) -> None:
+def test_an_empty_text_everywhere_is_a_field_that_nobody_sends(registry: Registry, field: str) -> None:
     registry.minute(contract("AUSDTM", indexSymbol=".K"), contract("BUSDTM", indexSymbol=".K"))
     registry.minute(*(contract(name, **{"indexSymbol": ".K", field: ""}) for name in ("AUSDTM", "BUSDTM")))
     assert len(registry.events()) == 2
@@ -234,7 +234,7 @@ def test_unknown_fields_are_kept_and_make_no_events(registry: Registry) -> None:
     assert len(registry.events()) == 2
 
 
-def test_an_unknown_status_is_told_in_small_letters(registry: Registry) -> None:
+def test_an_unknown_status_is_reported_in_small_letters(registry: Registry) -> None:
     registry.minute(contract("AUSDTM", status="CancelOnly"), contract("BUSDTM", status="Frozen"))
     registry.minute(contract("AUSDTM", status=...), contract("BUSDTM", status="Delisted"))
     assert registry.tokens() == [("AUSDTM", "cancel_only"), ("BUSDTM", "closed")]
@@ -242,7 +242,7 @@ def test_an_unknown_status_is_told_in_small_letters(registry: Registry) -> None:
 
 @pytest.mark.parametrize("word", ["delisted", "DELISTED", "Delisted"])
 def test_the_word_delisted_is_a_status_like_others(registry: Registry, word: str) -> None:
-    """Ours means gone from the answers: taken for that, it stopped every sync after it."""
+    """Ours means gone from the responses: taken for that, it stopped every sync after it."""
     other = contract("BUSDTM")
     registry.minute(contract("AUSDTM"), other)
     registry.minute(contract("AUSDTM", status=word), other)
@@ -255,7 +255,7 @@ def test_the_word_delisted_is_a_status_like_others(registry: Registry, word: str
     ]
 
 
-def test_a_row_that_says_delisted_and_not_since_when_is_mended_by_the_next_answer(registry: Registry) -> None:
+def test_a_row_that_says_delisted_and_not_since_when_is_mended_by_the_next_response(registry: Registry) -> None:
     registry.minute(contract("AUSDTM"))
     with open_database(registry.database) as db:
         db.execute("UPDATE registry.tokens SET status = 'delisted'")
@@ -281,11 +281,11 @@ def test_an_opening_that_is_put_off_puts_off_the_listing(registry: Registry) -> 
     assert registry.tokens("is_new") == [(True,)]
 
 
-def test_an_answer_from_the_future_makes_no_other_one_old(registry: Registry) -> None:
+def test_a_response_from_the_future_makes_no_other_one_old(registry: Registry) -> None:
     """The clock was a year ahead for a minute. What came after was taken for older, until then."""
     registry.minute(contract("AUSDTM"), contract("BUSDTM"), contract("CUSDTM"))
     ahead = body(contract("AUSDTM", maxLeverage=5, markPrice=11), contract("BUSDTM"))
-    registry.answer(ahead, at=NOON + timedelta(days=365))
+    registry.receive(ahead, at=NOON + timedelta(days=365))
     registry.store()
     after = registry.minute(contract("AUSDTM", maxLeverage=7, markPrice=11), contract("BUSDTM"))
     assert after.found.status == "applied"
@@ -305,7 +305,7 @@ def test_an_answer_from_the_future_makes_no_other_one_old(registry: Registry) ->
 
 
 def test_a_delisting_alone_is_known_until_then(registry: Registry) -> None:
-    """Nothing is seen any more, and an answer from before must not bring it back."""
+    """Nothing is seen any more, and a response from before must not bring it back."""
     registry.minute(contract("AUSDTM"))
     registry.minute()
     registry.minute()
@@ -326,7 +326,7 @@ def test_more_than_a_thousand_contracts_are_all_there_and_all_compared(registry:
 
 
 @pytest.mark.parametrize("earlier", [timedelta(0), timedelta(seconds=1), timedelta(days=3)])
-def test_an_older_answer_changes_nothing(registry: Registry, earlier: timedelta) -> None:
+def test_an_older_response_changes_nothing(registry: Registry, earlier: timedelta) -> None:
     registry.minute(contract("AUSDTM"), contract("BUSDTM"))
     registry.minute(contract("AUSDTM", maxLeverage=5, markPrice=3), contract("BUSDTM"))
     before = registry.tokens("*"), registry.events()
@@ -335,10 +335,10 @@ def test_an_older_answer_changes_nothing(registry: Registry, earlier: timedelta)
     assert (registry.tokens("*"), registry.events()) == before
 
 
-# Half and empty answers.
+# Half and empty responses.
 
 
-def test_a_half_answer_delists_nothing_until_a_second_one_says_the_same(registry: Registry) -> None:
+def test_a_half_response_delists_nothing_until_a_second_one_says_the_same(registry: Registry) -> None:
     registry.minute(*many(100))
     before = registry.tokens("*")
     half = registry.minute(*many(50, markPrice=1))
@@ -349,7 +349,7 @@ def test_a_half_answer_delists_nothing_until_a_second_one_says_the_same(registry
     assert (again.found.status, again.found.changes.delisted) == ("applied", 50)
 
 
-def test_a_whole_answer_after_a_half_one_changes_nothing(registry: Registry) -> None:
+def test_a_whole_response_after_a_half_one_changes_nothing(registry: Registry) -> None:
     registry.minute(*many(100))
     registry.minute(*many(50))
     assert registry.minute(*many(100)).found.status == "applied"
@@ -383,13 +383,13 @@ def test_a_half_that_is_answered_again_at_once_may_still_be_confirmed(registry: 
     assert registry.minute(*many(50)).found.status == "applied"
 
 
-def test_an_empty_answer_is_held_also_where_few_are_listed(registry: Registry) -> None:
+def test_an_empty_response_is_held_also_where_few_are_listed(registry: Registry) -> None:
     registry.minute(contract("AUSDTM"))
     assert registry.minute().found.status == "held"
     assert registry.minute().found.changes.delisted == 1
 
 
-def test_an_answer_that_failed_in_between_does_not_break_a_confirmation(registry: Registry) -> None:
+def test_a_response_that_failed_in_between_does_not_break_a_confirmation(registry: Registry) -> None:
     registry.minute(*many(100))
     registry.minute(*many(50))
     registry.ask("http://127.0.0.1:1")

@@ -44,7 +44,7 @@ def change(sql: str) -> None:
         db.execute(sql)
 
 
-def test_a_contract_that_has_two_rows_is_told(synced: RunSync) -> None:
+def test_a_contract_that_has_two_rows_is_reported(synced: RunSync) -> None:
     change("INSERT INTO registry.tokens SELECT * FROM registry.tokens ORDER BY symbol LIMIT 2")
     assert failed(synced()) == {"registry/tokens:symbols_unique": "2 rows too many"}
 
@@ -52,7 +52,7 @@ def test_a_contract_that_has_two_rows_is_told(synced: RunSync) -> None:
 def test_contracts_that_were_not_seen_for_minutes_are_not_fresh(
     synced: RunSync, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """KuCoin gives half an answer each time: that is held, so what is in the table grows old."""
+    """KuCoin gives half a response each time: that is held, so what is in the table grows old."""
     change("UPDATE registry.tokens SET last_seen = last_seen - INTERVAL 4 MINUTE")
     halves = start_simulator(contracts=40, profile=lambda _: Fault("half"))[1]
     monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", halves)

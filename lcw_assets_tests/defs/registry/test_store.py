@@ -38,10 +38,10 @@ def registry(tmp_path: Path) -> Registry:
 def test_syncs_that_waited_are_stored_in_order_each_once(registry: Registry) -> None:
     registry.minute(contract("AUSDTM"))
     with held_open(registry.database):
-        registry.answer(body(contract("AUSDTM"), contract("BUSDTM")))
+        registry.receive(body(contract("AUSDTM"), contract("BUSDTM")))
         with pytest.raises(LockedError):
             registry.store()
-        registry.answer(body(contract("BUSDTM")))
+        registry.receive(body(contract("BUSDTM")))
     stored = registry.store()
     assert [sync.found.status for sync in stored.syncs] == ["applied", "applied"]
     assert registry.query("SELECT count(*) FROM ops.lock_waits") == [(0,)]
@@ -56,7 +56,7 @@ def test_syncs_that_waited_are_stored_in_order_each_once(registry: Registry) -> 
 
 def test_a_sync_that_waited_for_the_database_says_who_had_it(registry: Registry) -> None:
     registry.minute(contract("AUSDTM"))
-    registry.answer(body(contract("AUSDTM")))
+    registry.receive(body(contract("AUSDTM")))
     with held_open(registry.database) as holder:
         assert holder.stdin
         threading.Timer(0.4, holder.stdin.close).start()
@@ -70,9 +70,9 @@ def test_a_sync_that_waited_for_the_database_says_who_had_it(registry: Registry)
 def test_what_fails_on_the_way_leaves_nothing_and_is_done_whole_the_next_time(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever breaks before the commit: events without tokens would be told twice."""
+    """Whatever breaks before the commit: events without tokens would be reported twice."""
     registry.minute(contract("AUSDTM"))
-    registry.answer(body(contract("AUSDTM", maxLeverage=1), contract("BUSDTM")))
+    registry.receive(body(contract("AUSDTM", maxLeverage=1), contract("BUSDTM")))
     with monkeypatch.context() as broken:
         broken.setattr(load.SyncHooks, "detail", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
@@ -84,10 +84,12 @@ def test_what_fails_on_the_way_leaves_nothing_and_is_done_whole_the_next_time(
     assert len(registry.alerts) == 1
 
 
-def test_a_death_between_the_commit_and_the_telling_tells_and_one_after_it_does_not_again(registry: Registry) -> None:
+def test_a_death_between_the_commit_and_the_delivery_delivers_and_one_after_it_does_not_again(
+    registry: Registry,
+) -> None:
     registry.minute(contract("AUSDTM"))
 
-    registry.answer(body(contract("AUSDTM"), contract("BUSDTM")))
+    registry.receive(body(contract("AUSDTM"), contract("BUSDTM")))
     [file] = registry.spool.files()
     content = file.read_bytes()
     telling, registry.alerts = registry.alerts, Dying()
@@ -106,7 +108,7 @@ def test_a_death_between_the_commit_and_the_telling_tells_and_one_after_it_does_
     assert len(registry.alerts) == 1
 
 
-def test_the_first_contracts_are_no_news_also_after_an_empty_answer(registry: Registry) -> None:
+def test_the_first_contracts_are_no_news_also_after_an_empty_response(registry: Registry) -> None:
     registry.minute()
     registry.minute(contract("AUSDTM"), contract("BUSDTM"))
     assert registry.alerts == []
@@ -123,7 +125,7 @@ class Dying(list[Alert]):
         raise DyingError
 
 
-def test_a_process_that_died_while_it_asked_leaves_its_facts(registry: Registry) -> None:
+def test_a_process_that_died_while_it_fetched_leaves_its_facts(registry: Registry) -> None:
     with pytest.raises(DyingError), registry.spool.open(registry.sync(NOON)):
         raise DyingError
     [sync] = registry.store().syncs
@@ -202,10 +204,10 @@ def test_a_fingerprint_of_another_version_costs_a_look_and_no_event(registry: Re
 # What people ask.
 
 
-def test_an_answer_is_kept_to_the_letter_where_the_tables_do_not_say_all_of_it(registry: Registry) -> None:
+def test_a_response_is_kept_to_the_letter_where_the_tables_do_not_say_all_of_it(registry: Registry) -> None:
     def kept() -> int:
-        [(answers,)] = registry.query("SELECT count(*) FROM raw.pulls")
-        return int(answers)
+        [(responses,)] = registry.query("SELECT count(*) FROM raw.pulls")
+        return int(responses)
 
     two = contract("AUSDTM"), contract("BUSDTM")
     registry.minute(*two)  # the first one lists
@@ -228,7 +230,7 @@ def test_an_answer_is_kept_to_the_letter_where_the_tables_do_not_say_all_of_it(r
     assert kept() == 4
 
 
-def test_the_queries_that_people_ask(registry: Registry) -> None:
+def test_the_queries_that_people_have(registry: Registry) -> None:
     now = registry.now = datetime.now(timezone.utc) - timedelta(hours=5)
     opened = int((now - timedelta(minutes=30)).timestamp() * 1000)
     leader, fresh = contract("AUSDTM", fundingFeeRate=-0.01), contract("DUSDTM", firstOpenDate=opened)

@@ -25,7 +25,7 @@ from lcw_assets_tests.defs.market.test_fetch_cycle import checks, failure, logs,
 from lcw_assets_tests.defs.monitoring.test_sensors import Watch
 from lcw_assets_tests.defs.registry.syncs import body, contract
 from lcw_assets_tests.holders import held_open
-from lcw_assets_tests.servers import answer, raw_server
+from lcw_assets_tests.servers import raw_server, reply
 
 RunSync = Callable[..., dg.ExecuteInProcessResult]
 
@@ -55,7 +55,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     said = [""]
 
     def speak(connection: socket.socket) -> None:
-        answer("200 OK", said[0].encode())(connection)
+        reply("200 OK", said[0].encode())(connection)
 
     with raw_server(speak) as address:
         monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", address)
@@ -103,10 +103,10 @@ def test_without_a_key_a_sync_fills_the_demo_and_says_so(run_sync: RunSync, inst
     assert query("SELECT source, length(payload) > 100000 FROM raw.pulls") == [("kucoin-simulator", True)]
     [(total, parts)] = query("SELECT sync_s, api_s + load_s + process_s + write_s + checks_s FROM ops.syncs")
     assert total == pytest.approx(parts)
-    assert waiting_alerts() == []  # of the first five hundred nobody wants to be told
+    assert waiting_alerts() == []  # nobody wants alerts about the first five hundred
 
 
-def test_a_listing_and_a_delisting_are_told_once(
+def test_a_listing_and_a_delisting_are_reported_once(
     run_sync: RunSync, instance: dg.DagsterInstance, serve: Callable[[str], None]
 ) -> None:
     first = [contract(f"C{number:02}USDTM") for number in range(40)]
@@ -162,7 +162,7 @@ def test_the_sensors_deliver_it_within_one_look_and_once(
     assert waiting_alerts() == []
 
 
-def test_a_half_answer_is_held_warned_of_and_kept(
+def test_a_half_response_is_held_warned_of_and_kept(
     run_sync: RunSync, instance: dg.DagsterInstance, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", start_simulator()[1])
@@ -213,7 +213,7 @@ def test_a_locked_database_is_no_failure_and_the_next_sync_stores_both(
     assert query("SELECT count(*) FROM ops.syncs WHERE status = 'applied'") == [(3,)]
 
 
-def test_a_sync_without_an_answer_fails_in_one_line_and_leaves_its_facts(
+def test_a_sync_without_a_response_fails_in_one_line_and_leaves_its_facts(
     run_sync: RunSync, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", "http://127.0.0.1:1")
@@ -241,7 +241,7 @@ def test_a_sync_without_an_answer_fails_in_one_line_and_leaves_its_facts(
 def test_a_dead_api_does_not_leave_the_last_good_checks_standing(
     run_sync: RunSync, serve: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Four minutes after the last answer."""
+    """Four minutes after the last response."""
     serve(body(contract("AUSDTM")))
     assert all(check.passed for check in checks(run_sync()).values())
     with open_database(load_settings().database) as db:
@@ -286,13 +286,13 @@ def test_with_a_key_a_simulator_is_refused(
     assert query("SELECT DISTINCT source FROM ops.calls") == [("kucoin",)]
 
 
-def test_a_folder_that_cannot_be_written_to_fails_before_anything_is_asked(
+def test_a_folder_that_cannot_be_written_to_fails_before_any_call(
     run_sync: RunSync, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     simulator, address = start_simulator()
     monkeypatch.setenv("KUCOIN_FUTURES_BASE_URL", address)
     monkeypatch.setenv("LCW_DATA_DIR", "/proc/lcw")
-    assert "/proc/lcw/spool/kucoin-simulator takes no answers" in failure(run_sync())
+    assert "/proc/lcw/spool/kucoin-simulator takes no responses" in failure(run_sync())
     assert simulator.ledger.entries == ()
 
 

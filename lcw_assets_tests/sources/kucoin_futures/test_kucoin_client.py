@@ -1,4 +1,4 @@
-"""KuCoin's answers and errors, against servers that speak like it."""
+"""KuCoin's responses and errors, against servers that speak like it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from lcw_assets.warehouse.schema import tables
 from lcw_assets_tests.conftest import StartSimulator
 from lcw_assets_tests.defs.registry.syncs import body, contract
 from lcw_assets_tests.patience import PATIENCE_S
-from lcw_assets_tests.servers import answer, raw_server
+from lcw_assets_tests.servers import raw_server, reply
 from lcw_assets_tests.transport.test_client import Kept
 
 JSON = "Content-Type: application/json"
@@ -45,7 +45,7 @@ def ask(
 
 def refused(status: str, text: str, *headers: str) -> tuple[CallError, Kept]:
     sink = Kept()
-    with raw_server(answer(status, text.encode(), JSON, *headers)) as address, pytest.raises(CallError) as raised:
+    with raw_server(reply(status, text.encode(), JSON, *headers)) as address, pytest.raises(CallError) as raised:
         ask(address, sink)
     return raised.value, sink
 
@@ -62,7 +62,7 @@ def test_every_contract_typed(start_simulator: StartSimulator) -> None:
     assert isinstance(bitcoin.next_funding_rate_time, float)
     assert [record.symbol for record in found.records if record.multiplier == -1] == ["XBTUSDM"]
     assert [attempt.outcome for attempt in sink.attempts] == ["ok"]
-    assert len(sink.answers) == len(simulator.ledger.entries) == 1
+    assert len(sink.responses) == len(simulator.ledger.entries) == 1
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_every_contract_typed(start_simulator: StartSimulator) -> None:
         ("kucoin_futures_contracts_active_doc_example.json", 1),
     ],
 )
-def test_recorded_answers_are_read_whole(recorded_kucoin: Path, file: str, contracts: int) -> None:
+def test_recorded_responses_are_read_whole(recorded_kucoin: Path, file: str, contracts: int) -> None:
     text = (recorded_kucoin / file).read_text()
     found = read_contracts(text)
     assert (len(found.records), list(found.refusals)) == (contracts, [])
@@ -113,17 +113,17 @@ def test_the_envelope_with_a_number_for_a_code_is_taken() -> None:
         ("200 OK", body(contract("AUSDTM"))[:200], "broken_body", TransientError, "it is not JSON"),
     ],
 )
-def test_what_is_no_answer_is_named(status: str, text: str, outcome: str, kind: type[CallError], says: str) -> None:
+def test_what_is_no_response_is_named(status: str, text: str, outcome: str, kind: type[CallError], says: str) -> None:
     error, sink = refused(status, text)
     assert isinstance(error, kind)
     assert error.outcome == outcome
     assert says in str(error)
-    assert sink.answers == []
+    assert sink.responses == []
     assert [attempt.outcome for attempt in sink.attempts] == [outcome]
     assert len(sink.refusals) == (outcome == "broken_body")  # kept for a look at what it was
 
 
-def test_an_empty_list_is_an_answer() -> None:
+def test_an_empty_list_is_a_response() -> None:
     """Whether it may be believed is not for the source to say."""
     assert read_contracts('{"code":"200000","data":[]}').records == []
     with pytest.raises(NoContractsError):
@@ -138,7 +138,7 @@ def test_429000_with_headers_waits_as_long_as_they_say(tmp_path: Path) -> None:
     error, _ = refused("429 X", '{"code":"429000","msg":"slow"}', *headers)
     assert error.retry_after_s == pytest.approx(0.4)
     limit = RateLimit(tmp_path / "kucoin", SOURCE.rate)
-    with raw_server(answer("429 X", b'{"code":"429000"}', JSON, *headers)) as address:
+    with raw_server(reply("429 X", b'{"code":"429000"}', JSON, *headers)) as address:
         started = time.monotonic()
         with pytest.raises(TransientError):
             ask(address, attempts=2, rate_limit=limit)
@@ -185,12 +185,12 @@ def test_how_long_to_be_quiet(headers: dict[str, str], seconds: float | None) ->
     assert quiet_s(headers) == seconds
 
 
-# Who answers.
+# Who responses.
 
 
 def test_a_simulator_is_refused_where_the_real_one_was_meant(start_simulator: StartSimulator) -> None:
     sink = Kept()
     with pytest.raises(NotTheSourceError, match="is a simulator, and in live mode"):
         ask(start_simulator()[1], sink, simulated=False)
-    assert sink.answers == []
+    assert sink.responses == []
     assert ask(start_simulator(marked=False)[1], simulated=False).records

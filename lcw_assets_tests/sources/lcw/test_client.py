@@ -25,7 +25,7 @@ from lcw_assets.transport.errors import PermanentError, TransientError
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets_tests.conftest import NOON, StartSimulator
 from lcw_assets_tests.patience import PATIENCE_S
-from lcw_assets_tests.servers import answer, raw_server
+from lcw_assets_tests.servers import raw_server, reply
 from lcw_assets_tests.transport.test_client import Kept
 
 
@@ -70,7 +70,7 @@ def test_the_list_ends_somewhere(lcw: LiveCoinWatch) -> None:
     assert lcw.coins_list(offset=40_000) == []
 
 
-def test_one_coin_is_given_the_code_that_was_asked_for(lcw: LiveCoinWatch) -> None:
+def test_one_coin_is_given_the_code_that_was_requested(lcw: LiveCoinWatch) -> None:
     coin = lcw.coins_single("______HYPE")
     assert (coin.code, coin.name) == ("______HYPE", "Hyperliquid")
     assert coin.liquidity and coin.rate
@@ -110,7 +110,7 @@ def test_fiats_platforms_and_exchanges(lcw: LiveCoinWatch) -> None:
     assert lcw.exchanges_single("kucoin").name == "Kucoin"
 
 
-def test_money_is_in_the_currency_that_was_asked_for(start_simulator: StartSimulator) -> None:
+def test_money_is_in_the_currency_that_was_requested(start_simulator: StartSimulator) -> None:
     _, address = start_simulator()
     [usd], [eur] = (connect(address, currency=currency).coins_list(limit=1) for currency in ("USD", "EUR"))
     assert eur.rate == pytest.approx((usd.rate or 0) * 0.92)
@@ -127,7 +127,7 @@ def test_an_unknown_code_is_permanent(lcw: LiveCoinWatch) -> None:
         lcw.exchanges_single("no such exchange")
 
 
-def test_a_page_is_bounded_before_it_is_asked_for(lcw: LiveCoinWatch) -> None:
+def test_a_page_is_bounded_before_it_is_requested(lcw: LiveCoinWatch) -> None:
     with pytest.raises(ValueError, match="limit=250: Live Coin Watch gives 1 to 100"):
         lcw.coins_list(limit=250)
     with pytest.raises(ValueError, match="offset=-1"):
@@ -143,7 +143,7 @@ def test_a_wrong_key_is_refused_without_a_retry(start_simulator: StartSimulator)
     assert connect(address, key="right").credits().remaining == 9_999
 
 
-def test_spent_credits_are_told_apart(start_simulator: StartSimulator) -> None:
+def test_spent_credits_are_distinguished(start_simulator: StartSimulator) -> None:
     _, address = start_simulator(credits_per_day=2)
     lcw = connect(address)
     lcw.overview()
@@ -217,14 +217,14 @@ def test_these_pass(start_simulator: StartSimulator, fault: Fault) -> None:
     ],
 )
 def test_errors_are_sorted(status: str, body: bytes, error: type[Exception]) -> None:
-    with raw_server(answer(status, body)) as address, pytest.raises(error) as raised:
+    with raw_server(reply(status, body)) as address, pytest.raises(error) as raised:
         connect(address).coins_list()
     assert raised.type is error or error is not PermanentError
 
 
 def test_a_page_that_is_no_list_is_quoted_and_kept() -> None:
     sink = Kept()
-    with raw_server(answer("200 OK", b'{"hello": "world"}')) as address, pytest.raises(TransientError) as raised:
+    with raw_server(reply("200 OK", b'{"hello": "world"}')) as address, pytest.raises(TransientError) as raised:
         connect(address, sink=sink).coins_list()
     assert str(raised.value) == f"""coins/list: {address} sent '{{"hello": "world"}}' where a list was due"""
     assert [kept.text for kept, _ in sink.refusals] == ['{"hello": "world"}'] * 2
@@ -242,7 +242,7 @@ def test_what_a_server_says_is_quoted_as_far_as_one_can_read_it() -> None:
     """It stands in a row of every attempt: 30 KB of a stack trace are no reason."""
     said = b'{"error":{"code":400,"status":"Bad request","description":"' + b"x" * 30_000 + b'"}}'
     sink = Kept()
-    with raw_server(answer("400 Bad", said)) as address, pytest.raises(PermanentError) as raised:
+    with raw_server(reply("400 Bad", said)) as address, pytest.raises(PermanentError) as raised:
         connect(address, sink=sink).overview()
     assert len(raised.value.reason) == 501
     assert raised.value.reason.startswith("400 Bad request: xxx")
@@ -264,6 +264,6 @@ def test_what_a_server_says_is_quoted_as_far_as_one_can_read_it() -> None:
     ],
 )
 def test_what_passes_and_what_stays(status: str, body: bytes, error: type[Exception]) -> None:
-    with raw_server(answer(status, body)) as address, pytest.raises(error) as raised:
+    with raw_server(reply(status, body)) as address, pytest.raises(error) as raised:
         connect(address).coins_list()
     assert raised.type is error

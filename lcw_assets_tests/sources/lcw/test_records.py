@@ -141,7 +141,7 @@ def test_numbers_come_in_every_form() -> None:
     assert (coin.rate, coin.volume, coin.circulating_supply) == (6.124797550357514e-7, 5.0, 1e33)
 
 
-def test_an_answer_may_be_one_record() -> None:
+def test_a_response_may_be_one_record() -> None:
     [left] = read_records(Credits, '{"dailyCreditsRemaining": 9995, "dailyCreditsLimit": 10000}').records
     assert left.remaining == 9995
     [point] = read_records(OverviewPoint, '{"date":1606232700000,"cap":581171117946,"volume":56158051529}').records

@@ -1,9 +1,9 @@
--- What was requested of a series since $since, as stretches that touch nothing else.
+-- What was requested of a series since $since, as stretches that do not touch.
 --
--- Live Coin Watch restates its points for about a day. So what was requested sooner than that after its moment is
--- requested once more as soon as it can be final, and not before. And before two empty responses of 100 days, with points
--- in all that is later, a coin was not listed: that counts as requested, back to $first, in every series. (One empty
--- response may be a mistake.)
+-- Live Coin Watch restates its points for about a day. So points that were requested within a day of their
+-- time are requested once more when they can be final. And before two empty responses of 100 days, with points in all
+-- later ones, a coin was not listed: that time counts as requested, back to $first, in every series. (One empty response
+-- may be a mistake.)
 WITH daily AS (
     SELECT *, min(window_start) FILTER (outcome = 'points') OVER (PARTITION BY code) AS oldest
     FROM history.asked

@@ -1,4 +1,4 @@
--- What is restated is kept first. Only the stretch of time that the batch is of is looked at.
+-- Keeps restated values first. Reads only the time of the batch.
 INSERT INTO history.revisions BY NAME
 SELECT '${series}' AS series, old.* EXCLUDE (batch_id), new.observed_at AS replaced_at
 FROM ${table} AS old JOIN staged AS new USING (${key})

@@ -1,5 +1,5 @@
 -- Minutes from $since on in which no cycle began, as stretches; the last one up to $now. A stretch that began before $since
--- is given whole.
+-- is whole.
 WITH begun AS (
     SELECT date_trunc('minute', coalesce(scheduled_at, started_at)) AS minute
     FROM ops.cycles

@@ -1,5 +1,5 @@
--- The points of a batch of responses; which of them are none; and of the good ones a row a bucket: of several, that of
--- the finest response, of these the newest.
+-- The points of a batch of responses; which of them are invalid; and of the good ones a row a bucket: of several, that
+-- of the finest response, of these the newest.
 CREATE OR REPLACE TEMP TABLE points AS
 WITH responses AS (
     SELECT
@@ -18,7 +18,7 @@ WITH timed AS (
     WHERE ${good}
 ),
 stepped AS (
-    -- The usual distance. Of a single point nobody knows; it must not pass for a fine one.
+    -- The usual distance. That of a single point is unknown; it must not count as a fine one.
     SELECT *, greatest(coalesce(median(apart_ms) OVER (PARTITION BY number) // 1000, $window_s), $step_s)::BIGINT
         AS response_step_s
     FROM timed

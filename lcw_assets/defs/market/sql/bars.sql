@@ -1,4 +1,4 @@
--- Bars from its start to before its end, again from their ticks. A bar opens at the price that was in force as it began.
+-- Builds bars from `$since` to before `$until` from ticks. A bar opens at the price that was valid when it began.
 DELETE FROM market.coin_bars WHERE minutes = 1 AND bucket >= $since AND bucket < $until;
 
 INSERT INTO market.coin_bars BY NAME

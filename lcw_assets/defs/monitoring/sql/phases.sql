@@ -1,4 +1,4 @@
--- Where the seconds of the cycles of a window went.
+-- How long the phases of the cycles of a window took.
 WITH phases AS (
     UNPIVOT (
         SELECT queue_s, start_s, pull_s, handover_s, lock_wait_s, store_s

@@ -1,5 +1,5 @@
--- Cycles that took over `$over_s`, the slowest first, each with its calls in the order they were made, who kept it out of
--- the database, and how busy the machine was; with `$new`, only those that `reports.slow_cycles` has not.
+-- Cycles that took over `$over_s`, the slowest first, each with its calls in the order they were made, its waits for the
+-- database, and how busy the machine was; with `$new`, only those that `reports.slow_cycles` has not.
 WITH slowest AS (
     FROM ops.cycles
     WHERE started_at >= $start AND started_at < $end AND cycle_s > $over_s AND isfinite(cycle_s)

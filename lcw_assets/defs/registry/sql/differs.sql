@@ -1,6 +1,6 @@
--- Contracts that are new or back, those of which more has changed than what moves, and those that the answer lacks.
+-- Contracts that are new or back, those whose fingerprint differs, and those that the response lacks.
 SELECT symbol, old.status AS was, new.symbol IS NULL AS missing
-FROM answer AS new FULL JOIN registry.tokens AS old USING (symbol)
+FROM response AS new FULL JOIN registry.tokens AS old USING (symbol)
 WHERE CASE
     WHEN old.symbol IS NULL THEN true
     WHEN new.symbol IS NULL THEN old.status <> 'delisted'

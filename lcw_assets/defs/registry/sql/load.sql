@@ -1,6 +1,5 @@
--- What moves, of every contract of the answer: a JSON object of columns a chunk, whose names are told once and not by
--- each contract.
-CREATE OR REPLACE TEMP TABLE answer AS
+-- The values that move, of every contract of the response: a JSON object of columns a chunk, which has each name once.
+CREATE OR REPLACE TEMP TABLE response AS
 SELECT
     * EXCLUDE (observed_at),
     date_trunc('second', observed_at + to_microseconds((1000 * next_funding_rate_time + 500000)::BIGINT))

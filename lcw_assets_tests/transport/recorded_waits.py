@@ -1,4 +1,4 @@
-"""Waits that are asked for and not slept."""
+"""Waits that are recorded and not slept."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from lcw_assets.transport.deadline import Deadline
 
 
 @dataclass(frozen=True)
-class Asked(Deadline):
+class RecordedWaits(Deadline):
     """A deadline on which every wait is over at once; `waits` are those that were wanted, in seconds."""
 
     waits: list[float] = field(default_factory=list)
 
     @classmethod
-    def within(cls, seconds: float) -> Asked:
+    def within(cls, seconds: float) -> RecordedWaits:
         return cls(time.monotonic() + seconds)
 
     def sleep(self, seconds: float) -> None:
