@@ -23,7 +23,7 @@ def modules() -> Iterator[ModuleType]:
     for path in sorted(Path(str(lcw_assets.defs.__file__)).parent.iterdir()):
         if (path / "definitions.py").is_file():
             yield import_module(f"lcw_assets.defs.{path.name}.definitions")
-        elif path.suffix == ".py" and path.stem != "__init__":
+        elif path.suffix == ".py" and path.stem.isidentifier() and path.stem != "__init__":
             yield import_module(f"lcw_assets.defs.{path.stem}")
 
 
@@ -35,7 +35,8 @@ def defs() -> dg.Definitions:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)
         loaded = dg.load_definitions_from_modules(found)
-    declared = [value for module in found for value in vars(module).values()]
+    values = [value for module in found for value in vars(module).values()]
+    declared = [one for value in values for one in (value if type(value) in (list, tuple) else [value])]
     extra = [value for value in declared if isinstance(value, ExtraChecks)]
     return dg.Definitions.merge(
         loaded,

@@ -44,13 +44,36 @@ DAGSTER_FACING = [ROOT / "ingest" / name for name in ("factory.py", "step.py")]
 
 def imports(file: Path) -> set[str]:
     """Everything a file imports, at the top or within a function."""
+    return imported(ast.parse(file.read_text()), file)
+
+
+def imported(tree: ast.Module, file: Path) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
+        elif isinstance(node, ast.ImportFrom):
+            folder = ".".join(file.relative_to(ROOT.parent).with_suffix("").parts[: -node.level]) if node.level else ""
+            module = ".".join(filter(None, (folder, node.module)))
+            found |= {module, *(f"{module}.{alias.name}" for alias in node.names if alias.name != "__version__")}
     return found
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import lcw_assets.defs.market.load",
+        "from lcw_assets.defs.market import load",
+        "from lcw_assets.defs import market",
+        "from ..market import load",
+        "from .. import market",
+        "def f():\n    from lcw_assets.defs.market.load import x",
+    ],
+)
+def test_an_import_is_found_however_it_is_spelt(line: str) -> None:
+    file = ROOT / "defs" / "registry" / "a_test_of_imports.py"
+    tree = ast.parse(line)
+    assert any(name.startswith("lcw_assets.defs.market") for name in imported(tree, file))
 
 
 def files(room: str) -> list[Path]:

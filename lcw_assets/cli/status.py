@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -68,7 +69,9 @@ def _source_lines(db: DuckDBPyConnection, settings: DataSettings, now: datetime)
     states = {source.name: state for source, state in _sources(settings)}
     for source in discover().values():
         table, column = source.watch
-        newest = one_row(db, f"SELECT max({column}) FROM {table}")[0]  # noqa: S608 - identifiers, of a declaration
+        newest = None
+        with suppress(duckdb.CatalogException):  # a table that its first load is going to make
+            [newest] = one_row(db, f"SELECT max({column}) FROM {table}")  # noqa: S608 - identifiers, of a declaration
         old = f"{age(newest, now)} old" if newest else "no data yet"
         yield f"{source.name:8} " + "; ".join([f"{source.title}, {old}", *filter(None, [states.get(source.name)])])
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from lcw_assets.settings import Settings
 from lcw_assets.sources.spec import Source, require_class
 from lcw_assets.warehouse.schema import tables
 
 # As `Table.fresh_by`: no column says when the source last confirmed a row, and `Hooks.confirmed_at` finds it out.
 BY_HOOKS = "(hooks)"
+
+
+STANDARD_CHECKS = {"keys_unique", "values_in_range", "fresh", "complete", "load_time", "failure_rate"}
 
 
 class DeclarationError(ValueError):
@@ -103,24 +107,50 @@ class LoadDeclaration:
     place: tuple[str, int] = field(default_factory=_place, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Raises `DeclarationError`."""
-        known = tables()
-        for table in self.stored:
-            columns = {column.name for column in known.get(table.name, ())}
-            if not columns:
-                raise DeclarationError(
-                    f"the load {self.job} writes {table.name}, which no file of warehouse/sql/ makes"
-                )
-            for column in (*table.unique, *table.not_negative, *table.fresh_columns):
-                if column not in columns:
-                    raise DeclarationError(f"the load {self.job} checks {table.name}.{column}: there is no such column")
-        try:
-            require_class(self.hooks)
-        except ValueError as error:
-            reason = f"{error}: expected module:Class of this project"
-            raise DeclarationError(f"the load {self.job} has hooks={self.hooks!r}: {reason}") from None
+        """Raises `DeclarationError` with the first fault."""
+        for fault in self._faults():
+            raise DeclarationError(f"the load {self.job} {fault}")
+
+    def _faults(self) -> Iterator[str]:
+        source: object = self.source
+        if not isinstance(source, Source):
+            yield f"has source={source!r}: expected a Source, such as the SOURCE of its spec.py"
         if not self.raw or not self.tables:
-            raise DeclarationError(f"the load {self.job} declares no {'table' if self.raw else 'raw asset'}")
+            yield f"declares no {'table' if self.raw else 'raw asset'}"
+        known = {name: {column.name: column.type for column in columns} for name, columns in tables().items()}
+        for table in self.stored:
+            if table.name not in known:
+                yield f"writes {table.name}, which no file of warehouse/sql/ makes"
+            for name in ("deps", "unique", "not_negative"):
+                if isinstance(getattr(table, name), str):
+                    yield f"has {name}={getattr(table, name)!r} for {table.name}: expected a tuple of texts"
+            for column in (*table.unique, *table.not_negative, *table.fresh_columns):
+                if column not in known[table.name]:
+                    yield f"checks {table.name}.{column}: there is no such column"
+            for column in table.fresh_columns:
+                if known[table.name][column] != "TIMESTAMPTZ":
+                    yield f"has fresh_by={column!r} for {table.name}: expected a column of moments (TIMESTAMPTZ)"
+            for dep in table.deps:
+                if dep.startswith("raw/") and dep.removeprefix("raw/") not in self.raw:
+                    yield f"has deps={dep!r} for {table.name}: expected one of {', '.join(self.raw)} behind raw/"
+        watched, column = self.source.watch
+        if column not in known.get(watched, {}):
+            yield f"is of {self.source.title}, which has watch={watched}.{column}: there is no such column"
+        try:
+            require_class(self.hooks, methods=("plan", "store"))
+        except ValueError as error:
+            yield f"has hooks={self.hooks!r}: {error}: expected module:Class of this project"
+        if isinstance(self.deadline_s, str) and self.deadline_s not in Settings.model_fields:
+            yield f"has deadline_s={self.deadline_s!r}: expected seconds, or the name of a setting"
+        for name in ("max_runtime_s", "priority", "stale_after_s"):
+            if not isinstance(getattr(self, name), int | float):
+                yield f"has {name}={getattr(self, name)!r}: expected a number"
+        for wrong in self.check_names.keys() - STANDARD_CHECKS:
+            yield f"has check_names of {wrong!r}: expected one of {', '.join(sorted(STANDARD_CHECKS))}"
+        keys = {*(f"raw/{part}" for part in self.raw), *(table.key for table in self.stored)}
+        for check in self.checks:
+            if not isinstance(check, Check) or check.asset not in keys:
+                yield f"has the check {check!r}: expected a Check of one of its assets"
 
     @property
     def stored(self) -> tuple[Table, ...]:

@@ -62,8 +62,8 @@ def load_definitions(declaration: LoadDeclaration, extra: Sequence[ExtraChecks] 
 
 
 def _specs(declaration: LoadDeclaration) -> list[dg.AssetSpec]:
-    # Two missed ones deserve a warning, five are a breach.
-    freshness = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=5), warn_window=timedelta(minutes=2))
+    stale = timedelta(seconds=declaration.stale_after_s)
+    freshness = dg.FreshnessPolicy.time_window(fail_window=2.5 * stale, warn_window=stale)
     spec = partial(table_spec, freshness=freshness)
     return [
         *(

@@ -13,25 +13,24 @@ import duckdb
 
 from lcw_assets.ingest.clock import StoreClock
 from lcw_assets.ingest.connect import connect
-from lcw_assets.ingest.declaration import LoadDeclaration, Table
-from lcw_assets.ingest.facts import PHASES, load_row
+from lcw_assets.ingest.declaration import DeclarationError, LoadDeclaration, Table
+from lcw_assets.ingest.facts import PHASES
 from lcw_assets.ingest.fetch import Fetched, fetch_all
 from lcw_assets.ingest.hooks import Finding, Hooks, Log, Outcome, StoredLoad, TableState
-from lcw_assets.ingest.load import PROCESS_DIED, Load
+from lcw_assets.ingest.load import Load
 from lcw_assets.ingest.machine import measure_machine, process_started_at
 from lcw_assets.ingest.run_clock import RunClock
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_file import Spooled
 from lcw_assets.ingest.standard_checks import count_recent, load_findings, read_tables, table_findings
-from lcw_assets.ingest.store import COMPACT_EVERY, append_facts, is_stored, store_pending
+from lcw_assets.ingest.store import store_once, store_pending
 from lcw_assets.ingest.tuning import Recent, Switches, read_breaker, read_recent, tune
 from lcw_assets.rounding import rounded, seconds
 from lcw_assets.settings import Settings
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.warehouse.connection import compact
 from lcw_assets.warehouse.errors import LockedError, WarehouseError
 from lcw_assets.warehouse.lock import LOCK_WAIT_S
-from lcw_assets.warehouse.tables import append, append_row, one_row, transaction
+from lcw_assets.warehouse.tables import append
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -76,7 +75,13 @@ class Runner:
     def fetch(self, load: Load, clock: RunClock, deadline_s: float, parts: Collection[str]) -> tuple[Fetched, Spooled]:
         """Make the calls for these parts; the responses are in the spool. Raises `SpoolError`."""
         declaration, hooks, settings = self.declaration, self.hooks, self.settings
-        calls = [call for call in hooks.plan(clock) if call.part in parts]
+        planned = hooks.plan(clock)
+        for call in planned:
+            if call.part not in declaration.raw:
+                raise DeclarationError(
+                    f"the load {declaration.job} plans {call.label} for raw/{call.part}: declare it in raw"
+                )
+        calls = [call for call in planned if call.part in parts]
         recent = self._recent(load.source, clock.now) if declaration.adapts else Recent()
         switches = Switches(
             in_flight=settings.max_in_flight,
@@ -146,38 +151,14 @@ class Runner:
         return stored
 
     def _store_once(self, clock: StoreClock, db: DuckDBPyConnection, spooled: Spooled) -> StoredLoad | None:
-        done = None
-        if not is_stored(db, spooled):
-            with transaction(db):
-                if self.declaration.resources:
-                    self._append_resources(db, spooled)
-                outcome = self.hooks.store(db, spooled)
-                append_facts(db, spooled, clock, outcome.quarantine, keep_bodies=outcome.keep_bodies)
-                row = self._row(spooled, clock, outcome)
-                append_row(db, "ops.loads", row)
-                [loads] = one_row(db, "SELECT count(*) FROM ops.loads WHERE kind = ?", [self.declaration.job])
-                if loads % COMPACT_EVERY == 0:
-                    compact(db)  # before the commit, which may be what writes the file
-            done = StoredLoad(spooled.load, row, outcome)
+        done = store_once(db, spooled, clock, self._store_tables, detail=self.hooks.detail)
         self.hooks.committed(db, spooled.load, done.outcome if done else None)
         return done
 
-    def _row(self, spooled: Spooled, clock: StoreClock, outcome: Outcome) -> dict[str, Any]:
-        missing = [*(spooled.end.missing if spooled.end else [PROCESS_DIED]), *outcome.missing]
-        status = outcome.status or (
-            "complete" if not missing else "partial" if outcome.seen or outcome.came else "failed"
-        )
-        return load_row(
-            spooled,
-            clock,
-            status=status,
-            missing=missing,
-            seen=outcome.seen,
-            changed=outcome.changed,
-            quarantined=len(outcome.quarantine) if outcome.quarantined is None else outcome.quarantined,
-            observed_at=outcome.observed_at,
-            detail=self.hooks.detail(outcome),
-        )
+    def _store_tables(self, db: DuckDBPyConnection, spooled: Spooled) -> Outcome:
+        if self.declaration.resources:
+            self._append_resources(db, spooled)
+        return self.hooks.store(db, spooled)
 
     def _append_resources(self, db: DuckDBPyConnection, spooled: Spooled) -> None:
         machine = measure_machine("end", spooled=len(self.spool.files()), database=self.settings.database)

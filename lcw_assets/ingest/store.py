@@ -8,10 +8,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lcw_assets.ingest.clock import StoreClock
+from lcw_assets.ingest.facts import load_row
+from lcw_assets.ingest.hooks import Outcome, StoredLoad
+from lcw_assets.ingest.load import PROCESS_DIED
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_file import Spooled
-from lcw_assets.warehouse.connection import OTHER_ERRORS, VALUE_ERRORS, OpenDatabase
-from lcw_assets.warehouse.tables import append
+from lcw_assets.warehouse.connection import OTHER_ERRORS, VALUE_ERRORS, OpenDatabase, compact
+from lcw_assets.warehouse.tables import append, append_row, one_row, transaction
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -47,6 +50,49 @@ def store_pending(
         stored = [one for one in drained if one is not None]
         finish(db, stored)
     return stored
+
+
+def store_once(
+    db: DuckDBPyConnection,
+    spooled: Spooled,
+    clock: StoreClock,
+    store: Callable[[DuckDBPyConnection, Spooled], Outcome],
+    *,
+    detail: Callable[[Outcome], Mapping[str, Any]] = lambda outcome: outcome.detail,
+) -> StoredLoad | None:
+    """One load in one transaction: its tables by `store`, its facts, its row of `ops.loads`. Null if it is there.
+
+    Every 30th load of a kind merges small row groups before its commit, which may be what writes the file.
+    """
+    if is_stored(db, spooled):
+        return None
+    with transaction(db):
+        outcome = store(db, spooled)
+        append_facts(db, spooled, clock, outcome.quarantine, keep_bodies=outcome.keep_bodies)
+        row = _row(spooled, clock, outcome, detail)
+        append_row(db, "ops.loads", row)
+        [loads] = one_row(db, "SELECT count(*) FROM ops.loads WHERE kind = ?", [spooled.load.kind])
+        if loads % COMPACT_EVERY == 0:
+            compact(db)
+    return StoredLoad(spooled.load, row, outcome)
+
+
+def _row(
+    spooled: Spooled, clock: StoreClock, outcome: Outcome, detail: Callable[[Outcome], Mapping[str, Any]]
+) -> dict[str, Any]:
+    missing = [*(spooled.end.missing if spooled.end else [PROCESS_DIED]), *outcome.missing]
+    got = outcome.seen or outcome.came
+    return load_row(
+        spooled,
+        clock,
+        status=outcome.status or ("complete" if not missing else "partial" if got else "failed"),
+        missing=missing,
+        seen=outcome.seen,
+        changed=outcome.changed,
+        quarantined=len(outcome.quarantine) if outcome.quarantined is None else outcome.quarantined,
+        observed_at=outcome.observed_at,
+        detail=detail(outcome),
+    )
 
 
 def is_stored(db: DuckDBPyConnection, spooled: Spooled) -> bool:

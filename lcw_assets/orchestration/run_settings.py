@@ -16,7 +16,7 @@ def run_settings(context: dg.AssetExecutionContext, source: Source | None = None
     """
     _warn_of_hidden()
     try:
-        settings = load_settings()
+        settings = load_settings(*((source,) if source else ()))
         if source and (off := settings.of(source).off):
             raise dg.Failure(off, allow_retries=False)
         prepare(settings.data_dir, settings.read_group, context.log.warning)

@@ -5,6 +5,7 @@ Each concept has a section in a file of its own; those of a source follow from i
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from lcw_assets.settings.data import DataSettings
@@ -14,7 +15,7 @@ from lcw_assets.settings.market import MarketSettings
 from lcw_assets.settings.registry import RegistrySettings
 from lcw_assets.settings.sources import variables_of
 from lcw_assets.settings.user_files import UserFileError
-from lcw_assets.sources.spec import discover
+from lcw_assets.sources.spec import Source, discover
 
 __all__ = ["DataSettings", "Settings", "SettingsError", "load_dotenv_settings", "load_settings"]
 
@@ -23,16 +24,21 @@ class Settings(DataSettings, MarketSettings, HistorySettings, RegistrySettings):
     """All settings. An empty variable counts as not set."""
 
 
-def load_settings(**given: Any) -> Settings:
+def load_settings(*sources: Source, **given: Any) -> Settings:
     """The settings from the environment; `given` (by variable name) wins over it.
 
-    Raises `SettingsError` that names every wrong variable, also those of sources.
+    Raises `SettingsError` that names every wrong variable, also those of these `sources`, or of all. A key is not
+    needed in demo mode, and not looked at.
     """
-    faults = []
-    models: list[type[Environment]] = [Settings, *map(variables_of, discover().values())]
-    for model in models:
+    faults, simulated = [], False
+    with suppress(SettingsError):  # which `Settings` raises as well
+        simulated = DataSettings(**given).simulated
+    models: list[tuple[type[Environment], dict[str, Any]]] = [(Settings, given)]
+    for source in sources or discover().values():
+        models.append((variables_of(source), given | ({f"{source.variables}_API_KEY": None} if simulated else {})))
+    for model, values in models:
         try:
-            model(**given)
+            model(**values)
         except SettingsError as error:
             faults.append(str(error))
     if faults:

@@ -78,7 +78,11 @@ class Simulator:
 
     def address_of(self, provider: str, server: str) -> str:
         """Where a client reaches a provider, on the address from `serve`."""
-        return next(one for one in self.providers if one.name == provider).address(server)
+        for one in self.providers:
+            if one.name == provider:
+                return one.address(server)
+        names = ", ".join(one.name for one in self.providers)
+        raise ValueError(f"the simulator has no provider {provider!r}: expected one of {names}")
 
     @contextmanager
     def serve(self, port: int = 0) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
@@ -78,8 +78,11 @@ class Source(BaseModel):
     @field_validator("simulator")
     @classmethod
     def _a_module(cls, value: str) -> str:
-        if not value.isidentifier() or find_spec(f"lcw_assets.simulator.{value}") is None:
+        found = find_spec(f"lcw_assets.simulator.{value}") if value.isidentifier() else None
+        if not found or not found.origin:
             raise ValueError("there is no such module")
+        if not re.search(r"^PROVIDER\b", Path(found.origin).read_text(), re.MULTILINE):
+            raise ValueError("the module has no PROVIDER")
         return value
 
     @field_validator("client")
@@ -94,9 +97,10 @@ class Source(BaseModel):
         return getattr(import_module(module), name)
 
 
-def require_class(address: str) -> None:
-    """Raises `ValueError` if there is no such `module:Class`. Its file is read and not imported: loading
-    definitions must not import HTTP clients.
+def require_class(address: str, methods: Sequence[str] = ()) -> None:
+    """Raises `ValueError` if there is no such `module:Class`, or one of its `methods` is missing.
+
+    The file is read and not imported: loading definitions must not import HTTP clients.
     """
     module, _, name = address.partition(":")
     try:
@@ -105,8 +109,12 @@ def require_class(address: str) -> None:
         found = None
     if not found or not found.origin or not name.isidentifier():
         raise ValueError("there is no such module")
-    if not re.search(rf"^class {name}\b", Path(found.origin).read_text(), re.MULTILINE):
+    text = Path(found.origin).read_text()
+    if not re.search(rf"^class {name}\b", text, re.MULTILINE):
         raise ValueError("the module has no such class")
+    for method in methods:
+        if not re.search(rf"^    def {method}\b", text, re.MULTILINE):
+            raise ValueError(f"its class has no method {method}")
 
 
 def discover() -> Mapping[str, Source]:
@@ -137,7 +145,9 @@ def _read(file: Path) -> Source:
     try:
         module = import_module(f"{package.__name__}.{file.parent.name}.spec")
     except ValidationError as error:
-        raise SourceError(f"{file}: " + "; ".join(map(_problem, error.errors()))) from None
+        # A default that is made from another field says nothing where that one is wrong.
+        problems = [one for one in error.errors() if one["type"] != "default_factory_not_called"]
+        raise SourceError(f"{file}: " + "; ".join(map(_problem, problems))) from None
     except Exception as error:  # noqa: BLE001 - of a file that anybody may have written
         reason = " ".join(str(error).split())
         raise SourceError(f"{file}: {type(error).__name__}: {reason}: expected SOURCE = Source(...)") from None

@@ -9,7 +9,7 @@ import pytest
 
 from lcw_assets.defs.market.definitions import fetch_cycle
 from lcw_assets.defs.registry.definitions import token_registry_sync
-from lcw_assets.ingest.declaration import DeclarationError, Table
+from lcw_assets.ingest.declaration import Check, DeclarationError, Table
 
 HOOKS = "lcw_assets.defs.market.load"
 
@@ -33,6 +33,16 @@ def coins(**changes: Any) -> dict[str, Any]:
         ({"hooks": "lcw_assets.defs.markets.load:CycleHooks"}, "there is no such module: expected module:Class"),
         ({"hooks": ""}, "has hooks='': there is no such module: expected module:Class of this project"),
         ({"raw": {}}, "the load fetch_cycle declares no raw asset"),
+        ({"source": "lcw"}, "has source='lcw': expected a Source"),
+        (coins(unique="code"), "has unique='code' for market.coins: expected a tuple of texts"),
+        (coins(deps=("raw/coin",)), "has deps='raw/coin' for market.coins: expected one of status, credits"),
+        (coins(fresh_by="code"), "has fresh_by='code' for market.coins: expected a column of moments"),
+        ({"hooks": "lcw_assets.defs.market.audit:PageAudit"}, "its class has no method plan"),
+        ({"deadline_s": "nothing"}, "has deadline_s='nothing': expected seconds, or the name of a setting"),
+        ({"max_runtime_s": "90"}, "has max_runtime_s='90': expected a number"),
+        ({"check_names": {"freshh": "x"}}, "has check_names of 'freshh': expected one of complete, failure_rate"),
+        ({"checks": ("x",)}, "has the check 'x': expected a Check of one of its assets"),
+        ({"checks": (Check("x", "market/coin", ""),)}, "expected a Check of one of its assets"),
         ({"tables": ()}, "the load fetch_cycle declares no table"),
     ],
 )  # fmt: skip

@@ -100,11 +100,13 @@ def test_a_new_source_has_its_variables(add_source: AddSource, monkeypatch: pyte
     assert {str(field.alias) for field in variables_of(KUCOIN).model_fields.values()} == {"KUCOIN_FUTURES_BASE_URL"}
     assert toy.demo_name in {folder.name for folder in DataSettings().spool_folders()}
     monkeypatch.setenv("TOY_API_KEY", "short")
+    load_settings()  # in demo mode no key is needed
+    monkeypatch.setenv("LCW_MODE", "live")
     with pytest.raises(SettingsError) as raised:
         load_settings()
     assert str(raised.value) == "TOY_API_KEY: 5 characters are no key of Toy Exchange"
+    load_settings(KUCOIN)  # whose loads it does not concern
     monkeypatch.setenv("TOY_API_KEY", KEY)
-    monkeypatch.setenv("LCW_MODE", "live")
     own = load_settings().of(toy)
     assert own.off is None and own.key and own.key.get_secret_value() == KEY
     assert own.rate == Rate(1000, 2000, 500)

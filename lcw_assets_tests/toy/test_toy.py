@@ -102,6 +102,21 @@ def test_it_gets_everything_that_a_load_has(home: Path, tmp_path: Path) -> None:
     assert "Toy Exchange" in status.stdout, status.stderr
 
 
+def test_status_says_the_rest_of_an_installation_that_a_new_source_has_not_loaded_into_yet(
+    home: Path, tmp_path: Path
+) -> None:
+    """Its table is made by its first load."""
+    assert run(ROOT, "lcw_assets_tests.toy.once", "token_registry_sync", PYTHONPATH=str(ROOT)).returncode == 0
+    status = run(home, "lcw_assets", "status").stdout
+    assert "Toy Exchange, no data yet" in status
+    assert "KuCoin Futures, " in status
+
+
+def test_a_wrong_setting_of_one_source_stops_its_own_loads_alone(home: Path) -> None:
+    assert once(home, KUCOIN_FUTURES_BASE_URL="nonsense")["success"]
+    assert not once(home, TOY_BASE_URL="nonsense")["success"]
+
+
 def test_what_its_server_does_is_reported_by_its_facts_and_checks(home: Path, tmp_path: Path) -> None:
     """Nobody is there: the run fails in one line, its facts are stored, and its checks say so."""
     found = once(home, TOY_BASE_URL="http://127.0.0.1:1")
@@ -125,6 +140,10 @@ def test_what_its_server_does_is_reported_by_its_facts_and_checks(home: Path, tm
         ("defs/toy/definitions.py", 'key="toy/prices"', 'key="toy/quotes"', "writes toy.quotes"),
         ("defs/toy/definitions.py", 'unique=("code",)', 'unique=("symbol",)', "toy.prices.symbol"),
         ("defs/toy/definitions.py", "toy.load:ToyHooks", "toy.loads:ToyHooks", "hooks='lcw_assets.defs.toy.loads"),
+        ("defs/toy/definitions.py", "raw/toy_prices", "raw/toy_pricez", "deps='raw/toy_pricez' for toy.prices"),
+        ("defs/toy/load.py", "def store", "def stored", "its class has no method store"),
+        ("simulator/toy.py", "PROVIDER =", "PROVIDERS =", "simulator='toy': the module has no PROVIDER"),
+        ("sources/toy/spec.py", '"observed_at")', '"seen_at")', "watch=toy.prices.seen_at: there is no such column"),
     ],
 )
 def test_a_declaration_that_is_wrong_fails_as_it_loads_and_says_what(

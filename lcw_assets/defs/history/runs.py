@@ -174,7 +174,7 @@ def describe_plan(plan: Plan, settings: Settings) -> str:
     return (
         f"plan: {plan.series.table}, {coins}, {days:,} days from {plan.wanted.start:%Y-%m-%d}: {calls:,} calls, as "
         f"many credits, {_duration(calls / per_s)} at {per_s:g} calls a second; it stops at "
-        f" {settings.credit_reserve:,} credits"
+        f"{settings.credit_reserve:,} credits"
     )
 
 

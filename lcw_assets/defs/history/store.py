@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json, to_json
 
 from lcw_assets.defs.history.series import SERIES, Series, to_ms
-from lcw_assets.ingest import store as ingest
 from lcw_assets.ingest.clock import StoreClock
-from lcw_assets.ingest.facts import load_row
-from lcw_assets.ingest.load import PROCESS_DIED, Missing
+from lcw_assets.ingest.hooks import Outcome
+from lcw_assets.ingest.load import Missing
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_file import Spooled, quarantined
-from lcw_assets.ingest.store import append_facts, is_stored
+from lcw_assets.ingest.store import store_once, store_pending
 from lcw_assets.sources.lenient_json import parse
 from lcw_assets.warehouse.connection import OpenDatabase
 from lcw_assets.warehouse.statements import Statements
-from lcw_assets.warehouse.tables import append, append_row, one_row, transaction
+from lcw_assets.warehouse.tables import append, one_row
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -61,22 +60,20 @@ def store_batches(
     if not spool.pending():
         return StoredPoints()
     clock = StoreClock()
-    store = partial(_store_batch, now or datetime.now(timezone.utc), clock)
-    return sum(ingest.store_pending(connect, spool, log, store, clock=clock, config={}), start=StoredPoints())
+
+    def store(db: DuckDBPyConnection, spooled: Spooled) -> StoredPoints:
+        if not spooled.planned:
+            if spooled.responses:
+                raise ValueError("it does not say of which series it is")
+            return StoredPoints()  # its process died before it could fetch
+        series = SERIES[spooled.planned[0]["request"]["series"]]
+        done = store_once(db, spooled, clock, partial(_store, series, now or datetime.now(timezone.utc)))
+        return done.outcome.data if done else StoredPoints()
+
+    return sum(store_pending(connect, spool, log, store, clock=clock, config={}), start=StoredPoints())
 
 
-def _store_batch(now: datetime, clock: StoreClock, db: DuckDBPyConnection, spooled: Spooled) -> StoredPoints:
-    if not spooled.planned:
-        if spooled.responses:
-            raise ValueError("it does not say of which series it is")
-        return StoredPoints()  # its process died before it could fetch
-    with transaction(db):
-        if is_stored(db, spooled):
-            return StoredPoints()
-        return _store(db, SERIES[spooled.planned[0]["request"]["series"]], spooled, clock, now)
-
-
-def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled, clock: StoreClock, now: datetime) -> StoredPoints:
+def _store(series: Series, now: datetime, db: DuckDBPyConnection, spooled: Spooled) -> Outcome:
     batch, responses = spooled.load, spooled.responses
     read = [_read(response["payload"]) for response in responses]
     limits = {"first_ms": _FIRST_MS, "last_ms": to_ms(now + _AHEAD)}
@@ -103,20 +100,16 @@ def _store(db: DuckDBPyConnection, series: Series, spooled: Spooled, clock: Stor
         wrong = [*unreadable, *(_refused(series, payload, limits) if came[1] else ())]
         refused += [quarantined(response, reason, text) for reason, text in wrong]
     append(db, "history.asked", rows)
-    append_facts(db, spooled, clock, refused, keep_bodies=False)  # the tables have all of their content
-    missing = _missing(series, spooled)
-    row = load_row(
-        spooled,
-        clock,
-        status="complete" if not missing else "partial" if responses else "failed",
-        missing=missing,
+    return Outcome(
         seen=received,
         changed=changed,
-        quarantined=len(refused),
+        came=bool(responses),
+        missing=_missing(series, spooled),
+        quarantine=refused,
+        keep_bodies=False,  # the tables have all of their content
         detail={"series": series.name, "revised": revised},
+        data=StoredPoints(len(responses), received, changed - revised, revised, len(refused)),
     )
-    append_row(db, "ops.loads", row)
-    return StoredPoints(len(responses), received, changed - revised, revised, len(refused))
 
 
 def _window_row(
@@ -147,7 +140,7 @@ def _missing(series: Series, spooled: Spooled) -> list[Missing]:
         if row["outcome"] not in ("ok", "unknown_code")  # `ok`: its response may be in the next file
     ]
     damaged = Missing("", "damaged", f"{len(spooled.damaged)} lines of the spool are damaged")
-    return [*lost, *([damaged] if spooled.damaged else []), *([] if spooled.end else [PROCESS_DIED])]
+    return [*lost, *([damaged] if spooled.damaged else [])]
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, int]:

@@ -23,7 +23,7 @@ fetch_cycle = LoadDeclaration(
     id_name="cycle_id",
     raw={
         "status": "Is the API up: the response of `status`, which costs no credit.",
-        "credits": "The day's API credits, of which every call costs one.",
+        "credits": "The day's API credits: every call costs one, but for `status`.",
         "overview": "The whole market's cap, volume, liquidity and Bitcoin's share, as it came.",
         "coins": "The largest coins by rank, in pages of 100, as they came.",
         "exchanges": "The largest exchanges by volume, in pages of 100, as they came.",

@@ -14,7 +14,7 @@ CREATE TABLE ops.loads (
     queue_s      DOUBLE,                -- until the run's process existed
     start_s      DOUBLE,                -- until the fetch began: imports, Dagster
     fetch_s      DOUBLE,                -- fetching; null if the process died in it
-    handover_s   DOUBLE,                -- from there until storing began: Dagster between two steps, or the spool
+    handover_s   DOUBLE,                -- from there until storing began: the time in the spool
     store_s      DOUBLE,                -- storing, without the wait for the lock
     lock_wait_s  DOUBLE,                -- waiting for another process that had the database open
     status       VARCHAR NOT NULL,      -- complete, partial or failed
