@@ -18,7 +18,7 @@ from lcw_assets.alerts.outbox import Outbox
 from lcw_assets.defs.registry import load
 from lcw_assets.defs.registry.layout import cluster, unordered
 from lcw_assets.defs.registry.staging import MOVES, TERMS, KnownFields, fingerprint
-from lcw_assets.ingest import runner
+from lcw_assets.ingest import store
 from lcw_assets.simulator.faults import Fault
 from lcw_assets.sources.kucoin_futures.records import Contract, read_contracts
 from lcw_assets.warehouse.connection import open_database
@@ -156,7 +156,7 @@ def test_a_slow_commit_is_writing(registry: Registry, monkeypatch: pytest.Monkey
             yield
         time.sleep(0.3)
 
-    monkeypatch.setattr(runner, "transaction", slow)
+    monkeypatch.setattr(store, "transaction", slow)
     assert registry.minute(contract("AUSDTM")).phases.write >= 0.3
 
 
@@ -285,7 +285,7 @@ def test_the_order_is_made_when_it_pays(registry: Registry, monkeypatch: pytest.
 
 def test_small_row_groups_are_merged_now_and_then(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each sync leaves one; with thousands of them, every question would take longer than with one."""
-    monkeypatch.setattr(runner, "COMPACT_EVERY", 4)
+    monkeypatch.setattr(store, "COMPACT_EVERY", 4)
     groups = []
     for price in range(1, 9):
         registry.minute(contract("AUSDTM", markPrice=price))
