@@ -47,9 +47,9 @@ def asset_page(browser: Browser, address: str, file: Path) -> None:
 
 
 def run_page(browser: Browser, address: str, file: Path) -> None:
-    """A run: its two steps on a time line, and what they said."""
+    """A cycle: its step on a time line, and what it said."""
     page = browser.new_page(viewport={"width": 1400, "height": 860})
-    page.goto(f"{address}/runs")
+    page.goto(f"{address}/runs?q[0]=job%3Afetch_cycle")
     page.locator("a[href*='/runs/']").first.click()
     page.get_by_text("RUN_SUCCESS").first.wait_for()
     page.wait_for_timeout(3000)

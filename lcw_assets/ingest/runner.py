@@ -134,7 +134,8 @@ class Runner:
         def finish(db: DuckDBPyConnection, loads: list[StoredLoad]) -> None:
             self.hooks.finish(db, loads)
             stored.tables = read_tables(db, self.declaration, self.hooks.confirmed_at, self.hooks.now)
-            stored.recent = count_recent(db, self.declaration.job, self.hooks.now)
+            if self.declaration.failures_under is not None:
+                stored.recent = count_recent(db, self.declaration.job, self.hooks.now)
             if read_extra and loads:
                 stored.extra = read_extra(db, loads[-1].row)
 
