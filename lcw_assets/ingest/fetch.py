@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
@@ -43,18 +43,13 @@ class Part:
 
 @dataclass
 class Fetched:
-    """What came of a fetch; `attempts` are rows of `ops.calls`.
-
-    `ended_by` is the error that ended it: every further call would have had the same.
-    """
+    """What came of a fetch. `ended_by` is the error that ended it: every further call would have had the same."""
 
     calls: Sequence[PlannedCall]
     parts: dict[str, Part] = field(default_factory=dict)
     seconds: float = 0.0
     missing: list[Missing] = field(default_factory=list)
     ended_by: RefusedError | None = None
-    load_id: str = ""
-    attempts: Sequence[Mapping[str, Any]] = ()
 
     def __post_init__(self) -> None:
         for call in self.calls:
@@ -80,7 +75,8 @@ class Fetched:
         """Why nothing came, in one line: what ended the fetch, or the most frequent error of its calls."""
         if self.ended_by:
             return self.ended_by.reason
-        return Counter(missing.reason for missing in self.missing).most_common(1)[0][0]
+        reasons = Counter(missing.reason for missing in self.missing).most_common(1)
+        return reasons[0][0] if reasons else "no response had an entry"
 
     def end(self, started_at: datetime) -> FetchEnd:
         """The end of the fetch, for the spool. It began at `started_at`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -87,8 +88,11 @@ class Finding:
         return not self.wrong
 
 
-class Hooks:
-    """One object a run. `now` is the time of the run. `names` rename numbers in the metadata of the table of facts."""
+class Hooks(ABC):
+    """One object a run. `plan` and `store` have to be written; any other hook may be left out.
+
+    `now` is the time of the run. `names` rename numbers in the metadata of the table of facts.
+    """
 
     names: ClassVar[Mapping[str, str]] = {}
 
@@ -97,9 +101,9 @@ class Hooks:
         self.log = log
         self.now = now or datetime.now(timezone.utc)
 
+    @abstractmethod
     def plan(self, clock: RunClock) -> Sequence[PlannedCall]:
         """The calls of a load, in the order in which they are to be made."""
-        raise NotImplementedError
 
     def received(self, call: PlannedCall, document: Any) -> int:  # noqa: ARG002
         """How many entries a response has, as its client returned it. Called as responses come."""
@@ -113,23 +117,23 @@ class Hooks:
         """Checks of raw assets. `calls` is the number of calls of a whole load."""
         return ()
 
-    def begin(self, db: DuckDBPyConnection) -> None:
+    def begin(self, db: DuckDBPyConnection) -> None:  # noqa: B027
         """Called when the database is open, before the first load is stored."""
 
+    @abstractmethod
     def store(self, db: DuckDBPyConnection, spooled: Spooled) -> Outcome:
         """Bring the tables up to a load, within its transaction."""
-        raise NotImplementedError
 
     def detail(self, outcome: Outcome) -> Mapping[str, Any]:
         """Called just before the row of `ops.loads` is written."""
         return outcome.detail
 
-    def committed(self, db: DuckDBPyConnection, load: Load, outcome: Outcome | None) -> None:
+    def committed(self, db: DuckDBPyConnection, load: Load, outcome: Outcome | None) -> None:  # noqa: B027
         """Called after the commit and before the spool forgets the load; `outcome` is null if its process died between
         the two, and another one committed it. What is done here is done at least once.
         """
 
-    def finish(self, db: DuckDBPyConnection, stored: Sequence[StoredLoad]) -> None:
+    def finish(self, db: DuckDBPyConnection, stored: Sequence[StoredLoad]) -> None:  # noqa: B027
         """Called when all that waited is stored, before the database is closed."""
 
     def confirmed_at(self, db: DuckDBPyConnection, table: str, not_after: datetime) -> datetime | None:  # noqa: ARG002

@@ -114,7 +114,6 @@ class Runner:
             writer.end(end)
         missing = f", {len(fetched.missing)} missing" if fetched.missing else ""
         self.log.info(f"fetched in {seconds(fetched.seconds)}{missing}")
-        fetched.attempts, fetched.load_id = writer.attempts, load.load_id
         return fetched, writer.spooled(load, end)
 
     def store(
@@ -178,7 +177,7 @@ class Runner:
     def summary(self, table: Table, stored: Stored, done: StoredLoad) -> dict[str, Any]:
         """Metadata of a table's materialization besides its rows: for the facts, how long each phase took."""
         if table is not self.declaration.facts:
-            return {"seconds": rounded(stored.clock.store_s()), **self.hooks.summary(table.name, done)}
+            return {"seconds": rounded(done.row["store_s"]), **self.hooks.summary(table.name, done)}
         row = done.row
         names = self.hooks.names
         return {

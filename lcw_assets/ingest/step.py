@@ -100,8 +100,8 @@ class Step:
             except Exception as raised:  # noqa: BLE001 - raised again, after reporting what was fetched
                 failure = raised
         # After the commit: Dagster writes each event to its own database, which takes 10 ms.
-        if fetched and not failed:
-            yield from self._raw_results(runner, fetched)
+        if fetched and own and not failed:
+            yield from self._raw_results(runner, fetched, own)
         if failure:
             raise failure
         done = stored.of_run(context.run.run_id) if stored else None
@@ -112,7 +112,7 @@ class Step:
         if failed:
             missing = [str(one) for one in fetched.missing] if fetched else done.row["missing"] if done else []
             reason = fetched.reason if fetched else next(iter(missing), "nothing could be used")
-            breaker = fetched and fetched.missing[0].code == "breaker_open"
+            breaker = fetched and fetched.missing and fetched.missing[0].code == "breaker_open"
             reason = reason if breaker else f"nothing was answered: {reason}"
             raise dg.Failure(reason, metadata={"missing": missing}, allow_retries=False)
 
@@ -131,7 +131,8 @@ class Step:
             start_s=clock.start_s,
             late_tick=clock.late_tick,
             source=self.source.name,
-            currency=self.settings.currency,
+            # Of a source that takes one. Contracts have currencies of their own.
+            currency=self.settings.currency if "currency" in self.declaration.source.client_settings else "",
         )
 
     def _was_fetched(self, runner: Runner) -> bool:
@@ -163,17 +164,17 @@ class Step:
                 runner.log.result(line)
         return stored
 
-    def _raw_results(self, runner: Runner, fetched: Fetched) -> Iterator[Event]:
+    def _raw_results(self, runner: Runner, fetched: Fetched, own: Spooled) -> Iterator[Event]:
         calls = len(runner.hooks.plan(self.clock))
         findings = [_result(one) for one in runner.hooks.fetch_findings(fetched, calls)]
         for name, part in fetched.parts.items():
-            attempts = [attempt for attempt in fetched.attempts if attempt["endpoint"] == part.endpoint]
+            attempts = [attempt for attempt in own.attempts if attempt["endpoint"] == part.endpoint]
             key = dg.AssetKey(["raw", name])
             yield dg.MaterializeResult(
                 asset_key=key,
                 metadata={
                     "source": self.source.name,
-                    self.declaration.id_name: fetched.load_id,
+                    self.declaration.id_name: own.load.load_id,
                     "entries": part.entries,
                     "calls": part.succeeded,
                     "calls_missing": part.planned - part.succeeded,

@@ -169,7 +169,7 @@ def test_killed_at_random_moments_it_loses_nothing(home: Path, tmp_path: Path, m
             address = next(word for line in simulator.stdout for word in line.split() if word.startswith("http://"))
             monkeypatch.setenv("TOY_BASE_URL", f"{address}/toy")
             monkeypatch.chdir(home)
-            with child_processes("lcw_assets_tests.toy.child_processes", "toy_prices", log=log) as children:
+            with child_processes("lcw_assets_tests.job_children", "toy_prices", "toy", log=log) as children:
 
                 def load(kill_after_s: float | None = None) -> bool:
                     """Did it fetch all?"""

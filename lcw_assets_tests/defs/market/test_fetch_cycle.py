@@ -195,6 +195,11 @@ def test_credits_have_to_last_until_midnight(hour: int, minute: int, left: int, 
     assert ("lower LCW_COINS" in finding.wrong) != passed
 
 
+def test_a_fetch_whose_responses_have_no_entry_says_so() -> None:
+    calls = plan_cycle(coins=200, exchanges=100, currency="USD", meta=True)
+    assert Fetched(calls).reason == "no response had an entry"
+
+
 def test_spent_credits_fail_the_cycle_in_one_line(
     run_cycle: RunCycle, start_simulator: StartSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,7 +79,10 @@ def test_killed_at_sixty_moments(tmp_path: Path) -> None:
     bench, log = Bench(tmp_path / "data"), tmp_path / "log"
     moments = random.Random(20261120)  # noqa: S311
     made: list[Round] = []
-    with rounds() as make, child_processes("lcw_assets_tests.defs.market.child_processes", log=log) as children:
+    with (
+        rounds() as make,
+        child_processes("lcw_assets_tests.job_children", "fetch_cycle", "market", log=log) as children,
+    ):
 
         def run(kill: Callable[[ChildProcesses, Round, Callable[[], bool]], None] | None = None) -> None:
             logged, round_ = log.stat().st_size, make()

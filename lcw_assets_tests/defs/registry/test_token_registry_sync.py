@@ -97,6 +97,7 @@ def test_without_a_key_a_sync_fills_the_demo_and_says_so(run_sync: RunSync, inst
     *_, counts, phases = logs(instance, result)
     assert re.fullmatch(line, phases)
     assert counts.startswith(f"{tokens['contracts']:,} contracts: {tokens['contracts']:,} listed, ")
+    assert query("SELECT kind, currency FROM ops.loads") == [("token_registry_sync", None)]
     assert query("SELECT source, endpoint, outcome FROM ops.calls") == [
         ("kucoin-simulator", "api/v1/contracts/active", "ok")
     ]

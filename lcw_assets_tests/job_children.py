@@ -1,4 +1,4 @@
-"""Runs a job in children that are killed: `python -m` this module, and the job's name."""
+"""Runs a job in children that are killed: `python -m` this module, the job, and the concept that it belongs to."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from lcw_assets.definitions import defs
 from lcw_assets_tests.child_processes import raise_children
 
 
-def main() -> None:
-    import_module("lcw_assets.defs.toy.load")
-    job = defs().resolve_job_def(sys.argv[1])
+def main(job_name: str, concept: str) -> None:
+    import_module(f"lcw_assets.defs.{concept}.load")
+    job = defs().resolve_job_def(job_name)
     with dg.DagsterInstance.ephemeral():
         pass  # the first one imports what makes databases
 
@@ -27,4 +27,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
