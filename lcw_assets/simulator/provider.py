@@ -71,7 +71,7 @@ class Option:
 class Provider:
     """The declaration of a provider.
 
-    It is served under its `name`, as in `/kraken/0/public/Ticker`, and its `roots`, the beginnings of paths, without it
+    It is served under its `name`, as in `/toy/v1/prices`, and its `roots`, the beginnings of paths, without it
     as well. `setting` is the environment variable for its address. `service` takes the market, and the `options` that
     were given. `faults` are its own kinds.
     """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 from pydantic_core import from_json
@@ -13,10 +15,13 @@ from lcw_assets.transport.call import Call
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import CallError, PermanentError, RefusedError, TransientError
-from lcw_assets.transport.facts import Response
+from lcw_assets.transport.facts import Outcome, Response
+from lcw_assets.transport.limits import quiet_s
 from lcw_assets.transport.retry import retry_after_s
 
 SIMULATOR_HEADER = "x-lcw-simulator"
+
+_MAINTENANCE = re.compile(r"\bmaintenance\b(?! margin)", re.IGNORECASE)
 
 
 class NotTheSourceError(RefusedError):
@@ -27,11 +32,13 @@ class SourceClient:
     """A source's API, for as long as `deadline` lasts.
 
     A source names itself in `source`, and overrides `read` if its API wraps its documents. If `simulated` is false,
-    responses of a simulator are refused: demo data must not end up among real data.
+    responses of a simulator are refused: demo data must not end up among real data. `lifetime_s` says of an endpoint
+    for how many seconds a response serves later calls, where there is a cache.
     """
 
     source: ClassVar[Source]
     method: ClassVar[Literal["GET", "POST"]] = "GET"
+    lifetime_s: Mapping[str, float] = MappingProxyType({})
 
     def __init__(self, client: Client, *, deadline: Deadline, simulated: bool = False) -> None:
         self.client = client
@@ -40,8 +47,8 @@ class SourceClient:
 
     def fetch(self, endpoint: str, request: dict[str, Any]) -> Any:
         """The document of a response. Raises `CallError`."""
-        largest = self.largest_body(endpoint, request)
-        return self.client.call(Call(self.method, endpoint, request, self.deadline, self._read, largest))
+        largest, lifetime_s = self.largest_body(endpoint, request), self.lifetime_s.get(endpoint)
+        return self.client.call(Call(self.method, endpoint, request, self.deadline, self._read, largest, lifetime_s))
 
     def largest_body(self, endpoint: str, request: dict[str, Any]) -> int:  # noqa: ARG002
         """The largest size of a response, in bytes."""
@@ -68,15 +75,23 @@ class SourceClient:
             return foreign
         if 200 <= status < 300:
             return None
-        wait = retry_after_s(response.headers, datetime.now(timezone.utc))
-        if status == 429:
-            reason = "too many requests (429)"
-            return TransientError(response.endpoint, reason, outcome="rate_limited", retry_after_s=wait)
+        wait = self.wait_s(response)
+        if status in (418, 429):
+            reason = f"too many requests ({status})"
+            outcome: Outcome = "banned" if status == 418 else "rate_limited"
+            return TransientError(response.endpoint, reason, outcome=outcome, retry_after_s=wait)
         if status in (408, 425) or (status >= 500 and status not in (501, 505)):
-            return TransientError(response.endpoint, text, outcome="server_error", retry_after_s=wait)
+            outcome = "maintenance" if says_maintenance(f"{text} {response.text}") else "server_error"
+            return TransientError(response.endpoint, text, outcome=outcome, retry_after_s=wait)
         if status in (404, 405, 501) or status < 400:
             return not_the_source(response, self.source, self.client.base_url)
-        return PermanentError(response.endpoint, f"{title} refuses: {text}", outcome="rejected")
+        outcome = "blocked" if status == 451 else "rejected"
+        return PermanentError(response.endpoint, f"{title} refuses: {text}", outcome=outcome)
+
+    def wait_s(self, response: Response) -> float | None:
+        """Seconds until the next request may come, if the response says it."""
+        wait = retry_after_s(response.headers, response.received_at)
+        return quiet_s(response.headers, response.received_at) if wait is None else wait
 
     def _read(self, response: Response) -> Any:
         if SIMULATOR_HEADER in response.headers and not self.simulated:
@@ -93,6 +108,11 @@ class SourceClient:
 def not_the_source(response: Response, source: Source, base_url: str) -> NotTheSourceError:
     reason = f"{base_url} answers with HTTP {response.http_status}: is {source.variables}_BASE_URL right?"
     return NotTheSourceError(response.endpoint, reason, outcome="rejected")
+
+
+def says_maintenance(text: str) -> bool:
+    """Does the beginning of an error or page say that the server is being worked on?"""
+    return bool(_MAINTENANCE.search(text[:5_000]))
 
 
 def excerpt(text: str) -> str:

@@ -59,7 +59,8 @@ def gateway_error(response: Response, base_url: str, api: str) -> CallError | No
         f"{who or 'A CDN, firewall or proxy'}, in front of {base_url}, does not let this through ({status}"
         f"{_titled(page)}): {api} has not seen the request. Try again later, or from another network"
     )
-    return kind(response.endpoint, reason, outcome="rejected")
+    # A 401 asks for a password, and says nothing of where the request comes from.
+    return kind(response.endpoint, reason, outcome="rejected" if response.http_status == 401 else "blocked")
 
 
 def _titled(page: str) -> str:

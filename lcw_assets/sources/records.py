@@ -33,6 +33,18 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """What was refused, in how many records, and one of them as JSON text."""
+
+    reason: str
+    records: int
+    text: str
+
+    def __str__(self) -> str:
+        return self.reason if self.records == 1 else f"{self.reason} ({self.records} records; this is one)"
+
+
+@dataclass(frozen=True)
 class Fitted(Generic[R]):
     """An entry of a response: its index, and its record with null for each value that did not fit (`wrong`: reasons by
     name, such as `delta.day`). The record is null if it requires one of them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
@@ -57,6 +58,10 @@ class Source(BaseModel):
     client_settings: tuple[_Identifier, ...] = Field(
         (), description="names of settings that the client takes as keywords, such as ('currency',)"
     )
+    call_cost: float = Field(0.0, ge=0, description="USD that a call costs, 0 for one that is free")
+    group: _Name | None = Field(
+        None, description="the sources that one load calls together with it, such as 'prices'; not set for one alone"
+    )
     watch: tuple[_Table, _Identifier] = Field(
         description="the table and the column that say how old its data is, such as ('registry.tokens', 'last_seen')"
     )
@@ -95,6 +100,40 @@ class Source(BaseModel):
         """Imports it. It takes a `transport.client.Client`, `deadline`, `simulated` and the `client_settings`."""
         module, _, name = self.client.partition(":")
         return getattr(import_module(module), name)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The sources that declare the same `group`. One load calls them together, under this name; each keeps its own
+    rate limit, address and name in facts.
+    """
+
+    name: str
+    sources: Mapping[str, Source]
+
+    @property
+    def title(self) -> str:
+        return f"{len(self.sources)} sources"
+
+    @property
+    def demo_name(self) -> str:
+        return f"{self.name}-simulator"
+
+
+def group(name: str) -> Group:
+    """Raises `SourceError` if no source declares it."""
+    found = {source.name: source for source in discover().values() if source.group == name}
+    if not found:
+        raise SourceError(f"no source has group={name!r}: expected at least one spec.py with it")
+    return Group(name, found)
+
+
+def loaded_together() -> Sequence[Source | Group]:
+    """Every source that is called alone, and every group, by name."""
+    found = discover().values()
+    alone: list[Source | Group] = [source for source in found if source.group is None]
+    groups = [group(name) for name in {source.group for source in found if source.group}]
+    return sorted([*alone, *groups], key=lambda one: one.name)
 
 
 def require_class(address: str, methods: Sequence[str] = ()) -> None:

@@ -80,8 +80,10 @@ def add_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AddM
 
 
 def test_what_there_is() -> None:
-    assert [one.name for one in discover()] == ["kucoin_futures", "live_coin_watch"]
-    assert all(one.title and one.setting.endswith("_BASE_URL") and one.roots for one in discover())
+    spot = ["binance", "bitstamp", "bybit", "coinbase", "coingecko", "kraken", "kucoin_spot", "okx"]
+    assert [one.name for one in discover()] == sorted([*spot, "kucoin_futures", "live_coin_watch"])
+    assert all(one.title and one.setting.endswith("_BASE_URL") for one in discover())
+    assert [one.name for one in discover() if one.roots] == ["kucoin_futures", "live_coin_watch"]
 
 
 def test_a_search_imports_this_package_and_not_its_command() -> None:
@@ -194,7 +196,9 @@ def test_two_that_declare_the_same_are_named(add_module: AddModule, old: str, ne
 
 
 def test_an_option_that_nobody_declares_is_named() -> None:
-    with pytest.raises(TypeError, match=r"no option credit: expected one of api_key, contracts, credits_per_day"):
+    with pytest.raises(
+        TypeError, match=r"no option credit: expected one of api_key, binance_markets, .*, credits_per_day"
+    ):
         Simulator(credit=5)
 
 
@@ -237,7 +241,7 @@ def test_both_are_served_at_the_root_and_under_their_names(start_simulator: Star
     assert [entry.endpoint for entry in simulator.ledger.entries[:4]] == 2 * ["coins/list"] + 2 * [
         "api/v1/contracts/active"
     ]
-    assert [one.address(address) for one in simulator.providers] == [address, address]
+    assert [one.address(address) for one in simulator.providers if one.roots] == [address, address]
 
 
 def test_a_path_of_nobody_says_whose_there_are(start_simulator: StartSimulator) -> None:
@@ -245,7 +249,7 @@ def test_a_path_of_nobody_says_whose_there_are(start_simulator: StartSimulator) 
     response = requests.get(f"{address}/no/such/endpoint", timeout=PATIENCE_S)
     assert response.status_code == 404
     said = response.json()["error"]["description"]
-    assert said.startswith("no provider serves 'no/such/endpoint': expected a path under api/v1/contracts, coins, ")
+    assert said.startswith("no provider serves 'no/such/endpoint': expected a path under api/v1/contracts, binance, ")
     [entry] = simulator.ledger.entries
     assert (entry.provider, entry.endpoint, entry.good) == ("", "no/such/endpoint", False)
 
@@ -256,7 +260,7 @@ def test_a_fault_that_there_is_not_is_named(
     _, address = start_simulator(profile=lambda _: Fault("haff"))
     response = requests.post(f"{address}/overview", timeout=PATIENCE_S)
     assert response.status_code == 500
-    assert "ValueError: there is no fault 'haff': expected one of cut, drip, empty" in response.text
+    assert "ValueError: there is no fault 'haff': expected one of ban, bare, busy, cancel_only, " in response.text
     assert "there is no fault 'haff'" in capsys.readouterr().err
 
 
@@ -284,14 +288,13 @@ def test_it_says_where_each_provider_is() -> None:
     command = [sys.executable, "-m", "lcw_assets.simulator", "--port", "0", "--contracts", "20", "--kucoin-limit", "4"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        said = [process.stdout.readline().strip() for _ in range(3)]
+        said = [process.stdout.readline().strip() for _ in range(1 + len(discover()))]
         process.terminate()
         assert process.wait(10) == 0
     address = said[0].split(" at ")[1].split()[0]
-    assert said[1:] == [
-        f"KuCoin Futures: KUCOIN_FUTURES_BASE_URL={address}",
-        f"Live Coin Watch: LCW_BASE_URL={address}",
-    ]
+    assert said[1:] == [f"{one.title}: {one.setting}={one.address(address)}" for one in discover()]
+    assert f"KuCoin Futures: KUCOIN_FUTURES_BASE_URL={address}" in said
+    assert f"Kraken: KRAKEN_BASE_URL={address}/kraken" in said
 
 
 def test_the_markets_of_providers_are_one(start_simulator: StartSimulator) -> None:

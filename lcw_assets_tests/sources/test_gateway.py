@@ -76,7 +76,13 @@ def test_a_page_that_blocks_is_named_and_blames_no_key(
     assert "\n" not in error.reason
     assert "key" not in error.reason.lower()
     assert "refuse" not in error.reason
-    assert error.outcome == "rejected"
+    assert error.outcome == "blocked"
+
+
+@pytest.mark.parametrize("source", [lcw, kucoin])
+@pytest.mark.parametrize(("status", "outcome"), [("401 X", "rejected"), ("403 X", "blocked"), ("451 X", "blocked")])
+def test_a_password_is_wanted_or_the_way_is_blocked(source: Callable[[str], Any], status: str, outcome: str) -> None:
+    assert met(source, status, NGINX, kind=BlockedError)[0].outcome == outcome
 
 
 @pytest.mark.parametrize("source", [lcw, kucoin])

@@ -22,8 +22,16 @@ SOURCES = discover()
 
 def test_what_there_is() -> None:
     assert {name: (one.title, one.demo_name) for name, one in SOURCES.items()} == {
+        "binance": ("Binance", "binance-simulator"),
+        "bitstamp": ("Bitstamp", "bitstamp-simulator"),
+        "bybit": ("Bybit", "bybit-simulator"),
+        "coinbase": ("Coinbase Exchange", "coinbase-simulator"),
+        "coingecko": ("CoinGecko", "coingecko-simulator"),
+        "kraken": ("Kraken", "kraken-simulator"),
         "kucoin": ("KuCoin Futures", "kucoin-simulator"),
+        "kucoin_spot": ("KuCoin Spot", "kucoin_spot-simulator"),
         "lcw": ("Live Coin Watch", "simulator"),
+        "okx": ("OKX", "okx-simulator"),
     }
 
 
@@ -43,13 +51,13 @@ def test_a_declaration_fits_the_rest_of_the_project(source: Source, tmp_path: Pa
 def test_a_folder_is_enough(add_source: AddSource) -> None:
     add_source()
     toy = discover()["toy"]
-    assert list(discover()) == ["kucoin", "lcw", "toy"]
+    assert list(discover()) == sorted([*SOURCES, "toy"])
     assert (toy.demo_name, toy.largest_body, toy.call_s) == ("toy-simulator", 1_000_000, 7.0)
 
 
 def test_what_a_removed_source_leaves_behind_is_none(add_source: AddSource) -> None:
     (add_source().parents[1] / "gone" / "__pycache__").mkdir(parents=True)
-    assert list(discover()) == ["kucoin", "lcw", "toy"]
+    assert list(discover()) == sorted([*SOURCES, "toy"])
 
 
 @pytest.mark.parametrize(

@@ -7,23 +7,21 @@ contract. Weight 3 of 2,000 in 30 s an address, as the `gw-ratelimit-*` headers 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from lcw_assets.sources.client import SourceClient
 from lcw_assets.sources.kucoin_futures.records import Contracts, NoContractsError, read_contracts
 from lcw_assets.sources.kucoin_futures.spec import SOURCE
-from lcw_assets.transport.errors import CallError, PermanentError, TransientError
+from lcw_assets.transport.errors import CallError, PermanentError, RefusedError, TransientError
 from lcw_assets.transport.facts import Response
 
 ENDPOINT = "api/v1/contracts/active"
 
 # The documented code of "too many requests", from the gateway or, without its headers, from an overloaded server.
 _TOO_MANY = "429000"
+_COUNTRY = "400302"
 
 
 class KuCoinFutures(SourceClient):
-    """When KuCoin says that no call is left, other processes wait as well."""
-
     source = SOURCE
 
     def contracts(self) -> Contracts:
@@ -33,9 +31,6 @@ class KuCoinFutures(SourceClient):
 
     def read(self, response: Response) -> Contracts:
         """A `code` other than 200000 is an error under any HTTP status, 200 included."""
-        pause_s = quiet_s(response.headers)
-        if pause_s:
-            self.client.pause(pause_s)
         try:
             contracts = read_contracts(response.text)
         except NoContractsError as error:
@@ -46,8 +41,12 @@ class KuCoinFutures(SourceClient):
 
     def _call_error(self, response: Response, error: NoContractsError) -> CallError:
         if error.code == _TOO_MANY or (error.code and response.http_status == 429):
-            reason, wait = f"too many requests ({error.code})", quiet_s(response.headers)
-            return TransientError(response.endpoint, reason, outcome="rate_limited", retry_after_s=wait)
+            reason = f"too many requests ({error.code})"
+            return TransientError(
+                response.endpoint, reason, outcome="rate_limited", retry_after_s=self.wait_s(response)
+            )
+        if error.code == _COUNTRY:
+            return RefusedError(response.endpoint, f"KuCoin refuses this country: {error}", outcome="blocked")
         own = bool(re.fullmatch(r"\d{6}", error.code or ""))
         if status := self.status_error(response, str(error) if error.code else "", own=own):
             return status
@@ -57,12 +56,3 @@ class KuCoinFutures(SourceClient):
         if error.code.startswith("5"):
             return TransientError(response.endpoint, str(error), outcome="server_error")
         return PermanentError(response.endpoint, f"KuCoin refuses: {error}", outcome="rejected")
-
-
-def quiet_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds until the next call may come, by the gateway's headers; null if they are missing, odd, or allow one."""
-    try:
-        left, reset_ms = float(headers["gw-ratelimit-remaining"]), float(headers["gw-ratelimit-reset"])
-    except (KeyError, ValueError):
-        return None
-    return reset_ms / 1000 if left <= 0 and 0 < reset_ms <= 60_000 else None

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from lcw_assets.sources.lenient_json import Unreadable, parse
-from lcw_assets.sources.records import Refused, fit_all
+from lcw_assets.sources.records import Refusal, Refused, fit_all
 
 # Lax, unlike Live Coin Watch's: KuCoin sends numbers as text on purpose.
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -108,18 +108,6 @@ class _Envelope(BaseModel):
 
     code: str
     data: list[Contract]
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """What was refused, in how many records, and one of them as JSON text."""
-
-    reason: str
-    records: int
-    text: str
-
-    def __str__(self) -> str:
-        return self.reason if self.records == 1 else f"{self.reason} ({self.records} records; this is one)"
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ import pytest
 from lcw_assets.coordination.rate_limit import RateLimit
 from lcw_assets.simulator.faults import Draw, Fault
 from lcw_assets.sources.client import NotTheSourceError
-from lcw_assets.sources.kucoin_futures.client import KuCoinFutures, quiet_s
+from lcw_assets.sources.kucoin_futures.client import KuCoinFutures
 from lcw_assets.sources.kucoin_futures.records import Contract, Contracts, NoContractsError, read_contracts
 from lcw_assets.sources.kucoin_futures.spec import SOURCE
 from lcw_assets.transport.client import Client
 from lcw_assets.transport.deadline import Deadline
-from lcw_assets.transport.errors import CallError, PermanentError, TransientError
+from lcw_assets.transport.errors import CallError, PermanentError, RefusedError, TransientError
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.warehouse.schema import tables
 from lcw_assets_tests.conftest import StartSimulator
@@ -102,7 +102,11 @@ def test_the_envelope_with_a_number_for_a_code_is_taken() -> None:
         ("429 X", '{"code":"429000","msg":"slow"}', "rate_limited", TransientError, "too many requests (429000)"),
         ("429 X", "<html>", "rate_limited", TransientError, "too many requests (429)"),
         ("503 X", "<html>down</html>", "server_error", TransientError, "HTTP 503"),
-        ("403 X", '{"code":"400302","msg":"your country"}', "rejected", PermanentError, "400302 your country"),
+        ("403 X", '{"code":"400302","msg":"your country"}', "blocked", RefusedError, "400302 your country"),
+        ("418 X", "", "banned", TransientError, "too many requests (418)"),
+        ("451 X", '{"code":"400000","msg":"not here"}', "blocked", PermanentError, "400000 not here"),
+        ("503 X", "<title>Scheduled maintenance</title>", "maintenance", TransientError, "HTTP 503"),
+        ("503 X", '{"code":"503000","msg":"in maintenance"}', "maintenance", TransientError, "503000 in maintenance"),
         ("404 X", "nothing", "rejected", NotTheSourceError, "is KUCOIN_FUTURES_BASE_URL right?"),
         ("302 X", "", "rejected", NotTheSourceError, "is KUCOIN_FUTURES_BASE_URL right?"),
         ("200 OK", "{}", "broken_body", TransientError, "it has no code"),
@@ -168,21 +172,6 @@ def test_the_last_call_that_is_allowed_has_the_next_process_wait(
     with pytest.raises(TransientError):
         ask(address, sink, seconds=0.5, rate_limit=RateLimit(file, SOURCE.rate))
     assert [attempt.outcome for attempt in sink.attempts] == ["deadline"]  # nothing was sent
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"gw-ratelimit-remaining": "0", "gw-ratelimit-reset": "1489"}, 1.489),
-        ({"gw-ratelimit-remaining": "5", "gw-ratelimit-reset": "1489"}, None),
-        ({"gw-ratelimit-remaining": "0"}, None),
-        ({"gw-ratelimit-remaining": "zero", "gw-ratelimit-reset": "1489"}, None),
-        ({"gw-ratelimit-remaining": "0", "gw-ratelimit-reset": "9e99"}, None),
-        ({}, None),
-    ],
-)
-def test_how_long_to_be_quiet(headers: dict[str, str], seconds: float | None) -> None:
-    assert quiet_s(headers) == seconds
 
 
 # Who responses.

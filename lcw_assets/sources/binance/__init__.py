@@ -1,0 +1,1 @@
+"""Binance, as a source of prices."""

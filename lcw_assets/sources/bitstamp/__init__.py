@@ -1,0 +1,1 @@
+"""Bitstamp, as a source of prices."""

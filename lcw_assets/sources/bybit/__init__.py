@@ -1,0 +1,1 @@
+"""Bybit, as a source of prices."""

@@ -1,0 +1,1 @@
+"""CoinGecko, as a witness of prices."""

@@ -1,0 +1,1 @@
+"""KuCoin's spot markets, as a source of prices."""

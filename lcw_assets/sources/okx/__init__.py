@@ -1,0 +1,1 @@
+"""OKX, as a source of prices."""
