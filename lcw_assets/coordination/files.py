@@ -19,7 +19,7 @@ _PRIVATE, _SHARED = 0o700, 0o2750
 _OF_OTHERS = 0o077
 
 # The parts of a data folder whose modes we change. Other files of the user are protected by the mode of the folder.
-_OURS = ("spool", "limits", "reports", "*.duckdb", "*.duckdb.wal", "*.duckdb.tmp")
+_OURS = ("spool", "limits", "cache", "reports", "*.duckdb", "*.duckdb.wal", "*.duckdb.tmp")
 
 
 class GroupError(Exception):
@@ -74,12 +74,16 @@ def open_file(path: Path, flags: int) -> int:
     return fd
 
 
-def write_file(path: Path, text: str, *, sync: bool = False) -> None:
-    """Write a file whole or not at all, also while others read it; with `sync`, it is on the disk when this returns."""
+def write_file(path: Path, content: str | bytes, *, sync: bool = False, shared: bool = False) -> None:
+    """Write a file whole or not at all, also while others read it; with `sync`, it is on the disk when this returns.
+
+    `shared`: others may write it in the same moment; the last one counts.
+    """
     make_folder(path.parent)
-    new = path.with_suffix(".new")
-    with os.fdopen(open_file(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "w", encoding="utf-8") as file:
-        file.write(text)
+    own = f".{os.getpid()}-{threading.get_native_id()}" if shared else ""
+    new = path.with_suffix(f"{own}.new")
+    with os.fdopen(open_file(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         if sync:
             os.fsync(file.fileno())

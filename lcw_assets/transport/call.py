@@ -30,7 +30,8 @@ class Call(Generic[T]):
     """A request, its deadline, and how its response is read.
 
     `read` belongs to the source: it raises `TransientError` or `PermanentError` for an unusable response. A body of
-    more than `largest_body` bytes is refused: no request explains so much.
+    more than `largest_body` bytes is refused: no request explains so much. Where the client has a cache, a response
+    that is younger than `lifetime_s` seconds serves without a request; null: each call sends one.
     """
 
     method: Literal["GET", "POST"]
@@ -39,3 +40,4 @@ class Call(Generic[T]):
     deadline: Deadline
     read: Callable[[Response], T]
     largest_body: int = LARGEST_BODY
+    lifetime_s: float | None = None

@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 import queue
-import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from requests.adapters import HTTPAdapter
 
 from lcw_assets.coordination.interfaces import Limiter
-from lcw_assets.coordination.rate_limit import LONGEST_QUIET_S
+from lcw_assets.transport.cache import Kept, ResponseCache
 from lcw_assets.transport.call import Call, Sink
+from lcw_assets.transport.client_cache import ClientCache
 from lcw_assets.transport.errors import CallError, PermanentError, TransientError
-from lcw_assets.transport.facts import Attempt, Response
+from lcw_assets.transport.facts import PAUSING, TOO_MANY, Attempt, Response
 from lcw_assets.transport.in_flight import InFlightRequest, Timeouts
+from lcw_assets.transport.limits import quiet_s, rate_headers
 from lcw_assets.transport.retry import RetryPolicy
 from lcw_assets.transport.route import Bundle, Route
 from lcw_assets.transport.secret import Secret
 from lcw_assets.transport.tuning import HedgeBudget, Tuning
+from lcw_assets.transport.turns import Turns
 
 T = TypeVar("T")
-
-_NO_TIME = "no time was left to ask"
 
 
 class Client:
     """A server's pooled session. Safe to use from several threads.
 
     `source` names the server in facts. `secret` is removed from errors and refused responses, and from good data if it
-    is too long to be a word there. `ca_bundle` is a variable, and the path that it holds.
+    is too long to be a word there. `ca_bundle` is a variable, and the path that it holds. `cache` may serve instead of
+    the server, or have it send only what has changed.
     """
 
     def __init__(
@@ -46,18 +48,18 @@ class Client:
         rate_limit: Limiter | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
+        cache: ResponseCache | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._source = source
         self._sink = sink
         self._secret = Secret(secret)
         self._tuning = tuning or Tuning()
-        self._rate_limit = rate_limit
+        self._turns = Turns(self._tuning.in_flight, rate_limit)
+        self._cache = ClientCache(cache, source, self.base_url, self._secret)
         self._hedges = HedgeBudget(self._tuning.hedges)
         self._timeouts = timeouts or Timeouts()
         self._retry = retry or RetryPolicy()
-        self._slots = threading.BoundedSemaphore(self._tuning.in_flight)
-        self._quiet_until = 0.0
         self._route = Route.to(self.base_url, ca_bundle)
         self._session = self._route.session()
         self._session.headers.update({"User-Agent": "lcw-assets", **(headers or {})})
@@ -85,8 +87,7 @@ class Client:
 
     def pause(self, seconds: float) -> None:
         """The server wants no calls for so long, from any process."""
-        if self._rate_limit:
-            self._rate_limit.pause(seconds)
+        self._turns.pause(seconds)
 
     def close(self) -> None:
         self._session.close()
@@ -96,8 +97,14 @@ class Client:
 
         Raises the error of the last one. Every request leaves a fact.
         """
+        kept = self._cache.find(call)
+        if served := self._cache.serve(call, kept):
+            try:
+                return self._keep(served, call, kept)
+            except CallError:
+                kept = None
         try:
-            self._take_slot(call)
+            self._turns.take(call.endpoint, call.deadline)
         except CallError as error:
             waited_s = time.perf_counter() - wanted_at
             self._sink.attempt(
@@ -106,7 +113,7 @@ class Client:
             raise
         pace = self._tuning.of(call.endpoint)
         ended: queue.SimpleQueue[tuple[InFlightRequest, Callable[[], Response]]] = queue.SimpleQueue()
-        racing = [self._send(call, ended)]
+        racing = [self._send(call, ended, kept)]
         hedge_at = racing[0].started + pace.hedge_after_s if pace.hedge_after_s is not None else None
         try:
             while True:
@@ -116,7 +123,7 @@ class Client:
                 except queue.Empty:
                     late = [sent for sent in racing if sent.overdue_at <= time.perf_counter()]
                     if not late:
-                        hedge_at = self._hedge(call, racing, ended)
+                        hedge_at = self._hedge(call, racing, ended, kept)
                         continue
                     sent, result = late[0], _raise(late[0].overdue())
                     sent.abandon()
@@ -131,13 +138,14 @@ class Client:
         finally:
             for sent in racing:
                 sent.abandon()
-                self._slots.release()
+                self._turns.release()
                 self._sink.attempt(sent.fact(number, wanted_at, None, "superseded", "another was answered first"))
 
     def _send(
         self,
         call: Call[T],
         ended: queue.SimpleQueue[tuple[InFlightRequest, Callable[[], Response]]],
+        kept: Kept | None,
         *,
         hedge: bool = False,
     ) -> InFlightRequest:
@@ -150,6 +158,8 @@ class Client:
             request=call.request,
             timeouts=self._timeouts,
             largest_body=call.largest_body,
+            headers=self._cache.conditions(call, kept),
+            kept=kept,
             # Never zero, which would mean no time-out: the deadline may be cancelled in this moment.
             limit_s=max(
                 0.01, min(self._timeouts.attempt_s, self._tuning.of(call.endpoint).attempt_s, call.deadline.left())
@@ -164,61 +174,49 @@ class Client:
         call: Call[T],
         racing: list[InFlightRequest],
         ended: queue.SimpleQueue[tuple[InFlightRequest, Callable[[], Response]]],
+        kept: Kept | None,
     ) -> float | None:
         """Send a second request if there is a budget and a place for it. Returns when to try again, if ever."""
         if not call.deadline.left() or not self._hedges.take():
             return None
-        if not self._slots.acquire(blocking=False):
+        if not self._turns.take_now():
             self._hedges.give_back()
             return time.perf_counter() + 0.05
-        if self._rate_limit and self._rate_limit.take():
-            self._slots.release()
-            return None  # the rate is used up: first requests go before second ones
-        racing.append(self._send(call, ended, hedge=True))
+        if self._turns.rate_is_used_up():
+            self._turns.release()
+            return None  # first requests go before second ones
+        racing.append(self._send(call, ended, kept, hedge=True))
         return None
 
     def _finish(
         self, sent: InFlightRequest, result: Callable[[], Response], call: Call[T], number: int, wanted_at: float
     ) -> T:
         """The result of a request: read, recorded, and handed to the sink."""
-        self._slots.release()
+        self._turns.release()
         response: Response | None = None
+        failed: CallError | None = None
         try:
             response = result()
-            value = self._keep(response, call)
+            value = self._keep(self._cache.whole(response, sent.kept), call, sent.kept)
         except CallError as error:
-            if error.outcome == "rate_limited":
-                quiet_s = min(error.retry_after_s or 0.0, LONGEST_QUIET_S)
-                self._quiet_until = max(self._quiet_until, time.monotonic() + quiet_s)
-                if error.retry_after_s:
-                    self.pause(error.retry_after_s)
-            self._hedges.ended(good=False, rate_limited=error.outcome == "rate_limited")
-            self._sink.attempt(sent.fact(number, wanted_at, response, error.outcome, error.reason))
+            failed = error
             raise
-        except Exception:
-            self._sink.attempt(sent.fact(number, wanted_at, response, "ok", None))
-            raise
-        self._hedges.ended(good=True)
-        self._sink.attempt(sent.fact(number, wanted_at, response, "ok", None))
+        finally:
+            self._record(sent, number, wanted_at, response, failed)
         return value
 
-    def _take_slot(self, call: Call[T]) -> None:
-        """One of the places in flight, after the pause that a 429 requested of all calls, and when the rate allows."""
-        pause = self._quiet_until - time.monotonic()
-        if not call.deadline.left() or pause >= call.deadline.left():
-            raise TransientError(call.endpoint, _NO_TIME, outcome="deadline", retry_after_s=max(0.0, pause))
-        call.deadline.sleep(pause)
-        if not self._slots.acquire(timeout=call.deadline.left()):
-            raise TransientError(call.endpoint, _NO_TIME, outcome="deadline")
-        while wait_s := self._rate_limit.take() if self._rate_limit else 0.0:
-            if wait_s >= call.deadline.left():
-                self._slots.release()
-                reason = f"{_NO_TIME}: the rate limit lets nobody ask for another {wait_s:.1f} s"
-                raise TransientError(call.endpoint, reason, outcome="deadline", retry_after_s=wait_s)
-            call.deadline.sleep(wait_s)
-        if not call.deadline.left():  # it was called off meanwhile
-            self._slots.release()
-            raise TransientError(call.endpoint, _NO_TIME, outcome="deadline")
+    def _record(
+        self, sent: InFlightRequest, number: int, wanted_at: float, response: Response | None, error: CallError | None
+    ) -> None:
+        """The fact of a request; and no other is sent for as long as its response says."""
+        quiet = quiet_s(response.headers, response.received_at) if response else None
+        requested_s = error.retry_after_s if error else None
+        if pause_s := max(quiet or 0.0, (requested_s or 0.0) if error and error.outcome in PAUSING else 0.0):
+            self.pause(pause_s)
+        self._hedges.ended(good=error is None, rate_limited=error is not None and error.outcome in TOO_MANY)
+        fact = sent.fact(number, wanted_at, response, error.outcome if error else "ok", error.reason if error else None)
+        limits = rate_headers(response.headers, self._secret) if response else None
+        self._sink.attempt(replace(fact, retry_after_s=quiet if requested_s is None else requested_s, limits=limits))
 
     def _read(self, response: Response, call: Call[T]) -> T:
         if response.cut and response.http_status == 200:
@@ -226,7 +224,7 @@ class Client:
             raise PermanentError(response.endpoint, reason, outcome="broken_body")
         return call.read(response)
 
-    def _keep(self, response: Response, call: Call[T]) -> T:
+    def _keep(self, response: Response, call: Call[T], kept: Kept | None) -> T:
         """Read a whole response. In any case, what the server sent is handed to the sink."""
         sent, response = response, self._secret.blot_out(response)
         try:
@@ -236,11 +234,16 @@ class Client:
         except CallError as error:
             if error.outcome == "broken_body":
                 self._sink.refused(response, str(error))
-            raise
+            if response.origin == "fresh":
+                raise
+            self._cache.forget(call)  # a newer version of `read` does not accept it
+            reason = f"a response that was kept is not accepted any more: {error.reason}"
+            raise TransientError(call.endpoint, reason, outcome="server_error") from None
         except Exception as error:
             self._sink.refused(response, repr(error))
             raise
         self._sink.response(response)
+        self._cache.keep(call, response, kept)
         return value
 
 

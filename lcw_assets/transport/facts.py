@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Literal
@@ -12,6 +13,9 @@ Outcome = Literal[
     "timeout",  # connect, read or whole attempt
     "connection",  # refused, reset, name not found, cut off in the middle
     "rate_limited",  # 429
+    "banned",  # this address for a while, because of too many requests: 418, a 403 that says so, codes of vendors
+    "blocked",  # the country or network that the request comes from: 451, a 403 that says so, codes of vendors
+    "maintenance",  # the server says that it is being worked on
     "server_error",  # 5xx
     "broken_body",  # not the JSON that the endpoint sends
     "rejected",  # an error that no retry repairs
@@ -20,6 +24,15 @@ Outcome = Literal[
     "superseded",  # another request for the same response was faster; this one was given up
 ]
 
+# There were too many requests: fewer, later.
+TOO_MANY: frozenset[str] = frozenset({"rate_limited", "banned"})
+
+# Where the server says how long, nobody else calls it meanwhile.
+PAUSING = TOO_MANY | {"maintenance"}
+
+# Where a response comes from: the server; the cache, which the server has confirmed with a 304; the cache alone.
+Origin = Literal["fresh", "unchanged", "cached"]
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -27,7 +40,8 @@ class Attempt:
 
     `waited_s` is the time since the call was wanted (attempt 1) or since the previous attempt ended: back-off, a
     pause that the server requested, a free slot. `latency_s` is from the request to the last
-    byte. `bytes` are counted on the wire, so gzip counts as gzip.
+    byte. `bytes` are counted on the wire, so gzip counts as gzip. `retry_after_s` is what the server requested before
+    the next call, or after a ban what its vendor documents; `limits` are its headers about limits.
     """
 
     source: str
@@ -42,6 +56,8 @@ class Attempt:
     bytes: int
     outcome: Outcome
     error: str | None
+    retry_after_s: float | None = None
+    limits: Mapping[str, str] | None = None
 
     @classmethod
     def unsent(
@@ -80,10 +96,11 @@ class Response:
     headers: dict[str, str]
     text: str
     cut: bool = False
+    origin: Origin = "fresh"
 
     def to_row(self) -> dict[str, Any]:
-        """The columns of `raw.pulls`, without the cycle's own."""
-        return {
+        """The columns of `raw.pulls`, without the cycle's own, and the `origin` if it is another than the server."""
+        row = {
             "source": self.source,
             "endpoint": self.endpoint,
             "request": self.request,
@@ -92,3 +109,4 @@ class Response:
             "http_status": self.http_status,
             "payload": self.text,
         }
+        return row if self.origin == "fresh" else row | {"origin": self.origin}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import requests
 
+from lcw_assets.transport.cache import Kept
 from lcw_assets.transport.call import LARGEST_BODY
 from lcw_assets.transport.errors import TransientError
 from lcw_assets.transport.facts import Attempt, Outcome, Response
@@ -30,7 +31,8 @@ class Timeouts:
 
 @dataclass(eq=False)
 class InFlightRequest:
-    """A request that is on its way. `hedge` says that it is the second one for the same response.
+    """A request that is on its way. `hedge` says that it is the second one for the same response; `kept` is the one
+    that a 304 would confirm.
 
     It gives up by itself after `timeouts`; `overdue_at` and `started` are in the seconds of `time.perf_counter()`.
     """
@@ -45,6 +47,8 @@ class InFlightRequest:
     limit_s: float
     hedge: bool = False
     largest_body: int = LARGEST_BODY
+    headers: Mapping[str, str] = field(default_factory=dict)
+    kept: Kept | None = None
     started_at: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     started: float = field(default_factory=time.perf_counter)
     _responses: list[requests.Response] = field(default_factory=list)
@@ -115,6 +119,7 @@ class InFlightRequest:
             f"{self.base_url}/{self.endpoint}",
             json=self.request if self.method == "POST" else None,
             params=self.request if self.method == "GET" else None,
+            headers=self.headers,
             timeout=(min(self.timeouts.connect_s, self.limit_s), min(self.timeouts.read_s, self.limit_s)),
             allow_redirects=False,  # a redirect would carry the key to wherever it points
             stream=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 from lcw_assets.transport.facts import Response
 
@@ -24,6 +25,15 @@ class Secret:
 
     def blot_out(self, response: Response) -> Response:
         """The response without the secret, in any case of letters; the same object if it does not contain it."""
-        if not self._text or self._text.lower() not in response.text.lower():
-            return response
-        return replace(response, text=re.sub(re.escape(self._text), "***", response.text, flags=re.IGNORECASE))
+        text = self.remove(response.text)
+        return response if text is response.text else replace(response, text=text)
+
+    def remove(self, text: str) -> str:
+        """The text without it; the same object if it does not contain it."""
+        if not self._text or self._text.lower() not in text.lower():
+            return text
+        return re.sub(re.escape(self._text), "***", text, flags=re.IGNORECASE)
+
+    def digest(self, text: str) -> str:
+        """A name for `text` that is another one for each secret, and does not show it."""
+        return sha256(f"{text}\n{self._text or ''}".encode()).hexdigest()[:32]

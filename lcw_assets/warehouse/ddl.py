@@ -46,6 +46,7 @@ _COLUMN = re.compile(rf" *{_DEFINITION},? *-- (.+)")
 _ADD = re.compile(rf"ALTER TABLE {_TABLE} ADD COLUMN (?:IF NOT EXISTS )?{_DEFINITION}; *-- (.+)")
 _DROP_COLUMN = re.compile(rf"ALTER TABLE {_TABLE} DROP COLUMN ({_NAME});")
 _RENAME_COLUMN = re.compile(rf"ALTER TABLE {_TABLE} RENAME COLUMN ({_NAME}) TO ({_NAME});")
+_DESCRIBE = re.compile(rf"COMMENT ON COLUMN {_TABLE}\.({_NAME}) IS '((?:[^']|'')*)';")
 _RENAME = re.compile(rf"ALTER TABLE {_TABLE} RENAME TO ({_NAME});")
 _DROP = re.compile(rf"DROP TABLE (?:IF EXISTS )?{_TABLE};")
 _VIEW = re.compile(rf"CREATE (?:OR REPLACE )?VIEW {_TABLE} AS\b.*", re.DOTALL)
@@ -108,6 +109,11 @@ def _apply(statement: str, tables: Tables) -> bool:
     elif renamed := _RENAME_COLUMN.fullmatch(statement):
         tables[renamed[1]] = tuple(
             replace(column, name=renamed[3]) if column.name == renamed[2] else column for column in tables[renamed[1]]
+        )
+    elif (said := _DESCRIBE.fullmatch(statement)) and said[2] in (one.name for one in tables.get(said[1], ())):
+        text = said[3].replace("''", "'")
+        tables[said[1]] = tuple(
+            replace(column, description=text) if column.name == said[2] else column for column in tables[said[1]]
         )
     elif moved := _RENAME.fullmatch(statement):
         tables[f"{moved[1].partition('.')[0]}.{moved[2]}"] = tables.pop(moved[1])

@@ -125,7 +125,7 @@ def test_an_installation_that_was_open_is_closed_and_that_is_said_once(
 ) -> None:
     monkeypatch.setenv("LCW_COINS", "100")
     data = tmp_path / "data"
-    old = [data / "spool" / "lcw", data / "limits", data / "reports"]
+    old = [data / "spool" / "lcw", data / "limits", data / "cache", data / "reports"]
     for folder in old:
         folder.mkdir(parents=True)
     files = [data / "lcw.duckdb", data / "lcw.duckdb.wal", data / "limits" / "lcw", data / "spool" / "lcw" / "a.x"]

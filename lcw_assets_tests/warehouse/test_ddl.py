@@ -28,6 +28,7 @@ ALTER TABLE accounts.balances ADD COLUMN total DOUBLE; -- free and used
 ALTER TABLE accounts.balances ADD COLUMN tags VARCHAR[] DEFAULT ['a; b']; -- for people
 ALTER TABLE accounts.balances RENAME COLUMN free TO available;
 ALTER TABLE accounts.balances DROP COLUMN seen;
+COMMENT ON COLUMN accounts.balances.account IS 'whose; it''s a name';
 ALTER TABLE accounts.balances RENAME TO holdings;
 
 CREATE VIEW accounts.rich AS SELECT * FROM accounts.holdings WHERE account <> 'x; -- not a comment';
@@ -45,7 +46,7 @@ def written(folder: Path, *texts: str) -> list[Path]:
 def test_every_type_and_every_change_is_read(tmp_path: Path) -> None:
     assert read_tables(written(tmp_path, BALANCES, LATER)) == {
         "accounts.holdings": (
-            Column("account", "VARCHAR", "whose; a name, and so on", True),
+            Column("account", "VARCHAR", "whose; it's a name", True),
             Column("available", "DECIMAL(38,18)", "not in any order", False),
             Column("parts", "DECIMAL(38,18)[]", "what it is made of", False),
             Column("raw", "JSON", "as it came; it's text", False),
@@ -74,6 +75,7 @@ def test_what_is_read_is_what_a_database_has(tmp_path: Path) -> None:
         ("CREATE TABLE a.b (\n);\n", 1, "CREATE TABLE a.b ("),
         ("\n-- why\nCREATE TABLE a.b AS SELECT 1;\n", 3, "CREATE TABLE a.b AS"),
         ("CREATE SCHEMA a;\n\nALTER TABLE a.b ADD COLUMN x DOUBLE;\n", 3, "ALTER TABLE a.b ADD COLUMN x DOUBLE;"),
+        ("CREATE SCHEMA a;\nCOMMENT ON COLUMN a.b.x IS 'gone';\n", 2, "COMMENT ON COLUMN a.b.x"),
         ("CREATE UNIQUE INDEX i ON a.b (x);\n", 1, "CREATE UNIQUE INDEX"),
         ("CREATE SCHEMA a;\nCREATE SCHEMA b\n", 2, "no end of a statement: CREATE SCHEMA b"),
     ],
