@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from lcw_assets.settings import Settings
-from lcw_assets.sources.spec import Source, require_class
+from lcw_assets.sources.spec import Group, Source, require_class
 from lcw_assets.warehouse.schema import tables
 
 # As `Table.fresh_by`: no column says when the source last confirmed a row, and `Hooks.confirmed_at` finds it out.
@@ -79,13 +79,16 @@ class LoadDeclaration:
     `fresh`. `failures_under` limits the share of failed loads in the last hour. A check whose limit is null does not
     exist.
 
+    A load of a `Group` calls several sources, and none of them ends the calls of the others. With `prepares`, the hooks
+    read tables before they plan (`Hooks.prepare`).
+
     With `adapts`, time-outs, hedges, calls in flight and the breaker follow the facts of the source. With `resources`,
     the load of the machine is stored in `ops.resources`. `check_names` renames standard checks.
     """
 
     job: str
     step: str
-    source: Source
+    source: Source | Group
     description: str
     raw: Mapping[str, str]
     tables: tuple[Table, ...]
@@ -100,6 +103,7 @@ class LoadDeclaration:
     stale_after_s: float = 180.0
     load_time_s: float | None = 10.0
     failures_under: float | None = 0.05
+    prepares: bool = False
     adapts: bool = False
     resources: bool = False
     checks: tuple[Check, ...] = ()
@@ -113,8 +117,8 @@ class LoadDeclaration:
 
     def _faults(self) -> Iterator[str]:
         source: object = self.source
-        if not isinstance(source, Source):
-            yield f"has source={source!r}: expected a Source, such as the SOURCE of its spec.py"
+        if not isinstance(source, Source | Group):
+            yield f"has source={source!r}: expected a Source, such as the SOURCE of its spec.py, or a Group of them"
         if not self.raw or not self.tables:
             yield f"declares no {'table' if self.raw else 'raw asset'}"
         known = {name: {column.name: column.type for column in columns} for name, columns in tables().items()}
@@ -133,14 +137,15 @@ class LoadDeclaration:
             for dep in table.deps:
                 if dep.startswith("raw/") and dep.removeprefix("raw/") not in self.raw:
                     yield f"has deps={dep!r} for {table.name}: expected one of {', '.join(self.raw)} behind raw/"
-        watched, column = self.source.watch
-        if column not in known.get(watched, {}):
-            yield f"is of {self.source.title}, which has watch={watched}.{column}: there is no such column"
+        for one in [self.source] if isinstance(self.source, Source) else self.source.sources.values():
+            watched, column = one.watch
+            if column not in known.get(watched, {}):
+                yield f"is of {one.title}, which has watch={watched}.{column}: there is no such column"
         try:
             require_class(self.hooks, methods=("plan", "store"))
         except ValueError as error:
             yield f"has hooks={self.hooks!r}: {error}: expected module:Class of this project"
-        if isinstance(self.deadline_s, str) and self.deadline_s not in Settings.model_fields:
+        if isinstance(self.deadline_s, str) and self.deadline_s not in {*Settings.model_fields, *dir(Settings)}:
             yield f"has deadline_s={self.deadline_s!r}: expected seconds, or the name of a setting"
         for name in ("max_runtime_s", "priority", "stale_after_s"):
             if not isinstance(getattr(self, name), int | float):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
@@ -34,7 +34,7 @@ class Api(Protocol):
 class Part:
     """What came for one raw asset. `seconds` is the sum over its calls, with retries and waits."""
 
-    endpoint: str
+    endpoints: set[str] = field(default_factory=set)
     planned: int = 0
     succeeded: int = 0
     entries: int = 0
@@ -43,17 +43,22 @@ class Part:
 
 @dataclass
 class Fetched:
-    """What came of a fetch. `ended_by` is the error that ended it: every further call would have had the same."""
+    """What came of a fetch. `ended_by` is the error that ended it: every further call would have had the same.
+    `of_load` is the number of calls of a whole load; `calls` are of the selected assets.
+    """
 
     calls: Sequence[PlannedCall]
     parts: dict[str, Part] = field(default_factory=dict)
     seconds: float = 0.0
+    of_load: int = 0
     missing: list[Missing] = field(default_factory=list)
     ended_by: RefusedError | None = None
 
     def __post_init__(self) -> None:
         for call in self.calls:
-            self.parts.setdefault(call.part, Part(call.endpoint)).planned += 1
+            part = self.parts.setdefault(call.part, Part())
+            part.planned += 1
+            part.endpoints.add(call.endpoint)
 
     @classmethod
     def nothing(cls, calls: Sequence[PlannedCall], code: str, reason: str) -> Fetched:
@@ -85,7 +90,7 @@ class Fetched:
 
 
 def fetch_all(
-    api: Api,
+    api: Api | Mapping[str, Api],
     calls: Sequence[PlannedCall],
     *,
     deadline: Deadline,
@@ -101,8 +106,12 @@ def fetch_all(
 
     An error that every call would meet (`RefusedError`: a wrong key, no credits) ends the fetch: no further call is
     made, and those in flight may finish, because they are paid for. The client hands the responses to its sink.
+
+    Where calls are of several sources, `api` has a client for each `source`, and none of them ends the calls of the
+    others.
     """
     started = time.perf_counter()
+    several = isinstance(api, Mapping)
     fetched = Fetched(calls)
     waiting = dict(enumerate(calls))
     over: CallError | SpoolFullError | None = None
@@ -111,7 +120,7 @@ def fetch_all(
         for call in some:
             if over is not None:
                 return
-            yield partial(_timed, api, call)
+            yield partial(_timed, api[call.source] if isinstance(api, Mapping) else api, call)
 
     first = 1 if probe else 0
     try:
@@ -123,14 +132,14 @@ def fetch_all(
             try:
                 seconds, document = result()
             except (CallError, SpoolFullError) as error:
-                if isinstance(error, RefusedError):
-                    fetched.ended_by = fetched.ended_by or error
+                refused = error if isinstance(error, RefusedError) and not several else None
+                fetched.ended_by = fetched.ended_by or refused
                 cut = over is not None and isinstance(error, CallError) and error.outcome == "deadline"
                 missing = _missing(call, over if over is not None and cut else error)
                 fetched.missing.append(missing)
                 none = not any(part.succeeded for part in fetched.parts.values())
-                given_up = none and len(fetched.missing) >= (1 if probe else _GIVE_UP_AFTER)
-                if given_up or isinstance(error, RefusedError | SpoolFullError):
+                given_up = not several and none and len(fetched.missing) >= (1 if probe else _GIVE_UP_AFTER)
+                if given_up or refused or isinstance(error, SpoolFullError):
                     over = over or error  # before anything else: threads take the next call meanwhile
                     deadline.cancel()  # no retries of what is in flight
                 log(f"{call.label} is missing: {missing.reason}")

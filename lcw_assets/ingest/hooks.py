@@ -101,9 +101,16 @@ class Hooks(ABC):
         self.log = log
         self.now = now or datetime.now(timezone.utc)
 
+    def rounds(self, clock: RunClock) -> Sequence[datetime]:  # noqa: ARG002
+        """When further loads of the same run begin, in order: each one from there is a load of its own."""
+        return ()
+
+    def prepare(self, db: DuckDBPyConnection) -> None:  # noqa: B027
+        """Read what the plan needs. Not called where the tables do not exist yet, or the database is locked."""
+
     @abstractmethod
     def plan(self, clock: RunClock) -> Sequence[PlannedCall]:
-        """The calls of a load, in the order in which they are to be made."""
+        """The calls of a load, in the order in which they are to be made. Called once a load."""
 
     def received(self, call: PlannedCall, document: Any) -> int:  # noqa: ARG002
         """How many entries a response has, as its client returned it. Called as responses come."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
@@ -73,7 +73,8 @@ class PlannedCall:
     """A call that a load is going to make.
 
     `part` names the raw asset that it is for: `coins` for `raw/coins`. `label` is its name for people. A load that got
-    none of its `essential` calls has failed.
+    none of its `essential` calls has failed. In a load of a group, `source` is the name of the one that is called, and
+    `client` has attributes of its client, such as `lifetime_s`.
     """
 
     part: str
@@ -81,6 +82,8 @@ class PlannedCall:
     request: dict[str, Any]
     label: str
     essential: bool = True
+    source: str = ""
+    client: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,12 @@ class RunClock:
 
     def fetch_time_s(self, deadline_s: float) -> float:
         """Seconds that the fetch may take, so that it ends at most `deadline_s` after the tick."""
-        return max(_LEAST_FETCH_S, deadline_s - (self.now - self.started_at).total_seconds())
+        return max(min(_LEAST_FETCH_S, deadline_s), deadline_s - (self.now - self.started_at).total_seconds())
+
+    def of_round(self, moment: datetime, now: datetime) -> RunClock:
+        """The clock of a later load of the same run, which was planned for this moment."""
+        planned = moment if self.scheduled_at else None
+        return RunClock(planned, moment, self.late_tick, 0.0, max(0.0, (now - moment).total_seconds()), now)
 
 
 def read_clock(

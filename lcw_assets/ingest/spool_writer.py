@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterable
 from hashlib import sha256
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -83,10 +84,12 @@ class SpoolWriter:
         self._machine.append(measured)
         self._write({"kind": "machine", **measured})
 
-    def plan(self, calls: Iterable[tuple[str, dict[str, Any]]]) -> None:
-        """The calls that the cycle will make, so that others see meanwhile what is missing."""
-        for endpoint, request in calls:
-            row = {"endpoint": endpoint, "request": request}
+    def plan(self, calls: Iterable[tuple[str, dict[str, Any]]], sources: Iterable[str] = ()) -> None:
+        """The calls that the cycle will make, so that others see meanwhile what is missing; of several `sources`, the
+        one of each call.
+        """
+        for (endpoint, request), source in zip_longest(calls, sources):
+            row = {"endpoint": endpoint, "request": request} | ({"source": source} if source else {})
             self._planned.append(row)
             self._write({"kind": "planned", **row})
 

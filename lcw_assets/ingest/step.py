@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -20,6 +21,7 @@ from lcw_assets.orchestration.evaluations import evaluations, is_selected
 from lcw_assets.orchestration.guard import SCHEDULED_AT_TAG, TagError, scheduled_at
 from lcw_assets.orchestration.run_settings import run_settings
 from lcw_assets.rounding import rounded
+from lcw_assets.sources.spec import Source
 from lcw_assets.warehouse.errors import LockedError, UnstorableError, WarehouseError
 from lcw_assets.warehouse.lock import LOCK_WAIT_S
 
@@ -87,10 +89,14 @@ class Step:
         fetched: Fetched | None = None
         own: Spooled | None = None
         if parts and not (context.retry_number and self._was_fetched(runner)):
-            try:
-                fetched, own = runner.fetch(self._load(), self.clock, self.deadline_s, parts)
-            except SpoolError as error:
-                raise dg.Failure(str(error), allow_retries=False) from None
+            runner.prepare()
+            for moment in hooks.rounds(self.clock):
+                # A load of its own, of which Dagster's events say nothing: the last one is the run's.
+                fetched, own = self._fetch(runner, parts)
+                self._store(runner, own)
+                time.sleep(max(0.0, (moment - datetime.now(timezone.utc)).total_seconds()))
+                self.clock = self.clock.of_round(moment, datetime.now(timezone.utc))
+            fetched, own = self._fetch(runner, parts)
         failed = fetched is not None and hooks.failed(fetched)
         stored: Stored | None = None
         failure: Exception | None = None
@@ -116,10 +122,18 @@ class Step:
             reason = reason if breaker else f"nothing was answered: {reason}"
             raise dg.Failure(reason, metadata={"missing": missing}, allow_retries=False)
 
+    def _fetch(self, runner: Runner, parts: Sequence[str]) -> tuple[Fetched, Spooled]:
+        try:
+            return runner.fetch(self._load(), self.clock, self.deadline_s, parts)
+        except SpoolError as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
+
     def _load(self) -> Load:
         """This run's load. A step that is tried again has another id."""
         context, clock = self.context, self.clock
         again = f"-{context.retry_number}" if context.retry_number else ""
+        source = self.declaration.source
+        takes_currency = isinstance(source, Source) and "currency" in source.client_settings
         return Load(
             load_id=load_id(clock.started_at, context.run.run_id) + again,
             kind=self.declaration.job,
@@ -132,7 +146,7 @@ class Step:
             late_tick=clock.late_tick,
             source=self.source.name,
             # Of a source that takes one. Contracts have currencies of their own.
-            currency=self.settings.currency if "currency" in self.declaration.source.client_settings else "",
+            currency=self.settings.currency if takes_currency else "",
         )
 
     def _was_fetched(self, runner: Runner) -> bool:
@@ -165,10 +179,9 @@ class Step:
         return stored
 
     def _raw_results(self, runner: Runner, fetched: Fetched, own: Spooled) -> Iterator[Event]:
-        calls = len(runner.hooks.plan(self.clock))
-        findings = [_result(one) for one in runner.hooks.fetch_findings(fetched, calls)]
+        findings = [_result(one) for one in runner.hooks.fetch_findings(fetched, fetched.of_load)]
         for name, part in fetched.parts.items():
-            attempts = [attempt for attempt in own.attempts if attempt["endpoint"] == part.endpoint]
+            attempts = [attempt for attempt in own.attempts if attempt["endpoint"] in part.endpoints]
             key = dg.AssetKey(["raw", name])
             yield dg.MaterializeResult(
                 asset_key=key,

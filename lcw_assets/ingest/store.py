@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -111,7 +111,19 @@ def append_facts(
     """What every load leaves besides its own tables: the responses as they came, what was refused, calls, waits."""
     key = {"cycle_id": spooled.load.load_id}
     if keep_bodies:
-        append(db, "raw.pulls", [key | row for row in spooled.responses], long="payload")
+        append(db, "raw.pulls", [key | row for row in _sent(spooled.responses)], long="payload")
     append(db, "ops.quarantine", [key | dict(row) for row in quarantine])
     append(db, "ops.calls", [key | row for row in spooled.attempts])
     append(db, "ops.lock_waits", spooled.lock_wait_rows(clock.lock_wait))
+
+
+def _sent(responses: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What servers sent: of a response that has not changed, only a 304; of one from the cache, nothing. Their bodies
+    were stored when they first came.
+    """
+    for row in responses:
+        origin = row.get("origin", "fresh")
+        if origin == "unchanged":
+            yield {**row, "http_status": 304, "payload": ""}
+        elif origin != "cached":
+            yield dict(row)

@@ -12,7 +12,7 @@ import dagster as dg
 from lcw_assets import escape
 from lcw_assets.orchestration.dagster_private import MAX_RUNTIME_SECONDS_TAG
 from lcw_assets.settings import DataSettings, SettingsError
-from lcw_assets.sources.spec import Source
+from lcw_assets.sources.spec import Group, Source
 
 SCHEDULED_AT_TAG = "lcw/scheduled_at"
 
@@ -83,7 +83,7 @@ class StillRunning:
 
 
 def run_unless_running(
-    context: dg.ScheduleEvaluationContext, job_name: str, source: Source | None = None
+    context: dg.ScheduleEvaluationContext, job_name: str, source: Source | Group | None = None
 ) -> dg.RunRequest | dg.SkipReason:
     """Skip while a run goes on, and while its source is off. If the run's process is dead, `dagster/max_runtime`
     ends the run, and so the skipping.
@@ -97,7 +97,7 @@ def run_unless_running(
     return dg.RunRequest(tags={SCHEDULED_AT_TAG: context.scheduled_execution_time.isoformat()})
 
 
-def why_off(source: Source) -> str | None:
+def why_off(source: Source | Group) -> str | None:
     """Why the source is off; null if it is on. With a wrong setting it counts as on: its run reports the setting."""
     with suppress(SettingsError):
         return DataSettings().of(source).off

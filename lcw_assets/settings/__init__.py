@@ -12,6 +12,7 @@ from lcw_assets.settings.data import DataSettings
 from lcw_assets.settings.environment import Environment, SettingsError, apply_dotenv
 from lcw_assets.settings.history import HistorySettings
 from lcw_assets.settings.market import MarketSettings
+from lcw_assets.settings.prices import PricesSettings
 from lcw_assets.settings.registry import RegistrySettings
 from lcw_assets.settings.sources import variables_of
 from lcw_assets.settings.user_files import UserFileError
@@ -20,7 +21,7 @@ from lcw_assets.sources.spec import Source, discover
 __all__ = ["DataSettings", "Settings", "SettingsError", "load_dotenv_settings", "load_settings"]
 
 
-class Settings(DataSettings, MarketSettings, HistorySettings, RegistrySettings):
+class Settings(DataSettings, MarketSettings, HistorySettings, RegistrySettings, PricesSettings):
     """All settings. An empty variable counts as not set."""
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from pydantic import Field, PrivateAttr, SecretStr, field_validator
 
 from lcw_assets.settings.addresses import ShownAddress
 from lcw_assets.settings.environment import Environment, no_blanks
-from lcw_assets.settings.sources import SourceSettings
-from lcw_assets.sources.spec import Source, discover
+from lcw_assets.settings.sources import GroupSettings, SourceSettings
+from lcw_assets.sources.spec import Group, Source, loaded_together
 
 
 class DataSettings(Environment):
@@ -91,10 +91,16 @@ class DataSettings(Environment):
     def report_file(self) -> Path:
         return self.data_dir / "reports" / "performance.html"
 
-    def of(self, source: Source) -> SourceSettings:
-        """The settings of a source."""
+    @overload
+    def of(self, source: Source) -> SourceSettings: ...
+    @overload
+    def of(self, source: Source | Group) -> GroupSettings: ...
+    def of(self, source: Source | Group) -> GroupSettings:
+        """The settings of a source, or of a group that one load calls together."""
+        if isinstance(source, Group):
+            return GroupSettings(source, self.data_dir, self.simulated)
         return SourceSettings(source, self.data_dir, self.simulated, self._given)
 
     def spool_folders(self) -> Sequence[Path]:
-        """Where the loads of every source wait, in this mode."""
-        return [self.of(source).spool_dir for source in discover().values()]
+        """Where the loads of every source or group wait, in this mode."""
+        return [self.of(one).spool_dir for one in loaded_together()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,20 +13,19 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, create_m
 from lcw_assets.coordination.rate_limit import Rate
 from lcw_assets.settings.addresses import HttpAddress, key_fault
 from lcw_assets.settings.environment import Environment, no_blanks, variables
-from lcw_assets.sources.spec import Source
+from lcw_assets.sources.spec import Group, Source
+
+# As the sources of a group: none of them is called.
+_NOBODY = "none"
 
 
 @dataclass(frozen=True)
-class SourceSettings:
-    """Names and places never fail; `base_url`, `key` and `rate` raise `SettingsError` where a variable is wrong.
+class GroupSettings:
+    """What a load of one source or of a group needs: the name of its rows and facts in this mode, and its place."""
 
-    `given` are variables that win over the environment.
-    """
-
-    source: Source
+    source: Source | Group
     data_dir: Path
     simulated: bool
-    given: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -37,6 +36,24 @@ class SourceSettings:
     def spool_dir(self) -> Path:
         """Responses that wait for the database; one folder for each mode, so that the two never mix."""
         return self.data_dir / "spool" / self.name
+
+    @property
+    def off(self) -> str | None:
+        """Why it may not be called, in one line; null if it may."""
+        variable = f"{self.source.name.upper()}_SOURCES"
+        off = (no_blanks(variables().get(variable)) or "").lower() == _NOBODY
+        return f"{self.source.name} are off: {variable}={_NOBODY}" if off else None
+
+
+@dataclass(frozen=True)
+class SourceSettings(GroupSettings):
+    """Names and places never fail; `base_url`, `key` and `rate` raise `SettingsError` where a variable is wrong.
+
+    `given` are variables that win over the environment.
+    """
+
+    source: Source
+    given: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def rate_limit_file(self) -> Path:
@@ -101,7 +118,16 @@ class SourceSettings:
 
 def variables_of(source: Source) -> type[Environment]:
     """Its environment variables, as a model that follows from its declaration."""
-    prefix, title = source.variables, source.title
+    return _variables_of(
+        source.variables, source.title, source.key_hint, source.rate, source.needs_key, source.adjustable_rate
+    )
+
+
+@lru_cache(maxsize=64)
+def _variables_of(
+    prefix: str, title: str, key_hint: str, rate: Rate, needs_key: bool, adjustable_rate: bool
+) -> type[Environment]:
+    """Made once a process: it takes a millisecond, and a round of prices needs seven."""
     fields: dict[str, Any] = {
         "base_url": (
             HttpAddress | None,
@@ -112,17 +138,17 @@ def variables_of(source: Source) -> type[Environment]:
             ),
         )
     }
-    if source.needs_key:
+    if needs_key:
 
         def checked(key: SecretStr | None) -> SecretStr | None:
-            if key and (fault := key_fault(key.get_secret_value(), title, source.key_hint)):
+            if key and (fault := key_fault(key.get_secret_value(), title, key_hint)):
                 raise ValueError(fault)
             return key
 
         kind = Annotated[SecretStr | None, BeforeValidator(no_blanks), AfterValidator(checked)]
         fields["api_key"] = kind, Field(None, alias=f"{prefix}_API_KEY", description=f"{title} API key")
-    if source.adjustable_rate:
-        per_s, burst = source.rate.per_s, source.rate.burst  # within the bounds, however high they are declared
+    if adjustable_rate:
+        per_s, burst = rate.per_s, rate.burst  # within the bounds, however high they are declared
         calls = "API calls a second in the long run, of all processes"
         at_once = "API calls that may come at once after a pause"
         fields["calls_per_s"] = (

@@ -10,12 +10,13 @@ import dagster as dg
 import pytest
 
 from lcw_assets.defs.market.definitions import fetch_cycle
+from lcw_assets.defs.prices.definitions import quote_prices
 from lcw_assets.defs.registry.definitions import token_registry_sync
 from lcw_assets.orchestration.guard import SCHEDULED_AT_TAG
 
 TICK = datetime(2026, 11, 20, 12, 1, tzinfo=timezone.utc)
-OTHERS = {"fetch_cycle": "token_registry_sync", "token_registry_sync": "fetch_cycle"}
-SCHEDULES = {one.job: one.schedule or one.job for one in (fetch_cycle, token_registry_sync)}
+OTHERS = {"fetch_cycle": "token_registry_sync", "token_registry_sync": "fetch_cycle", "quote_prices": "fetch_cycle"}
+SCHEDULES = {one.job: one.schedule or one.job for one in (fetch_cycle, token_registry_sync, quote_prices)}
 
 both = pytest.mark.parametrize("job", SCHEDULES)
 
@@ -77,7 +78,10 @@ def test_a_tick_that_finds_a_run_going_on_skips_and_names_it(
     assert f"run {run_id} of {job} is {status} since " in (skip.skip_message or "")
 
 
-@pytest.mark.parametrize(("job", "step", "most_s"), [("fetch_cycle", "cycle", 90), ("token_registry_sync", "sync", 60)])
+@pytest.mark.parametrize(
+    ("job", "step", "most_s"),
+    [("fetch_cycle", "cycle", 90), ("token_registry_sync", "sync", 60), ("quote_prices", "prices", 60)],
+)
 def test_the_job_is_one_step_in_one_process_and_cannot_run_for_ever(
     definitions: dg.Definitions, job: str, step: str, most_s: int
 ) -> None:

@@ -143,13 +143,14 @@ def test_facts_are_read_by_source_and_not_beyond_two_hours() -> None:
     inside, outside = cycle(1, NOON - timedelta(minutes=5), 2.0), cycle(2, NOON - timedelta(hours=3), 2.0)
     rows = [call(inside, "coins/list", seconds / 10) for seconds in range(1, 101)]
     rows += [call(outside, "coins/list", 99.0), call(inside, "coins/list", 99.0, source="kucoin")]
-    rows += [call(inside, "coins/list", 0.1, outcome="rate_limited"), call(inside, "status", 1.0, hedge=True)]
+    rows += [call(inside, "coins/list", 0.1, outcome=outcome) for outcome in ("rate_limited", "banned", "blocked")]
+    rows += [call(inside, "status", 1.0, hedge=True)]
     found = recent(rows)
     assert {speed.endpoint: speed.responses for speed in found.speeds} == {"coins/list": 100, "status": 1}
     [coins] = [speed for speed in found.speeds if speed.endpoint == "coins/list"]
     assert [coins.p95_s, coins.p99_s] == pytest.approx([9.505, 9.901])
     [one] = found.cycles
-    assert (one.calls, one.good, one.rate_limited, one.hedges) == (102, 101, 1, 1)
+    assert (one.calls, one.good, one.rate_limited, one.hedges) == (104, 101, 2, 1)
     assert one.ended_at == NOON - timedelta(minutes=5) + timedelta(seconds=10)
 
 

@@ -10,16 +10,18 @@ import dagster as dg
 from lcw_assets import __version__
 from lcw_assets.warehouse.schema import tables
 from lcw_assets_tests.defs.market.test_fetch_cycle import ASSETS
+from lcw_assets_tests.defs.prices.test_quote_prices import ASSETS as PRICES
 from lcw_assets_tests.defs.registry.test_token_registry_sync import ASSETS as REGISTRY
 
 REPORTS = {"reports/performance_72h", "reports/performance_daily", "reports/slow_cycles"}
 HISTORY = {f"history/{who}_{grid}" for who in ("coin", "overview") for grid in ("daily", "hourly", "5min")}
+PRICE_CHECKS = 15
 DERIVED = {"market/coin_bars", "ops/gaps"}
 
 
 def test_every_asset_explains_itself(definitions: dg.Definitions) -> None:
     specs = {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
-    assert set(specs) == ASSETS | REGISTRY | REPORTS | HISTORY | DERIVED
+    assert set(specs) == ASSETS | REGISTRY | PRICES | REPORTS | HISTORY | DERIVED
     for key, spec in specs.items():
         assert spec.description
         assert spec.owners == ["team:lcw-assets"]
@@ -49,5 +51,5 @@ def test_every_table_that_users_read_is_an_asset(definitions: dg.Definitions) ->
 
 def test_every_check_explains_itself(definitions: dg.Definitions) -> None:
     checks = list(definitions.resolve_asset_graph().asset_check_keys)
-    assert len(checks) == 20 + len(HISTORY) + 1
+    assert len(checks) == 20 + len(HISTORY) + 1 + PRICE_CHECKS
     assert all(definitions.resolve_asset_graph().get_check_spec(key).description for key in checks)

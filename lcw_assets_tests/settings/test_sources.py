@@ -9,7 +9,7 @@ from lcw_assets.settings import DataSettings, SettingsError, load_settings
 from lcw_assets.settings.sources import variables_of
 from lcw_assets.sources.kucoin_futures.spec import SOURCE as KUCOIN
 from lcw_assets.sources.lcw.spec import SOURCE as LCW
-from lcw_assets.sources.spec import discover
+from lcw_assets.sources.spec import discover, loaded_together
 from lcw_assets_tests.settings.test_settings import KEY
 from lcw_assets_tests.sources.toy import AddSource, add_source
 
@@ -35,7 +35,7 @@ def test_the_mode_decides_for_all_of_the_installation(
         assert [settings.of(source).name for source in (KUCOIN, LCW)] == (
             ["kucoin-simulator", "simulator"] if demo else ["kucoin", "lcw"]
         )
-        assert settings.spool_folders() == [settings.of(source).spool_dir for source in (KUCOIN, LCW)]
+        assert settings.spool_folders() == [settings.of(source).spool_dir for source in loaded_together()]
         assert settings.of(LCW).spool_dir == settings.data_dir / "spool" / ("simulator" if demo else "lcw")
         assert settings.of(KUCOIN).off is None
         assert (settings.of(LCW).off is None) == (demo or bool(key))

@@ -5,7 +5,7 @@ SELECT
         AS ended_at,
     count(*) AS calls,
     count(*) FILTER (outcome = 'ok') AS good,
-    count(*) FILTER (outcome = 'rate_limited') AS rate_limited,
+    count(*) FILTER (outcome IN ('rate_limited', 'banned')) AS rate_limited,
     count(*) FILTER (hedge) AS hedges
 FROM ops.calls
 WHERE source = $source AND started_at >= $start AND started_at < $end AND outcome <> 'deadline'
