@@ -16,6 +16,7 @@ from lcw_assets.sources.gateway import BlockedError
 from lcw_assets.sources.lcw.client import LiveCoinWatch, OutOfCreditsError, UnknownCodeError
 from lcw_assets.transport.deadline import Deadline
 from lcw_assets.transport.errors import CallError, PermanentError, RefusedError, TransientError
+from lcw_assets.transport.facts import TOO_MANY
 from lcw_assets.transport.threads import fan_out
 from lcw_assets.warehouse.errors import LockedError
 
@@ -190,7 +191,7 @@ class Backfill:
             try:
                 document = self.api.until(patience.at_most(_CALL_S)).fetch(series.endpoint, body)
             except TransientError as error:
-                if error.outcome in ("deadline", "rate_limited") and 0 < (error.retry_after_s or 0) < patience.left():
+                if error.outcome in ("deadline", *TOO_MANY) and 0 < (error.retry_after_s or 0) < patience.left():
                     patience.sleep(error.retry_after_s or 0)
                     continue
                 self.result.failed.append((request, error.reason))

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import duckdb
 
 from lcw_assets import escape
-from lcw_assets.defs.history.plan import Covered, Plan, PlanError, Span, count_windows, joined, uncovered
-from lcw_assets.defs.history.planning import make_plan, read_covered, tracked_codes
+from lcw_assets.defs.history.plan import Covered, Plan, Span, count_windows, joined, uncovered
+from lcw_assets.defs.history.planning import make_plan, read_covered
 from lcw_assets.defs.history.series import FINAL_AFTER, SERIES, Series
 from lcw_assets.ingest.clock import DAY, midnight_of
+from lcw_assets.instruments.tracked import CoinsError, tracked_codes
 from lcw_assets.settings import Settings
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import WarehouseError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _SQL = Statements(__file__)
 
 # Errors whose text is enough.
-ERRORS = (WarehouseError, PlanError, duckdb.Error)
+ERRORS = (WarehouseError, CoinsError, duckdb.Error)
 
 # How far back minutes without a cycle are searched. The API still has history of five minutes for them.
 _BACK = timedelta(days=7)
@@ -69,7 +70,7 @@ def find_tracked_gaps(
 ) -> list[Gap]:
     try:
         codes = tracked_codes(db, settings, now)
-    except PlanError as error:
+    except CoinsError as error:
         warn(f"gaps of coins are not looked for: {error}")
         codes = []
     return find_gaps(db, codes, settings.currency, now)

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from lcw_assets.defs.history.series import FIRST, Series
+from lcw_assets.instruments.tracked import CoinsError
 
 
-class PlanError(ValueError):
-    """Nothing can be requested. Says which value is wrong and what it must be; without any content of a file."""
+class PlanError(CoinsError):
+    """Nothing can be requested. Says which value is wrong and what it must be."""
 
 
 @dataclass(frozen=True, order=True)

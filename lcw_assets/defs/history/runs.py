@@ -14,7 +14,7 @@ from duckdb import DuckDBPyConnection
 from lcw_assets import escape
 from lcw_assets.coordination.credit_budget import CreditBudget
 from lcw_assets.defs.history.backfill import Backfill, Progress, Result
-from lcw_assets.defs.history.plan import Plan, PlanError, Span
+from lcw_assets.defs.history.plan import Plan, Span
 from lcw_assets.defs.history.planning import complete_days, make_plan, requested_since
 from lcw_assets.defs.history.series import Series
 from lcw_assets.defs.history.store import store_batches
@@ -24,6 +24,7 @@ from lcw_assets.ingest.load import Load, load_id
 from lcw_assets.ingest.rotating import RotatingSpool, only_one
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.ingest.spool_file import SpoolError
+from lcw_assets.instruments.tracked import CoinsError
 from lcw_assets.rounding import digits, rounded
 from lcw_assets.settings import Settings
 from lcw_assets.sources.lcw.spec import SOURCE
@@ -32,7 +33,7 @@ from lcw_assets.transport.tuning import Tuning
 from lcw_assets.warehouse.errors import WarehouseError
 
 # Errors whose text is enough: a mistake of the user, a disk, or a lock.
-ERRORS = (PlanError, SpoolError, WarehouseError)
+ERRORS = (CoinsError, SpoolError, WarehouseError)
 
 # Seconds to wait for the database between calls. What is fetched waits in the spool meanwhile.
 _BETWEEN_S = 2.0

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lcw_assets.defs.history.plan import Span
-from lcw_assets.defs.history.planning import read_covered, read_top
+from lcw_assets.defs.history.planning import read_covered
 from lcw_assets.defs.history.series import FIRST, SERIES
 from lcw_assets.ingest.clock import DAY
+from lcw_assets.instruments.tracked import read_top
 from lcw_assets.warehouse.errors import LockedError, UnstorableError
 from lcw_assets_tests.defs.history.harness import NOW, TODAY, Desk
 from lcw_assets_tests.holders import held_open

@@ -1,0 +1,1 @@
+"""Which names mean the same coin or market where. Pure functions over data; nothing is guessed from letters."""

@@ -1,0 +1,1 @@
+SELECT venue, attempted_at, received_at FROM instruments.lists

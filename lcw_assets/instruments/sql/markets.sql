@@ -1,0 +1,1 @@
+SELECT venue, symbol, base, quote, request, kind, status, same_book FROM instruments.markets
