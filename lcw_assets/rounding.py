@@ -31,6 +31,6 @@ def seconds(value: float, sign: str = "-") -> str:
     return f"{digits(value, sign)} s"
 
 
-def percent(share: float) -> str:
+def percent(share: float, sign: str = "-") -> str:
     """Of a fraction: `0.125` is `12.5 %`."""
-    return f"{digits(100 * float(share))} %"
+    return f"{digits(100 * float(share), sign)} %"

@@ -17,6 +17,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from lcw_assets.definitions import defs
 from lcw_assets.simulator.server import Simulator
+from lcw_assets.sources.spec import discover
 from lcw_assets_tests.commands import is_about_the_network
 from lcw_assets_tests.patience import PATIENCE_S
 
@@ -48,8 +49,9 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the developer's reaches a test, and no test writes beside its own folder."""
+    ours = ("LCW_", "PRICES_", *(f"{source.variables}_" for source in discover().values()))
     for name in list(os.environ):
-        if name.startswith(("LCW_", "KUCOIN_")) or is_about_the_network(name):
+        if name.startswith(ours) or is_about_the_network(name):
             monkeypatch.delenv(name)
     monkeypatch.setenv("LCW_DATA_DIR", str(tmp_path / "data"))
 

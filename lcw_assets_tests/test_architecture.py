@@ -17,6 +17,7 @@ SHARED = {
     "alerts",
     "coordination",
     "ingest",
+    "instruments",
     "orchestration",
     "settings",
     "sources",
@@ -26,6 +27,7 @@ SHARED = {
 MAY_IMPORT = {
     "simulator": set(),
     "coordination": set(),
+    "instruments": {"settings", "warehouse"},
     "transport": {"coordination"},
     "sources": {"coordination", "transport"},
     "warehouse": {"coordination"},

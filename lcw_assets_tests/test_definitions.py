@@ -38,7 +38,7 @@ def modules_after(program: str, folder: Path, **variables: str) -> set[str]:
 def test_loading_imports_nothing_heavy_and_touches_no_file(tmp_path: Path) -> None:
     loaded = modules_after(LOAD, tmp_path)
     assert not loaded & {"duckdb", "dagster_duckdb", "pandas", "numpy", "uvicorn", "starlette", "psutil", "tenacity"}
-    assert not loaded & {"requests", "lcw_assets.defs.market.load", "lcw_assets.transport"}
+    assert not loaded & {"requests", "lcw_assets.defs.market.load", "lcw_assets.transport.client"}
     declared = {name for name in loaded if name.startswith("lcw_assets.sources.")}
     assert {name for name in declared if name.count(".") > 2 and not name.endswith(".spec")} == set()
     assert "lcw_assets.sources.lcw.spec" in declared

@@ -18,7 +18,7 @@ from lcw_assets.ingest.measures import Window, read_measures
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.rounding import seconds
 from lcw_assets.settings import DataSettings
-from lcw_assets.sources.spec import Source, discover
+from lcw_assets.sources.spec import Group, Source, loaded_together
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import WarehouseError
 from lcw_assets.warehouse.tables import one_row
@@ -54,9 +54,9 @@ def status(settings: DataSettings, now: datetime) -> list[str]:
     ]
 
 
-def _sources(settings: DataSettings) -> Iterator[tuple[Source, str]]:
-    """Each source that is off or has loads waiting, and that in words."""
-    for source in discover().values():
+def _sources(settings: DataSettings) -> Iterator[tuple[Source | Group, str]]:
+    """Each source or group that is off or has loads waiting, and that in words."""
+    for source in loaded_together():
         own = settings.of(source)
         waiting = len(Spool(own.spool_dir).pending())
         said = [f"waiting to be stored, in {own.spool_dir}: {waiting}"] if waiting else []
@@ -65,15 +65,27 @@ def _sources(settings: DataSettings) -> Iterator[tuple[Source, str]]:
 
 
 def _source_lines(db: DuckDBPyConnection, settings: DataSettings, now: datetime) -> Iterator[str]:
-    """How old the data of each source is, or why it is off, and how many of its loads wait."""
+    """How old the data of each source or group is, or why it is off, and how many of its loads wait."""
     states = {source.name: state for source, state in _sources(settings)}
-    for source in discover().values():
-        table, column = source.watch
+    for source in loaded_together():
+        one = source if isinstance(source, Source) else next(iter(source.sources.values()))
+        table, column = one.watch
         newest = None
         with suppress(duckdb.CatalogException):  # a table that its first load is going to make
             [newest] = one_row(db, f"SELECT max({column}) FROM {table}")  # noqa: S608 - identifiers, of a declaration
         old = f"{age(newest, now)} old" if newest else "no data yet"
-        yield f"{source.name:8} " + "; ".join([f"{source.title}, {old}", *filter(None, [states.get(source.name)])])
+        out = "" if isinstance(source, Source) else _out(db, source, now)
+        said = filter(None, [f"{source.title}, {old}", out, states.get(source.name)])
+        yield f"{source.name:8} " + "; ".join(said)
+
+
+def _out(db: DuckDBPyConnection, group: Group, now: datetime) -> str:
+    """Which sources of a group are out, and since when."""
+    found: list[dict[str, Any]] = []
+    with suppress(duckdb.CatalogException):
+        found = [row for row in SQL.rows(db, "sources_out") if row["source"] in group.sources]
+    out = ", ".join(f"{row['source']} since {moment(row['since'], now)}" for row in found)
+    return f"out: {out}" if out else ""
 
 
 def cycle_lines(row: dict[str, Any], now: datetime) -> list[str]:

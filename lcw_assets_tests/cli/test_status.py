@@ -17,6 +17,7 @@ from lcw_assets.ingest.load import FetchEnd, Load
 from lcw_assets.ingest.spool import Spool
 from lcw_assets.settings import DataSettings
 from lcw_assets.sources.kucoin_futures.spec import SOURCE as KUCOIN
+from lcw_assets.sources.spec import group, loaded_together
 from lcw_assets.warehouse.connection import open_database
 from lcw_assets.warehouse.errors import WarehouseError
 from lcw_assets_tests.defs.monitoring.facts import NOON, cycle, load
@@ -139,6 +140,46 @@ def test_each_source_has_a_line_with_its_age_and_what_waits() -> None:
     assert said["kucoin"] == f"KuCoin Futures, no data yet; waiting to be stored, in {folder}: 2"
 
 
+def health(source: str, state: str, since: datetime) -> dict[str, Any]:
+    return {
+        "source": source,
+        "state": state,
+        "since": since.isoformat(),
+        "reasons": "[]",
+        "calls": 1,
+        "bytes": 1,
+        "cost": 0.0,
+        "checked_at": NOW.isoformat(),
+    }
+
+
+def test_a_group_of_sources_has_one_line_with_who_is_out() -> None:
+    quote = {
+        "load_id": "x", "priced_at": NOW.isoformat(), "source": "kraken", "symbol": "BTC", "market": "XXBTZUSD",
+        "currency": "USD", "time_kind": "none", "received_at": (NOW - timedelta(seconds=20)).isoformat(), "age_s": 0.0,
+        "role": "used",
+    }  # fmt: skip
+    with facts() as db:
+        load(db, "ops.cycles", [cycle(1, NOON, 2.0)])
+        load(db, "prices.quotes", [quote])
+        load(db, "prices.source_health", [health("kraken", "healthy", NOON), health("okx", "degraded", NOON)])
+    title = f"{len(group('prices').sources)} sources"
+    assert lines()["prices"] == f"{title}, 20 s old"
+    with facts() as db:
+        rows = [
+            health("binance", "out", NOON),
+            health("bybit", "probing", NOON - timedelta(days=2)),
+            health("gone", "out", NOON),  # of a version that knew it
+        ]
+        load(db, "prices.source_health", rows)
+    said = lines()["prices"]
+    assert said == f"{title}, 20 s old; out: binance since 12:00:00 UTC, bybit since 2026-11-18 12:00:00 UTC"
+    folder = DataSettings().of(group("prices")).spool_dir
+    with Spool(folder).open(Load.begun("r", "quote_prices", NOON, run_id="x", source="prices-simulator")) as spool:
+        spool.end(FetchEnd(NOON, 0.1, []))
+    assert lines()["prices"] == f"{said}; waiting to be stored, in {folder}: 1"
+
+
 OFF = "Live Coin Watch is off: LCW_API_KEY is not set, and in live mode nothing is simulated: set it, or LCW_MODE=demo"
 
 
@@ -149,7 +190,10 @@ def test_a_source_that_is_off_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     with facts():
         pass
     without = status(DataSettings(), NOW)
-    assert without[1:] == ["kucoin   KuCoin Futures, no data yet", f"lcw      Live Coin Watch, no data yet; {OFF}"]
+    assert len(without) == 1 + len(loaded_together())
+    assert [line for line in without[1:] if not line.endswith(", no data yet")] == [
+        f"lcw      Live Coin Watch, no data yet; {OFF}"
+    ]
     with facts() as db:
         load(db, "ops.cycles", [cycle(1, NOON, 2.0)])
     assert lines()["lcw"] == f"Live Coin Watch, no data yet; {OFF}"
@@ -231,8 +275,7 @@ def test_without_cycles_it_says_so() -> None:
         status(DataSettings(), NOW)
     with facts():
         pass
-    assert status(DataSettings(), NOW) == [
-        f"no cycle in {DataSettings().database} yet",
-        "kucoin   KuCoin Futures, no data yet",
-        "lcw      Live Coin Watch, no data yet",
-    ]
+    first, *sources = status(DataSettings(), NOW)
+    assert first == f"no cycle in {DataSettings().database} yet"
+    assert sources == [f"{source.name:8} {source.title}, no data yet" for source in loaded_together()]
+    assert "kucoin   KuCoin Futures, no data yet" in sources

@@ -10,6 +10,7 @@ from typing import Any
 
 from lcw_assets.defs.monitoring.codes import Cause, Code, Failure
 from lcw_assets.defs.monitoring.machine import Machine, Pressure, pressure
+from lcw_assets.transport.facts import TOO_MANY
 from lcw_assets.warehouse.errors import Holder
 
 # In the order they happen. They add up to `cycle_s`.
@@ -125,8 +126,10 @@ def explain_calls(calls: Sequence[CallFact], *, pull_s: float = 0.0) -> Cause:
     if took_s >= pull_s / 2:
         return _explain_chain(slowest, took_s)
     wait = max(calls, key=lambda call: call.waited_s if call.attempt == 1 else 0.0)
-    if wait.attempt == 1 and wait.waited_s > pull_s / 2 and any(call.outcome == "rate_limited" for call in calls):
-        return Cause(Code.rate_limit_pause, {"call": wait.label, "waited_s": wait.waited_s})
+    refused = next((call for call in calls if call.outcome in TOO_MANY), None)
+    if wait.attempt == 1 and wait.waited_s > pull_s / 2 and refused:
+        fields = {"call": wait.label, "waited_s": wait.waited_s, "failure": refused.failure}
+        return Cause(Code.rate_limit_pause, fields)
     if sum_s < pull_s / 2:
         return Cause(Code.process_held_up, {"took_s": pull_s, "slowest_s": took_s})
     each = {"calls": len(chains), "mean_s": sum_s / len(chains), "slowest_s": took_s, "call": slowest[0].label}

@@ -25,7 +25,7 @@ class Code(Enum):
     process_died = "its process died while it pulled; a later cycle stored what it had{slowest_call}"
     no_calls = "pulling took {took_s}, and no call left a fact"
     process_held_up = "pulling took {took_s} and its slowest call only {slowest_s}: the process was likely held up"
-    rate_limit_pause = "likely a pause of all calls after a 429: {call} waited {waited_s} for its turn"
+    rate_limit_pause = "likely a pause of all calls after {failure}: {call} waited {waited_s} for its turn"
     all_calls_slow = "all calls were slow: {calls} calls took {mean_s} each, at most {slowest_s} ({call})"
     slow_response = "{call} took {took_s} on attempt {attempt}{after}"
     hedged_response = "{call} took {took_s} on attempt {attempt}{after}, until a second request was answered"
@@ -96,6 +96,9 @@ _OUTCOME_WORDS = {
     "timeout": "a time-out",
     "connection": "a broken connection",
     "rate_limited": "a 429",
+    "banned": "a ban",
+    "blocked": "a blocked country or network",
+    "maintenance": "maintenance",
     "server_error": "a server error",
     "broken_body": "a broken response",
     "rejected": "a refusal",

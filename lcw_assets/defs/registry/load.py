@@ -25,7 +25,8 @@ from lcw_assets.ingest.spool_file import Spooled, quarantined
 from lcw_assets.ingest.store import COMPACT_EVERY
 from lcw_assets.rounding import rounded
 from lcw_assets.sources.kucoin_futures.client import ENDPOINT
-from lcw_assets.sources.kucoin_futures.records import Contracts, NoContractsError, Refusal, read_contracts
+from lcw_assets.sources.kucoin_futures.records import Contracts, NoContractsError, read_contracts
+from lcw_assets.sources.records import Refusal
 from lcw_assets.warehouse.tables import CLOCKS_DIFFER
 
 if TYPE_CHECKING:

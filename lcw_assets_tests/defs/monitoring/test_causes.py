@@ -81,15 +81,19 @@ def test_calls_that_are_all_slow_are_not_blamed_on_one() -> None:
     assert said.startswith("all calls were slow: 10 calls took 9.00 s each, at most 9.00 s (coins/list offset ")
 
 
-def test_a_pause_that_the_server_requested_is_no_calls_fault() -> None:
-    refused = made(0, (0.0, 0.1, "rate_limited", 429), (25.0, 0.3, "ok", 200))
+@pytest.mark.parametrize(
+    ("outcome", "status", "named"),
+    [("rate_limited", 429, "a 429"), ("banned", 418, "a 418"), ("banned", 200, "a ban")],
+)
+def test_a_pause_that_the_server_requested_is_no_calls_fault(outcome: str, status: int, named: str) -> None:
+    refused = made(0, (0.0, 0.1, outcome, status), (25.0, 0.3, "ok", 200))
     waited = [CallFact("coins/list", {"offset": 100}, 1, 25.1, 0.3, 200, "ok")]
     # Of the two that paused, the one that was refused is the cause.
-    assert "after a 429" in explain(phases(pull_s=26.0), [*refused, *waited], USUAL)
+    assert f"after {named}" in explain(phases(pull_s=26.0), [*refused, *waited], USUAL)
     # And where that one gave up at once, the pause is.
-    given_up = made(0, (0.0, 0.1, "rate_limited", 429))
+    given_up = made(0, (0.0, 0.1, outcome, status))
     said = explain(phases(pull_s=26.0), [*given_up, *waited], USUAL)
-    assert said == "likely a pause of all calls after a 429: coins/list offset 100 waited 25.1 s for its turn"
+    assert said == f"likely a pause of all calls after {named}: coins/list offset 100 waited 25.1 s for its turn"
 
 
 def test_a_pull_that_its_calls_do_not_explain() -> None:
