@@ -12,6 +12,7 @@ import dagster as dg
 from lcw_assets.ingest.declaration import Check, LoadDeclaration
 from lcw_assets.ingest.step import Event, ExtraChecks, Step
 from lcw_assets.orchestration.guard import run_unless_running
+from lcw_assets.orchestration.interrupts import not_retried_when_interrupted
 from lcw_assets.orchestration.table import table_spec
 
 
@@ -31,7 +32,8 @@ def load_definitions(declaration: LoadDeclaration, extra: Sequence[ExtraChecks] 
         required_resource_keys={"warehouse"},  # by name: the warehouse's type would bring DuckDB along
     )
     def step(context: dg.AssetExecutionContext) -> Iterator[Event]:
-        yield from Step(context, declaration, extra).run()
+        with not_retried_when_interrupted():
+            yield from Step(context, declaration, extra).run()
 
     job = dg.define_asset_job(
         declaration.job,
