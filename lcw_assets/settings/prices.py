@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import Field, field_validator
 
 from lcw_assets.settings.environment import Environment
+from lcw_assets.settings.sources import NOBODY
 from lcw_assets.sources.spec import group
 
 GROUP = "prices"
@@ -76,7 +77,6 @@ class PricesSettings(Environment):
         le=1,
         description="by what share USDT may differ from one USD",
     )
-
     prices_budget: float = Field(
         0.0,
         alias="PRICES_BUDGET",
@@ -113,7 +113,7 @@ class PricesSettings(Environment):
     @field_validator("prices_sources")
     @classmethod
     def _sources(cls, value: str) -> str:
-        if value.strip().lower() != "none":
+        if value.strip().lower() != NOBODY:
             _known(_words(value), exchanges())
         return value
 
@@ -136,7 +136,7 @@ class PricesSettings(Environment):
     def price_sources(self) -> Sequence[str]:
         """Who is called. A source that is only a backup is not: it waits for its turn."""
         chosen = _words(self.prices_sources)
-        return [name for name in chosen if name.lower() != "none"] if chosen else exchanges()
+        return [name for name in chosen if name.lower() != NOBODY] if chosen else exchanges()
 
     @property
     def price_witnesses(self) -> Sequence[str]:

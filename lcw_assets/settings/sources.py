@@ -16,7 +16,7 @@ from lcw_assets.settings.environment import Environment, no_blanks, variables
 from lcw_assets.sources.spec import Group, Source
 
 # As the sources of a group: none of them is called.
-_NOBODY = "none"
+NOBODY = "none"
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class GroupSettings:
     def off(self) -> str | None:
         """Why it may not be called, in one line; null if it may."""
         variable = f"{self.source.name.upper()}_SOURCES"
-        off = (no_blanks(variables().get(variable)) or "").lower() == _NOBODY
-        return f"{self.source.name} are off: {variable}={_NOBODY}" if off else None
+        off = (no_blanks(variables().get(variable)) or "").lower() == NOBODY
+        return f"{self.source.name} are off: {variable}={NOBODY}" if off else None
 
 
 @dataclass(frozen=True)

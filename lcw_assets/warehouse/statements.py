@@ -33,9 +33,14 @@ class Statements:
         self, db: DuckDBPyConnection, file: str, parameters: Mapping[str, Any] | None = None
     ) -> list[dict[str, Any]]:
         """The rows of a query, by column name."""
-        found = db.execute(self.text(file), parameters)
-        columns = [column[0] for column in found.description or ()]
-        return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+        return query_rows(db, self.text(file), parameters)
+
+
+def query_rows(db: DuckDBPyConnection, query: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """The rows of a query, by column name."""
+    found = db.execute(query, parameters)
+    columns = [column[0] for column in found.description or ()]
+    return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
 
 
 @cache

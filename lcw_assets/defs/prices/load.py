@@ -23,14 +23,11 @@ from lcw_assets.ingest.run_clock import RunClock
 from lcw_assets.ingest.spool_file import Spooled
 from lcw_assets.instruments.store import due_list
 from lcw_assets.settings.prices import WITNESS
-from lcw_assets.warehouse.statements import Statements
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from lcw_assets.ingest.fetch import Fetched
-
-_SQL = Statements(__file__)
 
 TICKERS, MARKETS = "tickers", "markets"
 

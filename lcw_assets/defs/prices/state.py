@@ -19,7 +19,7 @@ from lcw_assets.instruments.known import MARKETS, NAMES
 from lcw_assets.instruments.store import CURRENCIES, ListState, read_instruments, read_lists, traded_coins
 from lcw_assets.instruments.tracked import CoinsError, tracked_codes
 from lcw_assets.settings.prices import WITNESS, exchanges
-from lcw_assets.warehouse.statements import Statements
+from lcw_assets.warehouse.statements import Statements, query_rows
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -39,8 +39,8 @@ class Names:
     """Which coins to price, and what sources call them, as known at the moment `at`.
 
     `chosen` has the markets that count, by source and by symbol in its responses: one a coin, and the one of USDT
-    against USD. `complaint` says why there are no symbols; `tracked`: they are all
-    that is tracked. `stored`: they were read from the tables.
+    against USD. `complaint` says why there are no symbols; `tracked`: they are all that is tracked. `stored`: they were
+    read from the tables.
     """
 
     at: datetime
@@ -132,7 +132,7 @@ def read_before(db: DuckDBPyConnection, at: datetime, now: datetime) -> Before:
     rates: dict[str, Rate] = {}
     for row in _SQL.rows(db, "rates", {"at": at}):
         rates.setdefault(row["currency"], Rate(**{**row, "sources": tuple(row["sources"])}))
-    health_rows = _rows(db, _HEALTHS)
+    health_rows, latest = query_rows(db, _HEALTHS), query_rows(db, "SELECT * FROM prices.latest")
     rows = _SQL.rows(db, "facts", {"at": at, "most": _ROUNDS * max(len(health_rows), 1)})
     moments = sorted({row["priced_at"] for row in rows}, reverse=True)
     past = {
@@ -146,9 +146,7 @@ def read_before(db: DuckDBPyConnection, at: datetime, now: datetime) -> Before:
         facts.setdefault(row["source"], []).append(_fact(row))
     return Before(
         rates=rates,
-        latest={
-            row["symbol"]: row for row in _rows(db, "SELECT * FROM prices.latest") if row["checked_at"] <= now + _AHEAD
-        },
+        latest={row["symbol"]: row for row in latest if row["checked_at"] <= now + _AHEAD},
         health_rows=health_rows,
         off_since=dict(db.execute("SELECT symbol, off_since FROM prices.lcw_deviation").fetchall()),
         newest=max((row["checked_at"] for row in health_rows if row["checked_at"] <= now + _AHEAD), default=None),
@@ -170,7 +168,7 @@ def read_lifetime_s(db: DuckDBPyConnection, symbols: Sequence[str], at: datetime
 
 def read_known_healths(db: DuckDBPyConnection) -> dict[str, Health]:
     """As the last round left them."""
-    return {row["source"]: _health(row) for row in _rows(db, _HEALTHS)}
+    return {row["source"]: _health(row) for row in query_rows(db, _HEALTHS)}
 
 
 def _fact(row: Mapping[str, Any]) -> Fact:
@@ -200,9 +198,3 @@ def _health(row: Mapping[str, Any]) -> Health:
     reasons = tuple(Refusal(one["code"], one["fields"]) for one in json.loads(row["reasons"]))
     own = {name: row[name] for name in row if name not in ("source", "since", "reasons", "checked_at")}
     return Health(reasons=reasons, **own)
-
-
-def _rows(db: DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
-    found = db.execute(query)
-    columns = [column[0] for column in found.description or ()]
-    return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
